@@ -1,0 +1,28 @@
+"""One loop, vectorised by LLVM.
+
+``error_model="numpy"`` matters: Python's would test every division for zero, and that branch stops
+the vectorisation (three times slower). The flags leave out nnan and ninf on purpose, so that a NaN
+gradient still gives NaN weights and is noticed.
+"""
+import numpy as np
+from numba import njit
+
+_FLAGS = {"contract", "reassoc", "arcp", "afn", "nsz"}
+
+
+@njit(cache=True, error_model="numpy", fastmath=_FLAGS)
+def _step(p, g, m, v, rate, beta1, beta2, rest1, rest2, correction, eps, tiny):
+    for i in range(p.size):
+        mi = beta1 * m[i] + rest1 * g[i]
+        if -tiny < mi < tiny:
+            mi = mi * 0
+        vi = beta2 * v[i] + rest2 * g[i] * g[i]
+        m[i] = mi
+        v[i] = vi
+        p[i] -= rate * mi / (np.sqrt(vi) * correction + eps)
+
+
+def step(p, g, m, v, lr, beta1, beta2, eps, t):
+    real = p.dtype.type  # every constant in the buffers' dtype: one float64 would make the loop float64
+    rate, correction = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
+    _step(p, g, m, v, real(rate), real(beta1), real(beta2), real(1 - beta1), real(1 - beta2), real(correction), real(eps), real(1e-30))

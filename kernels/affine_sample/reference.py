@@ -1,0 +1,114 @@
+"""The definition, in plain NumPy: positions, then the four pixels around each, then sums.
+
+``sample`` and ``scatter`` take any positions and also the derivatives of the interpolation with
+respect to them: bilinear interpolation is a product of two hat functions,
+
+    S(p, q) = sum over pixels (i, j) of x[i, j] hat(p - j) hat(q - i)
+
+so d/dp puts the hat's slope (-1 at floor(p), +1 at floor(p) + 1) in place of the hat itself, and the
+second derivative along one axis is 0. ``dx`` and ``dy`` say how often each axis is differentiated.
+"""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
+
+
+@functools.lru_cache(maxsize=64)
+def grid(size, output, convention, dtype):
+    """(base, basis, scale): positions are base + scale * ((theta - identity) @ basis).
+
+    base (2, P): the identity's positions in pixels, x first. basis (3, P): u, v, 1 of each output
+    pixel. scale (2, 1): pixels per unit of u and v. All read-only.
+    """
+
+    def axis(n, m):  # an input axis of n pixels, an output axis of m
+        j = np.arange(m, dtype=np.float64)
+        if convention == "half_pixel":
+            return (2 * j + 1) / m - 1, n * (2 * j + 1) / (2 * m) - 0.5, n / 2
+        u, step = (2 * j / (m - 1) - 1, j / (m - 1)) if m > 1 else (np.zeros(1), np.full(1, 0.5))
+        return (u, j * (n - 1) / (m - 1) if m > 1 else step * (n - 1), (n - 1) / 2) if convention == "align_corners" else (u, step * n, n / 2)
+
+    v, row, row_scale = axis(size[0], output[0])
+    u, column, column_scale = axis(size[1], output[1])
+    u, v = (a.ravel() for a in np.meshgrid(u, v))
+    column, row = (a.ravel() for a in np.meshgrid(column, row))
+    arrays = np.stack([column, row]), np.stack([u, v, np.ones_like(u)]), np.array([[column_scale], [row_scale]])
+    for array in (arrays := [a.astype(dtype) for a in arrays]):
+        array.flags.writeable = False
+    return tuple(arrays)
+
+
+def identity(dtype):
+    return np.array([[1, 0, 0], [0, 1, 0]], dtype)
+
+
+def border(convention):
+    """Whether pixels beyond the edge count as zeros one by one, or cut the sample off at once."""
+    return "cut" if convention == "tf_reference" else "zeros"
+
+
+def positions(theta, size, output, convention):
+    """(N, 2, *output): where each output pixel is read, in pixels of the input, x first."""
+    base, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
+    return (base + scale * ((theta - identity(theta.dtype)) @ basis)).reshape(len(theta), 2, *output)
+
+
+def _axis(p, n, order, edge):
+    """Along one axis of n pixels: the two (index, weight) pairs for positions p."""
+    p = np.where(np.abs(p) < FAR, p, p.dtype.type(-2))
+    low = np.floor(p)
+    t = p - low
+    low = low.astype(np.intp)
+    weights = ((1 - t, t), (-np.ones_like(t), np.ones_like(t)))[order] if order < 2 else (0 * t, 0 * t)
+    for step, weight in enumerate(weights):
+        index = low + step
+        inside = (index >= 0) & (index < n) if edge == "zeros" else (p >= 0) & (p < n - 1)
+        yield np.clip(index, 0, n - 1), weight * inside
+
+
+def _corners(positions, size, dy, dx, edge):
+    """The four (flat pixel index, weight), each (N, P)."""
+    flat = positions.reshape(len(positions), 2, -1)
+    columns = list(_axis(flat[:, 0], size[1], dx, edge))
+    for i, wi in _axis(flat[:, 1], size[0], dy, edge):
+        for j, wj in columns:
+            yield i * size[1] + j, wi * wj
+
+
+def sample(x, positions, dy=0, dx=0, edge="zeros"):
+    """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
+    n, c, h, w = x.shape
+    flat = x.reshape(n, c, h * w)
+    y = sum(weight[:, None] * np.take_along_axis(flat, index[:, None], axis=2) for index, weight in _corners(positions, (h, w), dy, dx, edge))
+    return y.reshape(n, c, *positions.shape[2:])
+
+
+def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
+    """The transpose of :func:`sample`: each g (N,C,Ho,Wo) added to its four pixels of (N,C,*size)."""
+    n, c = g.shape[:2]
+    pixels = size[0] * size[1]
+    flat = g.reshape(n, c, -1)
+    image = np.arange(n * c).reshape(n, c, 1) * pixels
+    out = np.zeros(n * c * pixels, np.float64)
+    for index, weight in _corners(positions, size, dy, dx, edge):
+        out += np.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=out.size)
+    return out.astype(g.dtype).reshape(n, c, *size)
+
+
+def forward(x, theta, convention, size):
+    return sample(x, positions(theta, x.shape[2:], size, convention), edge=border(convention))
+
+
+def backward(g, x, theta, convention, needs):
+    size, output, edge = x.shape[2:], g.shape[2:], border(convention)
+    where = positions(theta, size, output, convention)
+    grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
+    if not needs[1]:
+        return grad_x, None
+    _, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
+    slopes = [(g * sample(x, where, dy, dx, edge)).sum(axis=1) for dy, dx in ((0, 1), (1, 0))]
+    return grad_x, (scale * np.stack(slopes, axis=1).reshape(len(g), 2, -1)) @ basis.T

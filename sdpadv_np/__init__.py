@@ -1,0 +1,7 @@
+"""sdpadv-np: adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."""
+from . import attacks, data, kernels, losses, models
+from .autodiff import Tensor, grad, gradcheck, hooks, no_grad, ops
+from .errors import Error, GradcheckError
+
+__version__ = "0.1.0"
+__all__ = ["Error", "GradcheckError", "Tensor", "attacks", "data", "grad", "gradcheck", "hooks", "kernels", "losses", "models", "no_grad", "ops"]

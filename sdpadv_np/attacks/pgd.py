@@ -1,0 +1,41 @@
+"""PGD: FGSM repeated in small steps from a random start (Madry et al. 2018); BIM: without the random start."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from .base import GradientAttack, input_gradient
+
+
+@dataclass(frozen=True)
+class PGD(GradientAttack):
+    """``steps`` times x_A = limit(x_A + step sign(d CE / d x_A)), from a point drawn within eps of x.
+
+    Defaults are CleverHans 3.0.1's (eps_iter 0.05, nb_iter 10); Madry et al. use 40 steps of 0.01.
+    """
+
+    step: float = 0.05
+    steps: int = 10
+    random_start: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.number("step", self.step, 0, 1)
+        checks.whole("steps", self.steps)
+
+    def _attack(self, x, y, rng):
+        x_adv = x
+        if self.random_start:
+            x_adv = np.clip(x + rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), 0, 1)
+        for _ in range(self.steps):
+            x_adv = self._limit(np.clip(x_adv + self.step * np.sign(input_gradient(self.classifier, x_adv, y)), 0, 1), x)
+        return x_adv
+
+
+@dataclass(frozen=True)
+class BIM(PGD):
+    """PGD that starts at x (Kurakin et al. 2017)."""
+
+    random_start: bool = False

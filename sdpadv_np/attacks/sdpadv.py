@@ -1,0 +1,115 @@
+"""SdpAdv: a generator trained to distort and perturb (the paper's method), and its two special cases.
+
+eps = 0 leaves the spatial distortion alone: SdAdv. No spatial step leaves the perturbation: AdvGAN in
+the paper's form.
+"""
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+from .. import checks, losses, training
+from ..models import Generator
+from .sdpadv_training import SdpAdvTraining
+
+
+@dataclass(frozen=True)
+class SdpAdv:
+    """The attack of the paper: fit once, then one forward pass per image.
+
+    Parameters (defaults of the paper where it gives one)
+    ----------
+    classifier : anything with a differentiable ``logits(x)``
+    eps, gamma, projection, convention, spatial : see sdpadv_np.models.Generator
+    objective : "margin" (recommended) or "cross_entropy" (as printed), see sdpadv_np.losses.adversarial
+    kappa : margin by which an image must be misclassified before the objective lets go of it
+    alpha, alpha_decay, alpha_floor : weight of L_theta: alpha at first, times alpha_decay after each
+        tenth of the training, never below alpha_floor (the paper: 5, 0.8, 0.8 over 100 epochs)
+    beta : weight of L_eta
+    lam : weight of L_GAN (the paper's lambda)
+    gan_loss : "nonsaturating" or "minimax" (as printed)
+    lr, lr_d : Adam's learning rates of generator and discriminator
+    seed : of the initial weights and of the order of the images
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> data = sd.data.load("glyphs")
+    >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=3, progress=False)
+    >>> attack = sd.attacks.SdpAdv(f, eps=0.1)
+    >>> attack = attack.fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=3, progress=False)
+    >>> attack(data.x_test).shape == data.x_test.shape
+    True
+    """
+
+    classifier: object
+    _: KW_ONLY
+    eps: float = 0.1
+    gamma: float = 0.3
+    objective: str = "margin"
+    kappa: float = 2.0
+    projection: str = "box"
+    convention: str = "half_pixel"
+    spatial: bool = True
+    alpha: float = 5.0
+    alpha_decay: float = 0.8
+    alpha_floor: float = 0.8
+    beta: float = 1.0
+    lam: float = 1.0
+    gan_loss: str = "nonsaturating"
+    lr: float = 5e-4
+    lr_d: float = 5e-5
+    seed: int = 0
+    generator: Generator = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        checks.choice("objective", self.objective, losses.OBJECTIVES)
+        checks.choice("gan_loss", self.gan_loss, losses.GAN_LOSSES)
+        for name in ("kappa", "alpha", "alpha_floor", "beta", "lam"):
+            checks.number(name, getattr(self, name))
+        checks.number("alpha_decay", self.alpha_decay, 0, 1, above=True)
+        for name in ("lr", "lr_d"):
+            checks.number(name, getattr(self, name), above=True)
+        if not self.spatial and not checks.number("eps", self.eps, 0, 1):
+            raise checks.ArgumentError("eps is 0 and spatial is False: nothing would be changed; give eps > 0 or spatial=True")
+        shape = getattr(self.classifier, "image_shape", None) or (1, 28, 28)
+        generator = Generator(self.eps, self.gamma, self.projection, self.convention, self.spatial, shape, self.seed)
+        object.__setattr__(self, "generator", generator)
+
+    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, checkpoint=None, progress: bool = True) -> SdpAdv:
+        """Train the generator against the classifier; keep the epoch with the lowest validation accuracy.
+
+        x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
+        ``checkpoint`` (a path) makes it resumable. Returns self.
+        """
+        task = SdpAdvTraining(self, x, y, x_val, y_val, epochs, batch_size)
+        self.generator.history = training.train(task, checkpoint, progress)
+        self.generator.settings = task.settings()
+        return self
+
+    def __call__(self, x, y=None):
+        """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used."""
+        return self.generator(x)
+
+    def parameters(self) -> dict:
+        """Every parameter but the classifier, to print and store."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("classifier", "generator", "_")}
+
+    def alpha_at(self, epoch: int, epochs: int) -> float:
+        """The weight of L_theta in an epoch (counted from 0) of a training of ``epochs``.
+
+        >>> attack = SdpAdv(None)
+        >>> [round(attack.alpha_at(e, 100), 2) for e in range(0, 100, 10)]
+        [5.0, 4.0, 3.2, 2.56, 2.05, 1.64, 1.31, 1.05, 0.84, 0.8]
+        """
+        return max(self.alpha_floor, self.alpha * self.alpha_decay ** (10 * epoch // epochs))
+
+    def to_file(self):
+        return self.generator.to_file()
+
+
+def SdAdv(classifier, **parameters) -> SdpAdv:
+    """SdpAdv with eps = 0: the spatial distortion alone."""
+    return SdpAdv(classifier, eps=0.0, **parameters)
+
+
+def AdvGAN(classifier, eps: float = 0.3, **parameters) -> SdpAdv:
+    """SdpAdv without the spatial step: the paper's form of AdvGAN (Xiao et al. 2018)."""
+    return SdpAdv(classifier, eps=eps, spatial=False, **parameters)

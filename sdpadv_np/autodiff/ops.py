@@ -1,0 +1,27 @@
+"""Every operation by name, and the operators and methods of Tensor, which are operations too."""
+from __future__ import annotations
+
+from .registry import OPS
+from .rules.conv import conv2d, conv2d_weight, conv_transpose2d
+from .rules.elementwise import (
+    abs, add, clip, div, exp, leaky_relu, log, maximum, minimum, mul, neg, power, relu, sigmoid, softplus, sqrt, square, sub, tanh, where,
+)
+from .rules.linalg import dense, matmul
+from .rules.loss import cross_entropy, log_softmax, softmax
+from .rules.reduction import max, mean, sum
+from .rules.sampling import affine_sample, sample, scatter
+from .rules.shape import broadcast_to, concatenate, getitem, place, reshape, sum_to, swapaxes, transpose
+from .tensor import Tensor
+
+__all__ = sorted(OPS)
+
+for _name, _op in {"add": add, "sub": sub, "mul": mul, "truediv": div, "matmul": matmul}.items():
+    setattr(Tensor, f"__{_name}__", _op)
+    setattr(Tensor, f"__r{_name}__", lambda self, other, _op=_op: _op(other, self))
+Tensor.__neg__ = neg
+Tensor.__abs__ = abs
+Tensor.__pow__ = lambda self, exponent: power(self, exponent=exponent)
+Tensor.__getitem__ = lambda self, index: getitem(self, index=index)
+Tensor.T = property(transpose)
+Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
+Tensor.reshape = lambda self, *shape: reshape(self, shape=shape[0] if isinstance(shape[0], tuple) else shape)

@@ -1,0 +1,162 @@
+"""The table of operations: one forward line, one line per derivative, and what tests and readers need.
+
+NOTE: how one text serves every purpose.
+A rule is called as ``rule(g, y, *inputs, **params)``: the gradient of the output, the output, the
+inputs. It is written with operators and with other operations of the table, and both work on
+whatever they are given. On plain arrays they compute, at array speed, and that is the ordinary
+backward pass. On Tensors they compute *and are recorded*, and the gradient they return can itself
+be differentiated: that is double backprop, to any order, and no rule does anything for it:
+
+    tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), ...)
+
+    g, y arrays  ->  an array
+    g, y Tensors ->  a Tensor that remembers 1 - y * y, for the second derivative
+
+So an operation whose rule is not written like that cannot be registered. A fused rule (one kernel
+instead of several operations) may stand beside it; it is used when no graph is asked for, and a
+test holds the two equal.
+"""
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import xp
+from ..errors import OperationError
+from .tensor import Tensor, next_seq, raw, state
+
+OPS: dict[str, "Op"] = {}
+_ENGINE = {__package__, f"{__package__}.rules"}
+
+
+def NO_GRADIENT(g, y, *inputs, **params):
+    """The explicit state "not differentiable in this input" (a mask, an index)."""
+    raise OperationError("not differentiable in this input")
+
+
+class _Variadic:
+    """The rules of an operation with any number of inputs: rule i is the one rule, told i."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def __getitem__(self, index):
+        return functools.partial(self.rule, index)
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One row of the table."""
+
+    name: str
+    forward: Callable  # (*arrays, **params) -> array
+    vjps: tuple  # one rule per input; for a variadic operation one rule (index, g, y, *inputs, **params)
+    formula: str  # the derivative, as a textbook has it: x̄ is the gradient of x
+    samples: Callable | None  # (rng) -> list of (arrays, params): inputs off the kinks, for the tests
+    reads: tuple  # what the rules read of the values: input indices, and "y" for the output
+    broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
+    variadic: bool = False
+    kinks: str = ""  # where the derivative jumps, and which side is taken
+    fused: Callable | None = None  # (g, y, *arrays, needs, **params) -> one gradient or None per input
+    hint: str = "make the shapes agree"
+
+    @property
+    def rules(self):
+        """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
+        return _Variadic(self.vjps[0]) if self.variadic else self.vjps
+
+    def failure(self, error: Exception, inputs, params, where: str | None = None) -> OperationError:
+        def describe(value):
+            array = raw(value)
+            return f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(value)
+
+        operands = ", ".join(map(describe, inputs))
+        given = "".join(f", {k}={v}" for k, v in params.items() if isinstance(v, (int, float, str, tuple, bool)))
+        place = f" (made at {where})" if where else ""
+        return OperationError(f"{self.name}({operands}{given}){place}: {error}; {self.hint}")
+
+
+def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):
+    """Put an operation in the table and return the function that calls it.
+
+    The function takes Tensors (and returns a recorded Tensor) or plain arrays (and returns an
+    array). Raises TypeError if the operation has no composable rule.
+    """
+    if not vjps:
+        raise TypeError(f"operation {name!r} has no derivative rule; mark inputs without one as NO_GRADIENT")
+    op = Op(name, forward, vjps, formula, samples, tuple(reads), **more)
+    if op.name in OPS:
+        raise TypeError(f"operation {name!r} is defined twice")
+    OPS[name] = op
+    call = caller(op)
+    call.__doc__ = f"{doc or name}\n\nDerivative: {formula}" + (f"\n\nKinks: {op.kinks}" if op.kinks else "")
+    return call
+
+
+def caller(op: Op) -> Callable:
+    """The function that applies ``op``; positional parameters and defaults are sorted out here."""
+    forward, arity = op.forward, None if op.variadic else len(op.vjps)
+    signature, names, defaults = None, [], {}
+    if not isinstance(forward, np.ufunc):
+        signature = inspect.signature(forward)
+        extra = [p for i, p in enumerate(signature.parameters.values()) if (p.kind is p.KEYWORD_ONLY if op.variadic else i >= arity)]
+        names, defaults = [p.name for p in extra], {p.name: p.default for p in extra if p.default is not p.empty}
+
+    def call(*inputs, **params):
+        if arity is not None and len(inputs) > arity:
+            params.update(zip(names, inputs[arity:]))
+            inputs = inputs[:arity]
+        if defaults:
+            params = {**defaults, **params}
+        for value in inputs:
+            if type(value) is Tensor:
+                return apply(op, inputs, params)
+        return forward(*inputs, **params)
+
+    call.__name__ = call.__qualname__ = op.name
+    call.op = op
+    if signature is not None:
+        call.__signature__ = signature
+    return call
+
+
+def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
+    """Compute ``op`` on inputs of which at least one is a Tensor, and record it if asked to."""
+    arrays = [t.data if type(t) is Tensor else t for t in inputs]
+    try:
+        y = op.forward(*arrays, **params)
+    except Exception as error:
+        raise op.failure(error, inputs, params) from error
+    if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
+        y = np.asarray(y)
+    if y.dtype == np.float64:
+        _refuse_leak(op, inputs, arrays, params)
+    out = Tensor.__new__(Tensor)
+    out.data, out.grad, out.name, out.seq = y, None, None, next_seq()
+    out.op, out.inputs, out.params, out.site, out.requires_grad = None, (), {}, None, False
+    if state.recording:
+        for t in inputs:
+            if type(t) is Tensor and t.requires_grad:
+                out.op, out.inputs, out.params, out.requires_grad = op, inputs, params, True
+                frame = sys._getframe(2)
+                while frame.f_globals.get("__package__") in _ENGINE:
+                    frame = frame.f_back
+                out.site = (frame.f_code, frame.f_lasti)
+                break
+    for listener in state.hooks:
+        if hasattr(listener, "forward"):
+            listener.forward(out)
+    return out
+
+
+def _refuse_leak(op, inputs, arrays, params):
+    """float32 stays float32: a float64 result may not come out of a float32 operand."""
+    for array in arrays:
+        if xp.is_array(array) and array.dtype == np.float32:
+            wrong = "float32 mixed with a wider operand would silently become float64; use .astype(np.float32)"
+            raise op.failure(TypeError(wrong), inputs, params)

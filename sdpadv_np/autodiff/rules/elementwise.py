@@ -1,0 +1,109 @@
+"""Derivatives of the elementwise operations; x̄ is the gradient of x, ȳ that of the result.
+
+Inputs broadcast as in NumPy; the engine sums a gradient back to its input's shape.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from ..registry import NO_GRADIENT, define
+from ..tensor import raw
+from ._samples import apart, cases, normal, positive
+
+_PAIRS = cases(normal((3, 4), (3, 4)), normal((3, 4), (4,)), normal((2, 1, 3), (4, 1)), normal((), (2, 3)))
+_BROADCAST = {"broadcasts": True, "hint": "shapes must be equal, or 1, counted from the right"}
+
+add = define(
+    "add", np.add,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    formula="ā = ȳ,  b̄ = ȳ", samples=_PAIRS, **_BROADCAST,
+)
+sub = define(
+    "sub", np.subtract,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    formula="ā = ȳ,  b̄ = −ȳ", samples=_PAIRS, **_BROADCAST,
+)
+mul = define(
+    "mul", np.multiply,
+    lambda g, y, a, b: g * b,
+    lambda g, y, a, b: g * a,
+    formula="ā = ȳ b,  b̄ = ȳ a", samples=_PAIRS, reads=(0, 1), **_BROADCAST,
+)
+div = define(
+    "div", np.true_divide,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
+    formula="ā = ȳ / b,  b̄ = −ȳ y / b", reads=(1, "y"), **_BROADCAST,
+    samples=cases(positive((3, 4), (3, 4)), positive((3, 4), (4,)), positive((), (2, 3))),
+)
+neg = define("neg", np.negative, lambda g, y, x: -g, formula="x̄ = −ȳ", samples=normal((3, 4)))
+power = define(
+    "power", lambda x, exponent: x**exponent,
+    lambda g, y, x, exponent: g * (exponent * power(x, exponent=exponent - 1)),
+    formula="x̄ = ȳ p xᵖ⁻¹", reads=(0,), doc="x to a constant power (a Python number).",
+    samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1)),
+)
+square = define("square", np.square, lambda g, y, x: g * (2 * x), formula="x̄ = 2 ȳ x", reads=(0,), samples=normal((3, 4)))
+sqrt = define(
+    "sqrt", np.sqrt, lambda g, y, x: 0.5 * g / y, formula="x̄ = ȳ / 2y", reads=("y",), samples=positive((3, 4)),
+    kinks="infinite at 0; add a small eps to x where 0 can occur",
+)
+exp = define("exp", np.exp, lambda g, y, x: g * y, formula="x̄ = ȳ y", reads=("y",), samples=normal((3, 4)))
+log = define("log", np.log, lambda g, y, x: g / x, formula="x̄ = ȳ / x", reads=(0,), samples=positive((3, 4)))
+tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
+sigmoid = define(
+    "sigmoid", lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
+    lambda g, y, x: g * y * (1 - y),
+    formula="x̄ = ȳ y (1 − y)", reads=("y",), samples=normal((3, 4)), doc="1 / (1 + exp(−x)), without overflow.",
+)
+softplus = define(
+    "softplus", lambda x: np.logaddexp(x, np.zeros_like(x)),
+    lambda g, y, x: g * sigmoid(x),
+    formula="x̄ = ȳ σ(x)", reads=(0,), samples=normal((3, 4)), doc="log(1 + exp(x)), without overflow.",
+)
+relu = define(
+    "relu", lambda x: np.maximum(x, 0),
+    lambda g, y, x: g * (y > 0),
+    formula="x̄ = ȳ [x > 0]", reads=("y",), samples=apart((3, 4)), kinks="at 0 the derivative is 0",
+)
+leaky_relu = define(
+    "leaky_relu", lambda x, slope=0.2: np.where(x > 0, x, slope * x),
+    lambda g, y, x, slope: where(raw(x) > 0, g, slope * g),
+    formula="x̄ = ȳ if x > 0 else slope·ȳ", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is the slope",
+)
+abs = define(
+    "abs", np.abs, lambda g, y, x: g * np.sign(raw(x)),
+    formula="x̄ = ȳ sign(x)", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is 0",
+)
+maximum = define(
+    "maximum", np.maximum,
+    lambda g, y, a, b: g * (raw(a) >= raw(b)),
+    lambda g, y, a, b: g * (raw(a) < raw(b)),
+    formula="ā = ȳ [a ≥ b],  b̄ = ȳ [a < b]", reads=(0, 1), kinks="at a = b everything goes to a", **_BROADCAST,
+    samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
+)
+minimum = define(
+    "minimum", np.minimum,
+    lambda g, y, a, b: g * (raw(a) <= raw(b)),
+    lambda g, y, a, b: g * (raw(a) > raw(b)),
+    formula="ā = ȳ [a ≤ b],  b̄ = ȳ [a > b]", reads=(0, 1), kinks="at a = b everything goes to a", **_BROADCAST,
+    samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
+)
+clip = define(
+    "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    lambda g, y, x, low, high: g * ((raw(x) >= low) & (raw(x) <= high)),
+    formula="x̄ = ȳ [low ≤ x ≤ high]", reads=(0,), samples=apart((3, 4), low=-0.3, high=0.2),
+    kinks="at the limits themselves the derivative is 1",
+    doc="x limited to [low, high]: numbers, or arrays of a shape that broadcasts to x's.",
+)
+where = define(
+    "where", np.where,
+    NO_GRADIENT,
+    lambda g, y, condition, a, b: g * raw(condition),
+    lambda g, y, condition, a, b: g * ~raw(condition),
+    formula="ā = ȳ [condition],  b̄ = ȳ [not condition]", reads=(0,), **_BROADCAST,
+    doc="a where the boolean array condition holds, b elsewhere.",
+    samples=lambda rng: [([rng.random((3, 4)) > 0.5, rng.standard_normal((3, 4)), rng.standard_normal((4,))], {})],
+)

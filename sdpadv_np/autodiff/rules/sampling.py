@@ -1,0 +1,106 @@
+"""Derivatives of bilinear sampling.
+
+The value read at a position is linear in the image and, in the position, a product of hat
+functions. So sampling with the hats differentiated (``dy``, ``dx`` times) and its transpose in the
+image, ``scatter``, are closed under differentiation:
+
+    S = sample(x, p)     x̄ = scatter(ȳ, p)     p̄_x = Σ_c ȳ · sample(x, p, dx+1),  p̄_y likewise
+
+The affine sampler is S at p = base + scale·((θ − I) basis), see kernels/affine_sample; its fused
+rule is one kernel for both gradients.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from ...kernels import affine_sample as kernel
+from ...kernels.affine_sample import reference
+from ..registry import define
+from ._samples import cases
+from .reduction import sum
+from .shape import concatenate, reshape, swapaxes
+
+
+def _slopes(g, x, positions, dy, dx, edge):
+    """Gradient of the positions (N,2,Ho,Wo): x first."""
+    return concatenate(
+        sum(g * sample(x, positions, dy=dy, dx=dx + 1, edge=edge), axis=1, keepdims=True),
+        sum(g * sample(x, positions, dy=dy + 1, dx=dx, edge=edge), axis=1, keepdims=True),
+        axis=1,
+    )
+
+
+def affine_positions(theta, size, output, convention):
+    """Pixel positions (N,2,*output) for theta (N,2,3) or (N,6): linear in theta."""
+    base, basis, scale = reference.grid(tuple(size), tuple(output), convention, theta.dtype)
+    deviation = reshape(theta, shape=(-1, 2, 3)) - reference.identity(theta.dtype)
+    return reshape(base + scale * (deviation @ basis), shape=(-1, 2, *output))
+
+
+def _theta_gradient(g, y, x, theta, convention, size):
+    output = y.shape[2:]
+    positions = affine_positions(theta, x.shape[2:], output, convention)
+    slopes = reshape(_slopes(g, x, positions, 0, 0, reference.border(convention)), shape=(-1, 2, output[0] * output[1]))
+    _, basis, scale = reference.grid(tuple(x.shape[2:]), tuple(output), convention, theta.dtype)
+    return reshape(scale * (slopes @ basis.T), shape=theta.shape)
+
+
+def _fused(g, y, x, theta, needs, convention, size):
+    return kernel.backward(np.ascontiguousarray(g), x, theta, convention, needs=needs)
+
+
+def _off_grid(shape, output, transposed=False, **params):
+    """Images (or what is scattered into them) and positions at least 0.1 pixels from every kink, some outside."""
+
+    def make(rng):
+        whole = rng.integers(-2, max(shape[2:]) + 1, (shape[0], 2, *output))
+        value = rng.standard_normal((*shape[:2], *output) if transposed else shape)
+        return [([value, whole + rng.uniform(0.1, 0.9, whole.shape)], params)]
+
+    return make
+
+
+def _affine_case(shape, **params):
+    """x and a theta none of whose positions comes near a whole number, found by trial."""
+
+    def make(rng):
+        output = params.get("size") or shape[2:]
+        while True:
+            theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-0.4, 0.4, (shape[0], 6))
+            p = affine_positions(theta, shape[2:], output, params["convention"])
+            if np.abs(p - np.round(p)).min() > 1e-3:
+                return [([rng.standard_normal(shape), theta], params)]
+
+    return make
+
+
+_KINKS = "at whole pixel positions the slope towards the next pixel is taken"
+
+sample = define(
+    "sample", lambda x, positions, dy=0, dx=0, edge="zeros": reference.sample(x, positions, dy, dx, edge),
+    lambda g, y, x, positions, dy, dx, edge: scatter(g, positions, size=x.shape[2:], dy=dy, dx=dx, edge=edge),
+    lambda g, y, x, positions, dy, dx, edge: _slopes(g, x, positions, dy, dx, edge),
+    formula="x̄ = scatter(ȳ, p),  p̄ = Σ_c ȳ · ∂sample(x, p)/∂p", reads=(0, 1), kinks=_KINKS,
+    samples=cases(_off_grid((2, 3, 4, 5), (2, 3)), _off_grid((2, 1, 4, 5), (2, 2), edge="cut"), _off_grid((1, 2, 4, 4), (2, 2), dx=1)),
+    doc="Bilinear values of x (N,C,H,W) at pixel positions (N,2,Ho,Wo), x first -> (N,C,Ho,Wo).",
+)
+scatter = define(
+    "scatter", lambda g, positions, size, dy=0, dx=0, edge="zeros": reference.scatter(g, positions, size, dy, dx, edge),
+    lambda h, y, g, positions, size, dy, dx, edge: sample(h, positions, dy=dy, dx=dx, edge=edge),
+    lambda h, y, g, positions, size, dy, dx, edge: _slopes(g, h, positions, dy, dx, edge),
+    formula="ḡ = sample(ȳ, p),  p̄ = Σ_c g · ∂sample(ȳ, p)/∂p", reads=(0, 1), kinks=_KINKS,
+    samples=cases(_off_grid((2, 3, 4, 5), (2, 3), transposed=True, size=(4, 5)),
+                  _off_grid((1, 2, 4, 4), (2, 2), transposed=True, size=(4, 4), dy=1)),
+    doc="The transpose of sample in the image: g (N,C,Ho,Wo) added at positions -> (N,C,*size).",
+)
+affine_sample = define(
+    "affine_sample", lambda x, theta, convention="half_pixel", size=None: kernel.forward(x, theta, convention, size),
+    lambda g, y, x, theta, convention, size: scatter(
+        g, affine_positions(theta, x.shape[2:], y.shape[2:], convention), size=x.shape[2:], edge=reference.border(convention)),
+    _theta_gradient,
+    formula="x̄ = scatter(ȳ, p(θ)),  θ̄ = scale · (Σ_c ȳ · ∂sample/∂p) basisᵀ", reads=(0, 1), kinks=_KINKS, fused=_fused,
+    samples=cases(_affine_case((2, 2, 3, 4), convention="half_pixel"), _affine_case((1, 1, 4, 3), convention="align_corners", size=(2, 3)),
+                  _affine_case((2, 1, 3, 3), convention="tf_reference")),
+    doc="Bilinear values of x (N,C,H,W) along the affine grids theta (N,2,3) or (N,6); see kernels/affine_sample.",
+    hint="x (N,C,H,W), theta (N,2,3) or (N,6), same dtype, convention half_pixel, align_corners or tf_reference",
+)

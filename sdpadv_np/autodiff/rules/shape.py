@@ -1,0 +1,82 @@
+"""Derivatives of the operations that only move numbers: each is linear, each rule is the transpose."""
+from __future__ import annotations
+
+import numpy as np
+
+from ...xp import array_module
+from ..registry import define
+from ._samples import cases, normal
+
+
+def _sum_to(x, shape):
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
+    return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
+
+
+def _place(g, index, shape):
+    out = array_module(g).zeros(shape, g.dtype)
+    np.add.at(out, index, g)  # an index may name an element twice
+    return out
+
+
+def _split(index, g, y, *arrays, axis):
+    start = sum(a.shape[axis] for a in arrays[:index])
+    slices = [slice(None)] * g.ndim
+    slices[axis] = slice(start, start + arrays[index].shape[axis])
+    return getitem(g, index=tuple(slices))
+
+
+reshape = define(
+    "reshape", lambda x, shape: x.reshape(shape),
+    lambda g, y, x, shape: reshape(g, shape=x.shape),
+    formula="x̄ = ȳ in x's shape", samples=cases(normal((3, 4), shape=(2, 6)), normal((2, 3), shape=(-1,))),
+    hint="the number of elements must stay the same",
+)
+transpose = define(
+    "transpose", lambda x, axes=None: x.transpose(axes),
+    lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes).tolist())),
+    formula="x̄ = ȳ with the axes put back", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0))),
+    hint="axes must name each axis once",
+)
+swapaxes = define(
+    "swapaxes", lambda x, a=-1, b=-2: x.swapaxes(a, b),
+    lambda g, y, x, a, b: swapaxes(g, a=a, b=b),
+    formula="x̄ = ȳ with the same two axes exchanged", samples=normal((2, 3, 4)),
+)
+broadcast_to = define(
+    "broadcast_to", lambda x, shape: np.broadcast_to(x, shape),
+    lambda g, y, x, shape: sum_to(g, shape=x.shape),
+    formula="x̄ = ȳ summed over the repeated axes", samples=cases(normal((3, 1), shape=(2, 3, 4)), normal((), shape=(3,))),
+)
+sum_to = define(
+    "sum_to", _sum_to,
+    lambda g, y, x, shape: broadcast_to(g, shape=x.shape),
+    formula="x̄ = ȳ repeated", samples=cases(normal((2, 3, 4), shape=(3, 1)), normal((3,), shape=())),
+    doc="Sum over the axes along which an array of ``shape`` would be repeated to x's shape.",
+)
+getitem = define(
+    "getitem", lambda x, index: x[index],
+    lambda g, y, x, index: place(g, index=index, shape=x.shape),
+    formula="x̄ = zeros with ȳ at index",
+    samples=cases(
+        normal((4, 5), index=(slice(1, 3), slice(None, None, 2))),
+        normal((3, 4), index=(np.array([0, 0, 2]), np.array([1, 1, 3]))),
+    ),
+    doc="x[index]: integers, slices, integer arrays.",
+)
+place = define(
+    "place", _place,
+    lambda h, y, g, index, shape: getitem(h, index=index),
+    formula="ḡ = ȳ[index]",
+    samples=cases(normal((2, 3), index=(slice(1, 3), slice(None, None, 2)), shape=(4, 5)),
+                  normal((3,), index=(np.array([0, 0, 2]), np.array([1, 1, 3])), shape=(3, 4))),
+    doc="Zeros of ``shape`` with g added at ``index``: the transpose of getitem.",
+)
+concatenate = define(
+    "concatenate", lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
+    _split,
+    formula="x̄ᵢ = the part of ȳ that came from xᵢ", variadic=True,
+    samples=cases(normal((2, 3), (4, 3)), normal((2, 3), (2, 1), (2, 2), axis=1)),
+    hint="shapes must agree except along the axis",
+)

@@ -1,0 +1,72 @@
+"""The losses of the paper, Eq. 4 and 6-9, each a mean over the batch.
+
+All take Tensors (recorded) or arrays. Raw theta and eta, before projection, go into the
+penalties: a projected one has no gradient that could pull it back.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from .autodiff import ops
+from .autodiff.rules.loss import one_hot
+from .errors import ArgumentError
+
+OBJECTIVES = ("margin", "cross_entropy")
+GAN_LOSSES = ("nonsaturating", "minimax")
+_TINY = 1e-12  # inside a root, whose slope at 0 is infinite
+
+
+def margin(logits, labels):
+    """Z_y - max over i != y of Z_i, per row: below 0 exactly where the prediction is wrong."""
+    true = one_hot(labels, logits)
+    others = ops.where(true > 0, np.array(-np.inf, true.dtype), logits)
+    return ops.sum(logits * true, axis=1) - ops.max(others, axis=1)
+
+
+def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0):
+    """L_adv (Eq. 4), to be minimised.
+
+    "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the
+    classifier is confident. "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits
+    (Carlini & Wagner 2017, f_6): it never saturates and lets go of images that are misclassified
+    by a margin of kappa.
+    """
+    if objective == "cross_entropy":
+        return -ops.mean(ops.cross_entropy(logits, labels=labels))
+    if objective == "margin":
+        return ops.mean(ops.clip(margin(logits, labels), low=-kappa, high=np.inf))
+    raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
+
+
+def norm(x):
+    """Euclidean norm of each row of (N, ...)."""
+    flat = ops.reshape(x, shape=(x.shape[0], -1))
+    return ops.sqrt(ops.sum(ops.square(flat), axis=1) + _TINY)
+
+
+def theta_penalty(theta):
+    """L_theta (Eq. 6): mean ||theta - theta_I||_2, theta (N, 6) raw."""
+    return ops.mean(norm(theta - np.array([1, 0, 0, 0, 1, 0], theta.dtype)))
+
+
+def eta_penalty(eta, eps: float):
+    """L_eta (Eq. 7): mean max(0, ||eta||_2 - eps), eta (N, ...) raw."""
+    return ops.mean(ops.relu(norm(eta) - eps))
+
+
+def discriminator(real, fake):
+    """What D minimises: -L_GAN (Eq. 8); real = D's logits (N, 2) on x_T, fake on x_A; class 1 is "real"."""
+    return -(ops.mean(ops.log_softmax(real)[:, 1]) + ops.mean(ops.log_softmax(fake)[:, 0]))
+
+
+def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
+    """What the generator minimises of the GAN game.
+
+    "minimax" is Eq. 8 as printed: mean log D(x_T) + mean log(1 - D(x_A)). "nonsaturating" is
+    -mean log D(x_A) (Goodfellow et al. 2014, section 3), which still has a slope when D wins.
+    """
+    if gan_loss == "minimax":
+        return ops.mean(ops.log_softmax(real)[:, 1]) + ops.mean(ops.log_softmax(fake)[:, 0])
+    if gan_loss == "nonsaturating":
+        return -ops.mean(ops.log_softmax(fake)[:, 1])
+    raise ArgumentError(f"gan_loss is {gan_loss!r}; choose one of {', '.join(GAN_LOSSES)}")

@@ -1,0 +1,162 @@
+"""Classifiers A and B of the paper, and what every classifier can do."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import checks, training
+from ..autodiff import Tensor, no_grad, ops
+from ..errors import FileError
+from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
+from ..optim import Adam
+from ..provenance import provenance
+
+_CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convolutions
+
+
+def in_chunks(function, x, size: int = _CHUNK):
+    """function(x) computed on pieces of x and put together."""
+    if len(x) <= size:
+        return function(x)
+    return np.concatenate([function(x[i : i + size]) for i in range(0, len(x), size)])
+
+
+class Classifier:
+    """A network from images (N, 1, 28, 28) in [0, 1] to 10 logits.
+
+    Attributes
+    ----------
+    store : ParameterStore
+    settings : dict
+        How it was trained; stored with it.
+    history : list of dict
+        One row of figures per epoch.
+    """
+
+    architecture = ""
+    image_shape = (1, 28, 28)
+    classes = 10
+
+    def __init__(self, seed: int = 0, dtype=np.float32):
+        self.network = Network(f"model_{self.architecture.lower()}", self._layers())
+        self.store = ParameterStore([self.network], np.random.default_rng(checks.whole("seed", seed, 0)), dtype)
+        self.settings: dict = {}
+        self.history: list[dict] = []
+
+    def _layers(self) -> list:
+        raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
+
+    def logits(self, x):
+        """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
+        if isinstance(x, Tensor):
+            return self.network(x)
+        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False))
+
+    def predict(self, x):
+        """The predicted labels (N,)."""
+        return self.logits(x).argmax(axis=1)
+
+    def probabilities(self, x):
+        """softmax of the logits, (N, 10)."""
+        return ops.softmax(self.logits(x))
+
+    def accuracy(self, x, y) -> float:
+        """The share of images whose prediction is y."""
+        y = checks.labels(y, len(x), self.classes)
+        return float((self.predict(x) == y).mean())
+
+    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
+        """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
+
+        x, x_val (N, 1, 28, 28) in [0, 1]; y, y_val (N,). ``checkpoint`` (a path) makes it
+        resumable. Returns self.
+        """
+        task = _Training(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
+        self.history = training.train(task, checkpoint, progress)
+        self.settings = task.settings()
+        return self
+
+    def to_file(self) -> tuple[str, dict, dict]:
+        attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": provenance()}
+        return "classifier", self.store.arrays(), attributes
+
+
+class ModelA(Classifier):
+    """Conv(64, 8x8, 2, same) - Conv(128, 6x6, 2) - Conv(128, 5x5, 1) - FC(10), ReLU between; 710,218 parameters."""
+
+    architecture = "A"
+
+    def _layers(self):
+        return [
+            Conv2d(1, 64, (8, 8), stride=2, padding="same", activation="relu"),
+            Conv2d(64, 128, (6, 6), stride=2, activation="relu"),
+            Conv2d(128, 128, (5, 5), activation="relu"),
+            Flatten(),
+            Dense(128, 10),
+        ]
+
+
+class ModelB(Classifier):
+    """FC(200) - FC(200) - FC(10), ReLU between; 199,210 parameters."""
+
+    architecture = "B"
+
+    def _layers(self):
+        return [Flatten(), Dense(784, 200, "relu"), Dense(200, 200, "relu"), Dense(200, 10)]
+
+
+ARCHITECTURES = {"A": ModelA, "B": ModelB}
+
+
+def from_file(path, arrays: dict, attributes: dict) -> Classifier:
+    """The classifier that :meth:`Classifier.to_file` described."""
+    kind = ARCHITECTURES.get(attributes.get("architecture"))
+    if kind is None:
+        raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
+    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+    classifier.store.load(arrays, str(path))
+    classifier.settings, classifier.history = attributes["settings"], attributes["history"]
+    return classifier
+
+
+class _Training:
+    """Cross-entropy training as a task of the epoch loop."""
+
+    def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
+        dtype = classifier.store.data.dtype
+        self.classifier = classifier
+        self.x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
+        self.y = checks.labels(y, len(self.x), classifier.classes)
+        self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
+        self.y_val = checks.labels(y_val, len(self.x_val), classifier.classes, "y_val")
+        self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
+        self.lr = checks.number("lr", lr, above=True)
+        self.title, self.count = f"Model {classifier.architecture}", len(self.x)
+        self.optimiser = Adam(classifier.store, lr=self.lr)
+
+    def settings(self):
+        names = ("epochs", "batch_size", "lr", "seed", "count")
+        return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}}
+
+    def state(self):
+        return self.optimiser.state("classifier")
+
+    def weights(self):
+        return self.classifier.store.data
+
+    def step(self, chosen, epoch):
+        logits = self.classifier.logits(Tensor(self.x[chosen]))
+        loss = ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
+        self.classifier.store.differentiate(loss)
+        self.optimiser.step()
+        return {"loss": loss.item()}
+
+    def validate(self):
+        with no_grad():
+            logits = self.classifier.logits(self.x_val)
+        return {
+            "validation loss": float(ops.cross_entropy(logits, labels=self.y_val).mean()),
+            "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
+        }
+
+    def score(self, figures):
+        return (-figures["validation accuracy"], figures["validation loss"])

@@ -1,0 +1,130 @@
+"""The adversarial generator g of the paper (section 3.3, Eq. 5) and its discriminator d.
+
+    theta = h_sd(x)      x_T = t_theta(x)      eta = h_p(x_T)      x_A = x_T + eta
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import Tensor, ops
+from ..errors import FileError
+from ..kernels.affine_sample import CONVENTIONS
+from ..losses import norm
+from ..nn import Dense, Flatten, Network, ParameterStore
+from .classifier import in_chunks
+
+PROJECTIONS = ("box", "l2")
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # (a, b, e, c, d, f)
+
+
+class Distorted(NamedTuple):
+    """All that the generator computes for a batch; raw is before projection, None where a step is off."""
+
+    theta_raw: object  # (N, 6)
+    theta: object
+    x_t: object  # (N, C, H, W)
+    eta_raw: object
+    eta: object
+    x_a: object
+
+
+class Generator:
+    """x -> x_A in one forward pass.
+
+    Parameters
+    ----------
+    eps : float in [0, 1]
+        Largest change of a pixel in the perturbation step; 0 switches the step off (SdAdv).
+    gamma : float >= 0
+        Radius of theta around the identity, in coordinates where the image spans [-1, 1].
+    projection : "box" or "l2"
+        theta - theta_I is clipped element by element to [-gamma, gamma], or scaled to length gamma
+        where longer. eta is always clipped to [-eps, eps], x_A to [0, 1].
+    convention : str
+        How pixels lie in [-1, 1], see sdpadv_np.kernels.affine_sample.
+    spatial : bool
+        False switches the spatial step off (AdvGAN).
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> g = sd.models.Generator(eps=0.1, gamma=0.3)
+    >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
+    >>> g(x).shape, g.theta(x)[0].tolist()
+    ((2, 1, 28, 28), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    """
+
+    def __init__(self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, image_shape=(1, 28, 28), seed=0, dtype=np.float32):
+        self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
+        self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
+        self.spatial, self.image_shape, self.seed = bool(spatial), tuple(image_shape), checks.whole("seed", seed, 0)
+        pixels = int(np.prod(self.image_shape))
+        self.localisation = Network("h_sd", [Flatten(), Dense(pixels, 20, "tanh"), Dense(20, 6, bias=IDENTITY)] if self.spatial else [])
+        self.perturbation = Network("h_p", [Flatten(), Dense(pixels, 128, "relu"), Dense(128, 128, "relu"), Dense(128, pixels)] if self.eps else [])
+        self.store = ParameterStore([self.localisation, self.perturbation], np.random.default_rng(self.seed), dtype)
+        self.settings: dict = {}
+        self.history: list[dict] = []
+
+    def distort(self, x) -> Distorted:
+        """Every intermediate result: recorded Tensors for a Tensor, arrays for an array."""
+        theta_raw = theta = eta_raw = eta = None
+        x_t = x
+        if self.spatial:
+            theta_raw = self.localisation(x)
+            theta = self._project(theta_raw)
+            x_t = ops.affine_sample(x, theta, convention=self.convention)
+        x_a = x_t
+        if self.eps:
+            eta_raw = ops.reshape(self.perturbation(x_t), shape=x.shape)
+            eta = ops.clip(eta_raw, low=-self.eps, high=self.eps)
+            x_a = ops.clip(x_t + eta, low=0.0, high=1.0)
+        return Distorted(theta_raw, theta, x_t, eta_raw, eta, x_a)
+
+    def _project(self, theta):
+        identity = np.array(IDENTITY, theta.dtype)
+        if self.projection == "box":
+            return ops.clip(theta, low=identity - theta.dtype.type(self.gamma), high=identity + theta.dtype.type(self.gamma))
+        deviation = theta - identity
+        length = ops.reshape(norm(deviation), shape=(-1, 1))
+        return identity + deviation * ops.minimum(self.gamma / length, np.ones((), theta.dtype))
+
+    def __call__(self, x, y=None):
+        """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
+        return in_chunks(lambda part: self.distort(part).x_a, self._checked(x))
+
+    def theta(self, x):
+        """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
+        if not self.spatial:
+            return np.tile(np.array(IDENTITY, self.store.data.dtype), (len(x), 1))
+        return in_chunks(lambda part: self._project(self.localisation(part)), self._checked(x))
+
+    def _checked(self, x):
+        return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
+
+    def parameters(self) -> dict:
+        names = ("eps", "gamma", "projection", "convention", "spatial", "seed")
+        return {**{name: getattr(self, name) for name in names}, "image_shape": list(self.image_shape)}
+
+    def to_file(self) -> tuple[str, dict, dict]:
+        from ..provenance import provenance
+
+        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": provenance()}
+        return "generator", self.store.arrays(), attributes
+
+
+def discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
+    """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
+    network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu"), Dense(64, 32, "relu"), Dense(32, 2)])
+    return network, ParameterStore([network], np.random.default_rng([seed, 1]), dtype)
+
+
+def from_file(path, arrays: dict, attributes: dict) -> Generator:
+    """The generator that :meth:`Generator.to_file` described."""
+    try:
+        generator = Generator(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
+    generator.store.load(arrays, str(path))
+    generator.settings, generator.history = attributes["settings"], attributes["history"]
+    return generator

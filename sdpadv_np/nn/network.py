@@ -1,0 +1,77 @@
+"""A network is a list of layers; the numbers of one or several networks live in one flat store.
+
+One buffer for all parameters and one for all gradients make the optimiser a single pass over
+memory, a checkpoint a single array, and "copy the best model" a single copy.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from ..autodiff import Tensor
+from ..autodiff.engine import gradients_into
+from ..errors import FileError
+
+
+class Network:
+    """Layers applied in turn; its parameters are called ``name/layer/W`` and so on.
+
+    Given an array it computes on arrays; given a Tensor it is recorded, parameters included.
+    """
+
+    def __init__(self, name: str, layers):
+        self.name, self.layers = name, list(layers)
+        self.tensors: list[dict[str, Tensor]] = []  # one dict per layer, filled by ParameterStore
+
+    def __call__(self, x):
+        recorded = isinstance(x, Tensor)
+        for layer, tensors in zip(self.layers, self.tensors):
+            x = layer(x, **(tensors if recorded else {k: t.data for k, t in tensors.items()}))
+        return x
+
+
+class ParameterStore:
+    """The parameters of ``networks`` in one flat array, with their gradients in another.
+
+    data, gradient : 1-D arrays, all parameters in order
+    tensors : {"name/layer/W": Tensor}, views into ``data``
+    """
+
+    def __init__(self, networks, rng, dtype=np.float32):
+        initial = {}
+        for network in networks:
+            network.tensors = []
+            for number, layer in enumerate(network.layers):
+                values = layer.initial(rng)
+                network.tensors.append(dict.fromkeys(values))
+                initial.update({f"{network.name}/{number}/{key}": (network.tensors[-1], key, v) for key, v in values.items()})
+        size = sum(v.size for _, _, v in initial.values())
+        self.data, self.gradient = np.empty(size, dtype), np.zeros(size, dtype)
+        self.tensors: dict[str, Tensor] = {}
+        self._gradients, start = [], 0
+        for name, (slot, key, value) in initial.items():
+            part = slice(start, start + value.size)
+            view = self.data[part].reshape(value.shape)
+            view[...] = value
+            slot[key] = self.tensors[name] = Tensor(view, requires_grad=True, name=name)
+            self._gradients.append(self.gradient[part].reshape(value.shape))
+            start += value.size
+
+    def differentiate(self, loss: Tensor) -> None:
+        """Fill ``gradient`` with d loss / d parameters; nothing else is differentiated."""
+        gradients_into(loss, self.tensors.values(), self._gradients)
+
+    def arrays(self) -> dict:
+        """{name: array}, views into ``data``."""
+        return {name: t.data for name, t in self.tensors.items()}
+
+    def load(self, arrays: dict, source: str) -> None:
+        """Copy in arrays of the same names and shapes; ``source`` is named in errors."""
+        missing, extra = self.tensors.keys() - arrays.keys(), arrays.keys() - self.tensors.keys()
+        if missing or extra:
+            what = f"lacks {sorted(missing)[0]}" if missing else f"has an unknown {sorted(extra)[0]}"
+            raise FileError(f"{source}: {what}; it belongs to another model")
+        for name, t in self.tensors.items():
+            if arrays[name].shape != t.shape or arrays[name].dtype != t.dtype:
+                raise FileError(f"{source}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, expected {t.dtype}{list(t.shape)}")
+        for name, t in self.tensors.items():
+            t.data[...] = arrays[name]

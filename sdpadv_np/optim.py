@@ -1,0 +1,26 @@
+"""Optimisers over a flat parameter store."""
+from __future__ import annotations
+
+import numpy as np
+
+from .kernels import adam
+from .nn import ParameterStore
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, Algorithm 1) on a :class:`~sdpadv_np.nn.ParameterStore`.
+
+    ``step()`` uses ``store.gradient``.
+    """
+
+    def __init__(self, store: ParameterStore, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8):
+        self.store, self.lr, self.beta1, self.beta2, self.eps = store, lr, beta1, beta2, eps
+        self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), np.zeros((), np.int64)
+
+    def step(self) -> None:
+        self.t += 1
+        adam.step(self.store.data, self.store.gradient, self.m, self.v, self.lr, self.beta1, self.beta2, self.eps, int(self.t))
+
+    def state(self, name: str) -> dict:
+        """The live arrays that a checkpoint must hold: parameters, both moments, the step count."""
+        return {f"{name}/parameters": self.store.data, f"{name}/m": self.m, f"{name}/v": self.v, f"{name}/t": self.t}

@@ -1,0 +1,105 @@
+"""One epoch loop for every training.
+
+What happens in an epoch depends only on the state at its start, the seed and the epoch's number:
+the order of the images is drawn anew from (seed, epoch). So the checkpoint at an epoch's end is all
+that is needed to go on as if nothing had happened, bit for bit, and a kill costs at most one epoch.
+"""
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .. import files
+from ..errors import FileError, TrainingError
+from .progress import Progress, figures_text
+
+
+class Task(Protocol):
+    """What is trained."""
+
+    title: str
+    count: int  # training images
+    batch_size: int
+    epochs: int
+    seed: int
+
+    def settings(self) -> dict:
+        """Every resolved parameter; a checkpoint made with others is refused."""
+
+    def state(self) -> dict:
+        """{name: array} of all that changes in training: live arrays, which may be written into."""
+
+    def weights(self) -> np.ndarray:
+        """The part of the state that is the result: one live array."""
+
+    def step(self, chosen: np.ndarray, epoch: int) -> dict:
+        """Train on the images with these numbers; returns {name: loss}."""
+
+    def validate(self) -> dict:
+        """{name: figure} on the validation images."""
+
+    def score(self, figures: dict) -> tuple:
+        """The lower the better: which epoch is kept."""
+
+
+def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
+    """Run ``task`` to its last epoch and leave the best epoch's weights in it.
+
+    ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
+    end of every epoch. Returns the history: one row of figures per epoch.
+    """
+    history, best = _restore(task, checkpoint)
+    batch = min(task.batch_size, task.count)
+    steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
+    with Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
+        for epoch in range(len(history), task.epochs):
+            started = time.perf_counter()
+            order = np.random.default_rng([task.seed, epoch]).permutation(task.count)
+            totals: dict[str, float] = {}
+            for step in range(steps):
+                losses = task.step(order[step * batch : (step + 1) * batch], epoch)
+                for name, value in losses.items():
+                    if not math.isfinite(value):
+                        raise TrainingError(
+                            f"{task.title}: {name} is {value} in epoch {epoch + 1}, step {step + 1}; lower the learning rate, or look at the images"
+                        )
+                    totals[name] = totals.get(name, 0.0) + value
+                bar.update({"epoch": epoch + 1, **losses})
+            figures = {**{name: total / steps for name, total in totals.items()}, **task.validate()}
+            score = list(task.score(figures))
+            if best is None or score < best["score"]:
+                best = {"epoch": epoch + 1, "score": score, "weights": task.weights().copy()}
+            history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
+            _save(task, checkpoint, history, best)
+            bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
+    task.weights()[...] = best["weights"]
+    return history
+
+
+def _save(task, checkpoint, history, best) -> None:
+    if checkpoint is None:
+        return
+    arrays = {f"state/{name}": array for name, array in task.state().items()} | {"best": best["weights"]}
+    attributes = {"settings": task.settings(), "history": history, "best_epoch": best["epoch"], "best_score": best["score"]}
+    files.write(checkpoint, "checkpoint", arrays, attributes)
+
+
+def _restore(task, checkpoint) -> tuple[list, dict | None]:
+    if checkpoint is None or not Path(checkpoint).exists():
+        return [], None
+    _, arrays, attributes = files.read(checkpoint, ["checkpoint"])
+    for name, value in task.settings().items():
+        stored = attributes["settings"].get(name)
+        if stored != value:
+            raise FileError(f"{checkpoint}: was made with {name} = {stored!r}, now it is {value!r}; resume with the same settings or start a new run")
+    for name, array in task.state().items():
+        stored = arrays.get(f"state/{name}")
+        if stored is None or stored.shape != array.shape or stored.dtype != array.dtype:
+            raise FileError(f"{checkpoint}: {name} does not fit this model; start a new run")
+        array[...] = stored
+    best = {"epoch": attributes["best_epoch"], "score": attributes["best_score"], "weights": arrays["best"]}
+    return attributes["history"], best

@@ -1,0 +1,56 @@
+"""Progress of long work: a bar where somebody watches a terminal, plain lines where nobody does."""
+from __future__ import annotations
+
+import sys
+import time
+
+
+def figures_text(figures: dict) -> str:
+    return "  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items())
+
+
+class Progress:
+    """A bar over ``total`` steps, with ETA and current figures.
+
+    On a terminal with tqdm installed it is a bar; otherwise only the lines given to ``line`` are
+    printed, each with the time left. ``shown=False`` prints nothing.
+    """
+
+    def __init__(self, title: str, total: int, shown: bool = True, done: int = 0):
+        self.title, self.total, self.done, self.shown = title, total, done, shown
+        self.first, self.started, self.bar = done, time.monotonic(), None
+        if shown and sys.stderr.isatty():
+            try:
+                from tqdm import tqdm
+            except ImportError:
+                return
+            self.bar = tqdm(total=total, initial=done, desc=title, unit="step", dynamic_ncols=True, leave=False)
+
+    def update(self, figures: dict | None = None, steps: int = 1) -> None:
+        """``steps`` more are done; show ``figures`` now and then."""
+        self.done += steps
+        if self.bar is not None:
+            if figures and self.done % 20 == 0:
+                self.bar.set_postfix_str(figures_text(figures), refresh=False)
+            self.bar.update(steps)
+
+    def line(self, text: str) -> None:
+        """A line that stays, above the bar."""
+        if not self.shown:
+            return
+        if self.bar is not None:
+            self.bar.write(f"{self.title}: {text}", file=sys.stderr)
+            return
+        done, elapsed = self.done - self.first, time.monotonic() - self.started
+        left = f"  [{elapsed:.0f} s, {elapsed / done * (self.total - self.done):.0f} s left]" if done else ""
+        print(f"{self.title}: {text}{left}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,67 @@
+"""Which array module an array belongs to, how foreign arrays come in, and the dtype policy.
+
+The package computes with NumPy's functions and lets NumPy hand CuPy arrays over to CuPy
+(``__array_ufunc__`` and ``__array_function__``); only code that *makes* arrays asks for the
+module with :func:`array_module`. float32 and float64 are the two dtypes that carry gradients.
+"""
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from .errors import ArgumentError
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _cupy():
+    """CuPy, if somebody imported it; an array cannot be CuPy's otherwise."""
+    return sys.modules.get("cupy")
+
+
+def array_module(*arrays):
+    """The module (numpy or cupy) that ``arrays`` belong to; scalars belong to any.
+
+    Raises ArgumentError if NumPy and CuPy arrays are mixed.
+    """
+    cupy = _cupy()
+    if cupy is None or not any(isinstance(a, cupy.ndarray) for a in arrays):
+        return np
+    if any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
+        raise ArgumentError("NumPy and CuPy arrays in one call; move one with cupy.asarray(a) or a.get()")
+    return cupy
+
+
+def is_array(value) -> bool:
+    """True for NumPy and CuPy arrays."""
+    cupy = _cupy()
+    return isinstance(value, np.ndarray) or (cupy is not None and isinstance(value, cupy.ndarray))
+
+
+def as_array(value):
+    """``value`` as a NumPy or CuPy array, without a copy where its owner allows that.
+
+    Takes arrays of both modules, anything with ``__cuda_array_interface__``, DLPack or the
+    array interface, and Python numbers and sequences (whose floats become float32).
+    """
+    if is_array(value):
+        return value
+    if hasattr(value, "__cuda_array_interface__"):
+        import cupy
+
+        return cupy.asarray(value)
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError):
+            pass  # e.g. a read-only or gradient-carrying array: its array interface may still do
+    array = np.asarray(value)
+    if array.dtype == np.float64 and not hasattr(value, "dtype") and not hasattr(value, "__array__"):
+        array = array.astype(np.float32)
+    return array
+
+
+def to_numpy(array) -> np.ndarray:
+    """``array`` in host memory, as NumPy."""
+    return array if isinstance(array, np.ndarray) else array.get()
