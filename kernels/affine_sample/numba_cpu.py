@@ -117,7 +117,7 @@ def forward(x, theta, convention, size):
 def backward(g, x, theta, convention, needs):
     grad_x = np.empty(x.shape if needs[0] else (0, 0, 0, 0), x.dtype)
     grad_theta = np.empty(theta.shape if needs[1] else (0, 0, 0), x.dtype)
-    flat = np.ascontiguousarray(g).reshape(*g.shape[:2], -1)
+    flat = np.ascontiguousarray(g).reshape(*g.shape[:2], g.shape[2] * g.shape[3])
     tables = _tables(x, g.shape[2:], convention)
     _backward(flat, np.ascontiguousarray(x), np.ascontiguousarray(theta), *tables, *needs, grad_x, grad_theta)
     return grad_x if needs[0] else None, grad_theta if needs[1] else None

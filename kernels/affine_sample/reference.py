@@ -72,7 +72,7 @@ def _axis(p, n, order, edge):
 
 def _corners(positions, size, dy, dx, edge):
     """The four (flat pixel index, weight), each (N, P)."""
-    flat = positions.reshape(len(positions), 2, -1)
+    flat = positions.reshape(len(positions), 2, positions.shape[2] * positions.shape[3])
     columns = list(_axis(flat[:, 0], size[1], dx, edge))
     for i, wi in _axis(flat[:, 1], size[0], dy, edge):
         for j, wj in columns:
@@ -91,7 +91,7 @@ def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
     """The transpose of :func:`sample`: each g (N,C,Ho,Wo) added to its four pixels of (N,C,*size)."""
     n, c = g.shape[:2]
     pixels = size[0] * size[1]
-    flat = g.reshape(n, c, -1)
+    flat = g.reshape(n, c, g.shape[2] * g.shape[3])
     image = np.arange(n * c).reshape(n, c, 1) * pixels
     out = np.zeros(n * c * pixels, np.float64)
     for index, weight in _corners(positions, size, dy, dx, edge):
@@ -111,4 +111,4 @@ def backward(g, x, theta, convention, needs):
         return grad_x, None
     _, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
     slopes = [(g * sample(x, where, dy, dx, edge)).sum(axis=1) for dy, dx in ((0, 1), (1, 0))]
-    return grad_x, (scale * np.stack(slopes, axis=1).reshape(len(g), 2, -1)) @ basis.T
+    return grad_x, (scale * np.stack(slopes, axis=1).reshape(len(g), 2, output[0] * output[1])) @ basis.T

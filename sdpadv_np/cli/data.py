@@ -1,0 +1,27 @@
+"""``sdpadv data``: get and check the data sets."""
+from __future__ import annotations
+
+from .. import data
+from ..evaluation import tables
+from .common import Formatter, add_data_options
+
+
+def add_parser(commands):
+    command = commands.add_parser(
+        "data", help="get and check the data sets", formatter_class=Formatter,
+        description="Get data sets (into the cache), check every byte, and show what is in them.",
+        epilog="example:\n  sdpadv data mnist fashion-mnist",
+    )
+    command.add_argument("names", nargs="*", metavar="NAME", default=["mnist", "fashion-mnist"], help=f"any of {', '.join(data.DATASETS)}")
+    add_data_options(command)
+    return command
+
+
+def run(arguments) -> None:
+    rows = []
+    for name in arguments.names:
+        loaded = data.load(name, arguments.data_dir, print)
+        for part in ("train", "val", "test"):
+            x, y = getattr(loaded, f"x_{part}"), getattr(loaded, f"y_{part}")
+            rows.append((name, part, *map(str, x.shape), f"{x.mean():.4f}", f"{x.std():.4f}", f"{(x == 0).mean():.1%}", str(len(set(y.tolist())))))
+    print(tables.text(rows, ("data set", "part", "images", "C", "H", "W", "mean", "std", "zeros", "classes")))

@@ -1,0 +1,120 @@
+"""``sdpadv train``: the main job, from the data to the table and the picture."""
+from __future__ import annotations
+
+import argparse
+
+from .. import attacks, data, evaluation
+from ..attacks.base import LABELS
+from ..errors import ArgumentError
+from ..evaluation import figures, paper, tables
+from ..kernels.affine_sample import CONVENTIONS
+from ..losses import GAN_LOSSES, OBJECTIVES
+from ..models.generator import PROJECTIONS
+from .common import Formatter, add_data_options, add_dataset
+from .run_folder import RunFolder
+
+METHODS = {"sdpadv": "SdpAdv", "sdadv": "SdAdv", "advgan": "AdvGAN"}
+COMPARED = ("fgsm", "pgd", "mim", "sdadv", "advgan")
+_EPOCHS = {"A": (5, 10), "B": (10, 20)}  # of the classifier and of the attack; A costs some thirty times B
+
+
+def add_parser(commands):
+    command = commands.add_parser(
+        "train", help="train SdpAdv and compare it", formatter_class=Formatter,
+        description="Get the data, train the classifier (or reuse it), train SdpAdv against it,\n"
+        "evaluate it beside other attacks on the test images, and write table, pictures and weights to a run folder.",
+        epilog="examples:\n  sdpadv train\n  sdpadv train --dataset fashion-mnist --eps 0.3\n  sdpadv train --resume runs/mnist-B-sdpadv-20260101-120000",
+    )
+    add_dataset(command)
+    add_data_options(command)
+    command.add_argument("--classifier", choices=("A", "B"), default="B", help="A is the convolutional one, B the fully connected one")
+    command.add_argument("--classifier-epochs", type=int, metavar="N", help="5 for A, 10 for B if not given")
+    command.add_argument("--retrain", action="store_true", help="do not reuse a classifier from the cache")
+    command.add_argument("--method", choices=METHODS, default="sdpadv", help="sdadv: no perturbation (eps 0); advgan: no distortion")
+    command.add_argument("--eps", type=float, default=0.1, help="largest change of a pixel, in [0, 1]; 0 is sdadv")
+    command.add_argument("--gamma", type=float, default=0.3, help="radius of theta around the identity")
+    command.add_argument("--objective", choices=OBJECTIVES, default="margin", help="cross_entropy is the paper's")
+    command.add_argument("--kappa", type=float, default=_default("kappa"), help="margin that the objective margin asks for")
+    command.add_argument("--projection", choices=PROJECTIONS, default="box", help="how theta is kept near the identity")
+    command.add_argument("--convention", choices=CONVENTIONS, default="half_pixel", help="how pixels lie in [-1, 1]")
+    command.add_argument("--gan-loss", choices=GAN_LOSSES, default="nonsaturating", help="minimax is Eq. 8 as printed")
+    command.add_argument("--epochs", type=int, metavar="N", help="of the attack; 10 against A, 20 against B if not given")
+    command.add_argument("--batch-size", type=int, default=128, metavar="N")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD and MIM attack")
+    command.add_argument("--compare", nargs="*", choices=COMPARED, metavar="ATTACK",
+                         help=f"attacks to compare with, any of {', '.join(COMPARED)}; all but advgan if not given (fgsm pgd mim against A)")
+    command.add_argument("--output", metavar="DIR", help="the run folder; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
+    command.add_argument("--resume", metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it")
+    return command
+
+
+def _default(name):
+    return attacks.SdpAdv.__dataclass_fields__[name].default
+
+
+def run(arguments) -> None:
+    folder = RunFolder.resume(arguments) if arguments.resume else RunFolder.create(_resolved(arguments))
+    try:
+        _run(folder, argparse.Namespace(**folder.parameters))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None
+
+
+def _resolved(arguments) -> dict:
+    """Every parameter, with what the user left open filled in."""
+    p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")} | {"output": arguments.output}
+    if p["method"] == "sdadv" or (p["method"] == "sdpadv" and p["eps"] == 0):
+        p |= {"method": "sdadv", "eps": 0.0}
+    for name, default in zip(("classifier_epochs", "epochs"), _EPOCHS[p["classifier"]]):
+        p[name] = default if p[name] is None else p[name]
+    if p["compare"] is None:
+        p["compare"] = ["fgsm", "pgd", "mim"] + (["sdadv"] if p["classifier"] == "B" else [])
+    p["compare"] = [name for name in p["compare"] if name != p["method"]]
+    _attack(argparse.Namespace(**p), p["method"], None)  # a wrong value shows now, not after the classifier's training
+    for name in ("epochs", "classifier_epochs", "batch_size"):
+        if p[name] < 1:
+            raise ArgumentError(f"{name} is {p[name]}; it must be at least 1")
+    return p
+
+
+def _attack(p, method: str, classifier):
+    """The attack called ``method``, with the run's parameters."""
+    eps = p.eps or 0.3  # of the attacks beside SdAdv
+    simple = {"fgsm": attacks.FGSM, "pgd": attacks.PGD, "mim": attacks.MIM}
+    if method in simple:
+        return simple[method](classifier, eps=eps, labels=p.labels, seed=p.seed)
+    shared = {name: getattr(p, name) for name in ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "seed")}
+    if method == "sdadv":
+        return attacks.SdAdv(classifier, **shared)
+    return attacks.AdvGAN(classifier, eps=eps, **shared) if method == "advgan" else attacks.SdpAdv(classifier, eps=p.eps, **shared)
+
+
+def _run(folder: RunFolder, p) -> None:
+    folder.announce()
+    loaded = data.load(p.dataset, p.data_dir, print)
+    classifier = folder.classifier(loaded, p)
+    histories = {f"Model {p.classifier}": classifier.history}
+    trained = {}
+    for method in [p.method, *(m for m in p.compare if m in METHODS)]:
+        attack = _attack(p, method, classifier)
+        trained[method] = folder.fitted(attack, "generator" if method == p.method else method, loaded, p)
+        histories[METHODS[method]] = attack.generator.history
+        folder.write_history(histories)
+
+    results = []
+    for method in [None, *(m for m in p.compare if m not in METHODS), *(m for m in trained if m != p.method), p.method]:
+        attack = None if method is None else trained.get(method) or _attack(p, method, classifier)
+        name = paper.CLEAN if method is None else METHODS.get(method, method.upper())
+        eps = None if method in (None, "sdadv") else attack.eps
+        results.append((name, eps, evaluation.evaluate(classifier, attack, loaded.x_test, loaded.y_test)))
+        print(f"evaluated: {name}, accuracy {results[-1][2].accuracy:.4f}")
+    table = tables.rows(results, p.dataset, p.classifier)
+    folder.write_results(results, {name: a.parameters() for name, a in trained.items()}, table)
+
+    main = trained[p.method].generator
+    chosen = figures.examples(classifier, loaded.x_test, loaded.y_test)
+    title = f"{METHODS[p.method]} against Model {p.classifier} on {p.dataset}, eps {p.eps:g}: accuracy {results[-1][2].accuracy:.4f}"
+    figures.grid(folder.path / "pictures.png", classifier, main, loaded.x_test[chosen], title, loaded.class_names)
+    figures.curves(folder.path / "curves.png", histories)
+    print(f"\n{tables.text(table)}\n\nwritten to {folder.path}: " + ", ".join(sorted(f.name for f in folder.path.iterdir() if f.is_file())))

@@ -1,0 +1,66 @@
+"""How well an attack does: the accuracy that is left, and what was done to the images."""
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .. import checks
+from ..errors import ArgumentError
+from ..models.classifier import in_chunks
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` measured, on ``count`` images."""
+
+    accuracy: float  # share of x_A still classified as the true label; lower is the better attack
+    clean_accuracy: float  # share of x
+    success_rate: float  # share of the correctly classified x whose x_A is misclassified
+    l2sq: float  # mean over images of the summed squared change (the paper's "L2" column)
+    linf: float  # largest change of any pixel
+    seconds: float  # to make x_A, per 100 images
+    count: int
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def evaluate(classifier, attack, x, y) -> Evaluation:
+    """Attack x (N, C, H, W) with true labels y, and measure.
+
+    ``attack`` is anything that is called as ``attack(x, y)``; None leaves the images as they are.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> f, x, y = sd.models.ModelB(), np.full((4, 1, 28, 28), 0.5, np.float32), np.zeros(4, np.int64)
+    >>> round(sd.evaluate(f, sd.attacks.FGSM(f, eps=0.1), x, y).linf, 3)
+    0.1
+    """
+    x = checks.images(x, shape=getattr(classifier, "image_shape", None))
+    y = checks.labels(y, len(x), getattr(classifier, "classes", 10))
+    x_adv, seconds = x, 0.0
+    if attack is not None:
+        attack(x[:2], y[:2])  # compile and load what is compiled and loaded on first use
+        started = time.perf_counter()
+        x_adv = attack(x, y)
+        seconds = time.perf_counter() - started
+        if x_adv.shape != x.shape:
+            raise ArgumentError(f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape")
+    return measure(classifier, x, y, x_adv, seconds)
+
+
+def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
+    """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
+    right = in_chunks(classifier.logits, x).argmax(axis=1) == y
+    still = in_chunks(classifier.logits, x_adv).argmax(axis=1) == y
+    change = x_adv.astype(np.float64) - x
+    return Evaluation(
+        accuracy=float(still.mean()),
+        clean_accuracy=float(right.mean()),
+        success_rate=float((right & ~still).sum() / max(right.sum(), 1)),
+        l2sq=float(np.square(change).sum(axis=(1, 2, 3)).mean()),
+        linf=float(np.abs(change).max()),
+        seconds=100 * seconds / len(x),
+        count=len(x),
+    )

