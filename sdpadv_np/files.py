@@ -21,6 +21,7 @@ from .errors import FileError
 
 FORMAT = "sdpadv-np"
 FORMAT_VERSION = 1
+_TEMPORARY = ".unfinished"
 
 
 def write_bytes(path, data: bytes) -> None:
@@ -29,7 +30,7 @@ def write_bytes(path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -42,6 +43,12 @@ def write_bytes(path, data: bytes) -> None:
         if isinstance(error, OSError):
             raise FileError(f"{path}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
         raise
+
+
+def remove_unfinished(folder) -> None:
+    """Remove what killed writers left in ``folder`` and below."""
+    for path in Path(folder).rglob(f".*{_TEMPORARY}"):
+        path.unlink()
 
 
 def _umask() -> int:

@@ -3,10 +3,16 @@ import os
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import sdpadv_np as sd
 
-KERNELS = ("numpy", "numba")
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """As the command line has it; two BLAS threads on a busy machine are ten times slower."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,7 +38,3 @@ def classifier(glyphs):
     d = glyphs
     return sd.models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=4, progress=False)
 
-
-def gradient(loss, tensors):
-    """d loss / d tensors as plain arrays."""
-    return [g.data for g in sd.grad(loss, tensors)]

@@ -43,11 +43,12 @@ class GradientAttack:
         checks.whole("batch_size", self.batch_size)
 
     def __call__(self, x, y=None):
-        """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape and kind, x is not changed.
+        """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape, float32 (the classifier's dtype), x is not changed.
 
         y (N,) are the true labels; needed if ``labels="true"``, ignored otherwise.
         """
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
+        x = x.astype(getattr(self.classifier, "dtype", np.float32), copy=False)
         if self.labels == "true":
             if y is None:
                 raise checks.ArgumentError('labels="true" needs the labels: call attack(x, y), or use labels="predicted"')

@@ -15,7 +15,7 @@ class FGSM(GradientAttack):
     >>> import numpy as np, sdpadv_np as sd
     >>> attack = sd.attacks.FGSM(sd.models.ModelB(), eps=0.1)
     >>> x = np.full((1, 1, 28, 28), 0.5, np.float32)
-    >>> float(abs(attack(x) - x).max().round(3))
+    >>> round(float(abs(attack(x) - x).max()), 3)
     0.1
     """
 

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from .. import checks, losses, training
 from ..models import Generator
+from ..provenance import provenance
 from .sdpadv_training import SdpAdvTraining
 
 
@@ -81,7 +82,7 @@ class SdpAdv:
         """
         task = SdpAdvTraining(self, x, y, x_val, y_val, epochs, batch_size)
         self.generator.history = training.train(task, checkpoint, progress)
-        self.generator.settings = task.settings()
+        self.generator.settings, self.generator.made = task.settings(), provenance()
         return self
 
     def __call__(self, x, y=None):

@@ -42,7 +42,7 @@ class SdpAdvTraining:
             d_loss = losses.discriminator(self.discriminator(out.x_t.detach()), self.discriminator(out.x_a.detach()))
             self.d_store.differentiate(d_loss)
             self.d_optimiser.step()
-            figures["D"] = d_loss.item()
+            figures["L_D"] = d_loss.item()
         terms = self.terms(out, self.y[chosen])
         self.generator.store.differentiate(self.total(terms, self.attack.alpha_at(epoch, self.epochs)))
         self.optimiser.step()

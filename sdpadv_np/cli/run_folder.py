@@ -46,6 +46,7 @@ class RunFolder:
         if given:
             raise ArgumentError(f"--resume takes every parameter from the run; leave out {', '.join(given)}, or start a new run")
         path = Path(arguments.resume)
+        files.remove_unfinished(path)
         try:
             return cls(path, json.loads((path / _PARAMETERS).read_text())["parameters"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -70,7 +71,7 @@ class RunFolder:
                     print(f"Model {p.classifier}: not reused: {error}")
                     continue
                 print(f"Model {p.classifier}: reused from {path} ({p.classifier_epochs} epochs, seed {p.seed}; --retrain trains it anew)")
-                saving.save(classifier, own)
+                files.write_bytes(own, path.read_bytes())
                 return classifier
         classifier = models.ARCHITECTURES[p.classifier](seed=p.seed)
         classifier.fit(

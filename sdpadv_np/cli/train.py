@@ -3,14 +3,13 @@ from __future__ import annotations
 
 import argparse
 
-from .. import attacks, data, evaluation
+from .. import attacks, checks, data, evaluation
 from ..attacks.base import LABELS
-from ..errors import ArgumentError
 from ..evaluation import figures, paper, tables
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
-from .common import Formatter, add_data_options, add_dataset
+from .common import Formatter, add_data_options, add_dataset, add_threads, blas_threads
 from .run_folder import RunFolder
 
 METHODS = {"sdpadv": "SdpAdv", "sdadv": "SdAdv", "advgan": "AdvGAN"}
@@ -41,6 +40,7 @@ def add_parser(commands):
     command.add_argument("--epochs", type=int, metavar="N", help="of the attack; 10 against A, 20 against B if not given")
     command.add_argument("--batch-size", type=int, default=128, metavar="N")
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    add_threads(command)
     command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD and MIM attack")
     command.add_argument("--compare", nargs="*", choices=COMPARED, metavar="ATTACK",
                          help=f"attacks to compare with, any of {', '.join(COMPARED)}; all but advgan if not given (fgsm pgd mim against A)")
@@ -55,8 +55,10 @@ def _default(name):
 
 def run(arguments) -> None:
     folder = RunFolder.resume(arguments) if arguments.resume else RunFolder.create(_resolved(arguments))
+    p = argparse.Namespace(**folder.parameters)
     try:
-        _run(folder, argparse.Namespace(**folder.parameters))
+        with blas_threads(p.threads):
+            _run(folder, p)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None
 
@@ -72,9 +74,8 @@ def _resolved(arguments) -> dict:
         p["compare"] = ["fgsm", "pgd", "mim"] + (["sdadv"] if p["classifier"] == "B" else [])
     p["compare"] = [name for name in p["compare"] if name != p["method"]]
     _attack(argparse.Namespace(**p), p["method"], None)  # a wrong value shows now, not after the classifier's training
-    for name in ("epochs", "classifier_epochs", "batch_size"):
-        if p[name] < 1:
-            raise ArgumentError(f"{name} is {p[name]}; it must be at least 1")
+    for name in ("epochs", "classifier_epochs", "batch_size", "threads"):
+        checks.whole(name, p[name])
     return p
 
 

@@ -15,7 +15,6 @@ import subprocess
 import tarfile
 import tempfile
 import threading
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,6 +127,8 @@ def _read(folder: Path, dataset: str, key: str) -> bytes:
 
 
 def _mirror(url: str, dataset: str) -> dict[str, bytes]:
+    import urllib.request  # slow to load, and seldom needed
+
     _reachable(urlsplit(url).hostname)
     found = {}
     for key, name in NAMES.items():

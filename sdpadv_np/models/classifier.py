@@ -30,6 +30,8 @@ class Classifier:
         How it was trained; stored with it.
     history : list of dict
         One row of figures per epoch.
+    made : dict
+        Versions, commit and machine of the training.
     """
 
     architecture = ""
@@ -38,9 +40,15 @@ class Classifier:
 
     def __init__(self, seed: int = 0, dtype=np.float32):
         self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.store = ParameterStore([self.network], np.random.default_rng(checks.whole("seed", seed, 0)), dtype)
+        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype)
         self.settings: dict = {}
         self.history: list[dict] = []
+        self.made: dict = {}
+
+    @property
+    def dtype(self):
+        """float32, unless made with another dtype: what images are computed in."""
+        return self.store.data.dtype
 
     def _layers(self) -> list:
         raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
@@ -49,7 +57,7 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False))
+        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False))
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -72,11 +80,11 @@ class Classifier:
         """
         task = _Training(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         self.history = training.train(task, checkpoint, progress)
-        self.settings = task.settings()
+        self.settings, self.made = task.settings(), provenance()
         return self
 
     def to_file(self) -> tuple[str, dict, dict]:
-        attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": provenance()}
+        attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
         return "classifier", self.store.arrays(), attributes
 
 
@@ -91,7 +99,7 @@ class ModelA(Classifier):
             Conv2d(64, 128, (6, 6), stride=2, activation="relu"),
             Conv2d(128, 128, (5, 5), activation="relu"),
             Flatten(),
-            Dense(128, 10),
+            Dense(128, 10, init="unit"),
         ]
 
 
@@ -101,7 +109,7 @@ class ModelB(Classifier):
     architecture = "B"
 
     def _layers(self):
-        return [Flatten(), Dense(784, 200, "relu"), Dense(200, 200, "relu"), Dense(200, 10)]
+        return [Flatten(), Dense(784, 200, "relu", "unit"), Dense(200, 200, "relu", "unit"), Dense(200, 10, init="unit")]
 
 
 ARCHITECTURES = {"A": ModelA, "B": ModelB}
@@ -114,7 +122,7 @@ def from_file(path, arrays: dict, attributes: dict) -> Classifier:
         raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
     classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
     classifier.store.load(arrays, str(path))
-    classifier.settings, classifier.history = attributes["settings"], attributes["history"]
+    classifier.settings, classifier.history, classifier.made = (attributes[k] for k in ("settings", "history", "made"))
     return classifier
 
 
@@ -122,8 +130,7 @@ class _Training:
     """Cross-entropy training as a task of the epoch loop."""
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
-        dtype = classifier.store.data.dtype
-        self.classifier = classifier
+        self.classifier, dtype = classifier, classifier.dtype
         self.x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
         self.y = checks.labels(y, len(self.x), classifier.classes)
         self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)

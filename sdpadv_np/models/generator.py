@@ -60,11 +60,15 @@ class Generator:
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
         self.spatial, self.image_shape, self.seed = bool(spatial), tuple(image_shape), checks.whole("seed", seed, 0)
         pixels = int(np.prod(self.image_shape))
-        self.localisation = Network("h_sd", [Flatten(), Dense(pixels, 20, "tanh"), Dense(20, 6, bias=IDENTITY)] if self.spatial else [])
-        self.perturbation = Network("h_p", [Flatten(), Dense(pixels, 128, "relu"), Dense(128, 128, "relu"), Dense(128, pixels)] if self.eps else [])
-        self.store = ParameterStore([self.localisation, self.perturbation], np.random.default_rng(self.seed), dtype)
+        # both steps begin by changing nothing: theta = identity, eta = 0
+        h_sd = [Flatten(), Dense(pixels, 20, "tanh"), Dense(20, 6, init="zero", bias=IDENTITY)]
+        h_p = [Flatten(), Dense(pixels, 128, "relu", "he"), Dense(128, 128, "relu", "he"), Dense(128, pixels, init="zero")]
+        self.localisation = Network("h_sd", h_sd if self.spatial else [])
+        self.perturbation = Network("h_p", h_p if self.eps else [])
+        self.store = ParameterStore([self.localisation, self.perturbation], self.seed, dtype)
         self.settings: dict = {}
         self.history: list[dict] = []
+        self.made: dict = {}
 
     def distort(self, x) -> Distorted:
         """Every intermediate result: recorded Tensors for a Tensor, arrays for an array."""
@@ -103,20 +107,19 @@ class Generator:
         return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
 
     def parameters(self) -> dict:
+        """Every parameter of the constructor but dtype."""
         names = ("eps", "gamma", "projection", "convention", "spatial", "seed")
         return {**{name: getattr(self, name) for name in names}, "image_shape": list(self.image_shape)}
 
     def to_file(self) -> tuple[str, dict, dict]:
-        from ..provenance import provenance
-
-        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": provenance()}
+        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": self.made}
         return "generator", self.store.arrays(), attributes
 
 
 def discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
     """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
-    network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu"), Dense(64, 32, "relu"), Dense(32, 2)])
-    return network, ParameterStore([network], np.random.default_rng([seed, 1]), dtype)
+    network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu", "he"), Dense(64, 32, "relu", "he"), Dense(32, 2)])
+    return network, ParameterStore([network], seed, dtype)
 
 
 def from_file(path, arrays: dict, attributes: dict) -> Generator:
@@ -126,5 +129,5 @@ def from_file(path, arrays: dict, attributes: dict) -> Generator:
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
     generator.store.load(arrays, str(path))
-    generator.settings, generator.history = attributes["settings"], attributes["history"]
+    generator.settings, generator.history, generator.made = (attributes[k] for k in ("settings", "history", "made"))
     return generator

@@ -32,13 +32,16 @@ class Network:
 class ParameterStore:
     """The parameters of ``networks`` in one flat array, with their gradients in another.
 
+    A network's initial weights depend on ``seed`` and its name alone, not on the others.
+
     data, gradient : 1-D arrays, all parameters in order
     tensors : {"name/layer/W": Tensor}, views into ``data``
     """
 
-    def __init__(self, networks, rng, dtype=np.float32):
+    def __init__(self, networks, seed: int, dtype=np.float32):
         initial = {}
         for network in networks:
+            rng = np.random.default_rng([seed, *network.name.encode()])
             network.tensors = []
             for number, layer in enumerate(network.layers):
                 values = layer.initial(rng)

@@ -56,6 +56,7 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
     batch = min(task.batch_size, task.count)
     steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
     with Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
+        validation: dict[str, float] = {}
         for epoch in range(len(history), task.epochs):
             started = time.perf_counter()
             order = np.random.default_rng([task.seed, epoch]).permutation(task.count)
@@ -68,8 +69,9 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
                             f"{task.title}: {name} is {value} in epoch {epoch + 1}, step {step + 1}; lower the learning rate, or look at the images"
                         )
                     totals[name] = totals.get(name, 0.0) + value
-                bar.update({"epoch": epoch + 1, **losses})
-            figures = {**{name: total / steps for name, total in totals.items()}, **task.validate()}
+                bar.update({"epoch": epoch + 1, **losses, **validation})
+            validation = task.validate()
+            figures = {**{name: total / steps for name, total in totals.items()}, **validation}
             score = list(task.score(figures))
             if best is None or score < best["score"]:
                 best = {"epoch": epoch + 1, "score": score, "weights": task.weights().copy()}

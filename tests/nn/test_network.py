@@ -9,8 +9,8 @@ from sdpadv_np.nn import Conv2d, Dense, Flatten, Network, ParameterStore
 
 
 def small(dtype=np.float64, seed=0):
-    network = Network("net", [Conv2d(1, 2, (3, 3), activation="tanh"), Flatten(), Dense(8, 3, "tanh"), Dense(3, 2, bias=(1.0, -1.0))])
-    return network, ParameterStore([network], np.random.default_rng(seed), dtype)
+    network = Network("net", [Conv2d(1, 2, (3, 3), activation="tanh"), Flatten(), Dense(8, 3, "tanh"), Dense(3, 2, init="zero", bias=(1.0, -1.0))])
+    return network, ParameterStore([network], seed, dtype)
 
 
 def test_tensors_are_views_of_one_buffer():

@@ -1,0 +1,108 @@
+"""FGSM, PGD, BIM, MIM: what they promise, and what they become in special cases."""
+import numpy as np
+import pytest
+
+import sdpadv_np as sd
+from sdpadv_np.attacks import BIM, FGSM, MIM, PGD
+from sdpadv_np.attacks.base import input_gradient
+from sdpadv_np.errors import ArgumentError
+
+ATTACKS = (FGSM, PGD, BIM, MIM)
+every_attack = pytest.mark.parametrize("attack", ATTACKS)
+
+
+@every_attack
+@pytest.mark.parametrize("eps", (0.05, 0.3))
+def test_promises(attack, eps, classifier, glyphs):
+    x, y = glyphs.x_test[:300], glyphs.y_test[:300]
+    before, weights = x.copy(), classifier.store.data.copy()
+    x_adv = attack(classifier, eps=eps)(x)
+    assert x_adv.shape == x.shape and x_adv.dtype == np.float32 and x_adv is not x
+    assert np.abs(x_adv - x).max() <= eps + 1e-6 and x_adv.min() >= 0 and x_adv.max() <= 1
+    assert classifier.accuracy(x_adv, y) < classifier.accuracy(x, y) - (0.5 if eps == 0.3 else 0.02)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(classifier.store.data, weights)
+
+
+@every_attack
+def test_eps_zero_gives_back_the_image(attack, classifier, glyphs):
+    np.testing.assert_array_equal(attack(classifier, eps=0.0)(glyphs.x_test[:5]), glyphs.x_test[:5])
+
+
+@every_attack
+def test_the_same_bits_twice_and_in_any_batch_size(attack, classifier, glyphs):
+    x = glyphs.x_test[:30]
+    first = attack(classifier)(x)
+    assert first.tobytes() == attack(classifier)(x).tobytes()
+    if attack is not PGD:  # whose random start is drawn batch by batch
+        np.testing.assert_allclose(attack(classifier, batch_size=7)(x), first, atol=1e-6)
+
+
+def test_pgd_of_one_full_step_is_fgsm(classifier, glyphs):
+    x = glyphs.x_test[:40]
+    np.testing.assert_allclose(PGD(classifier, eps=0.2, step=0.2, steps=1, random_start=False)(x), FGSM(classifier, eps=0.2)(x), atol=1e-7)
+
+
+def test_bim_is_pgd_from_x_and_mim_without_memory_is_bim(classifier, glyphs):
+    x = glyphs.x_test[:40]
+    np.testing.assert_array_equal(BIM(classifier)(x), PGD(classifier, random_start=False)(x))
+    np.testing.assert_allclose(MIM(classifier, decay=0.0, step=0.05)(x), BIM(classifier)(x), atol=1e-6)
+
+
+def test_fgsm_on_a_linear_classifier_steps_along_the_signs_of_its_weights(rng):
+    W = rng.standard_normal((784, 2)).astype(np.float32)
+    f = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=2)
+    x = np.full((1, 1, 28, 28), 0.5, np.float32)
+    k = int(f.predict(x)[0])
+    np.testing.assert_allclose((FGSM(f, eps=0.1)(x) - x).ravel(), 0.1 * np.sign(W[:, 1 - k] - W[:, k]), atol=1e-6)
+
+
+def test_the_random_start_depends_on_the_seed(classifier, glyphs):
+    x = glyphs.x_test[:5]
+    assert not np.array_equal(PGD(classifier, seed=0)(x), PGD(classifier, seed=1)(x))
+
+
+def test_predicted_and_true_labels_differ_where_the_prediction_is_wrong(classifier, glyphs):
+    x = glyphs.x_test[:10]
+    wrong = (classifier.predict(x) + 1) % 10
+    predicted, true = FGSM(classifier)(x, wrong), FGSM(classifier, labels="true")(x, wrong)
+    np.testing.assert_array_equal(predicted, FGSM(classifier)(x))
+    assert not np.array_equal(predicted, true)
+
+
+def test_the_gradient_is_that_of_the_cross_entropy(classifier, glyphs, rng):
+    x, y = glyphs.x_test[:3].astype(np.float64), glyphs.y_test[:3]
+    f = sd.models.ModelB(dtype=np.float64)
+    got = input_gradient(f, x, y)
+    direction = rng.standard_normal(x.shape)
+
+    def loss(t):
+        return sd.ops.cross_entropy(f.network(x + t * direction), labels=y).sum()
+
+    np.testing.assert_allclose((got * direction).sum(), (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-6)
+
+
+def test_parameters_are_frozen_and_printable(classifier):
+    attack = PGD(classifier, eps=0.1)
+    assert attack.parameters() == {"eps": 0.1, "labels": "predicted", "seed": 0, "batch_size": 500, "step": 0.05, "steps": 10, "random_start": True}
+    with pytest.raises(AttributeError):
+        attack.eps = 0.2
+
+
+@every_attack
+def test_bad_parameters_and_images(attack, classifier, glyphs):
+    for parameters, message in (({"eps": -0.1}, "eps is -0.1"), ({"eps": float("nan")}, "eps is nan"), ({"eps": "big"}, "eps is 'big'"), ({"labels": "any"}, "choose one of predicted, true")):
+        with pytest.raises(ArgumentError, match=message):
+            attack(classifier, **parameters)
+    x, y = glyphs.x_test[:3], glyphs.y_test[:3]
+    for call, message in (
+        (lambda: attack(classifier)(x * 2), "must lie in"),
+        (lambda: attack(classifier)(x[:, :, :20]), "expected"),
+        (lambda: attack(classifier)((x * 255).astype(np.uint8)), "dtype uint8"),
+        (lambda: attack(classifier)(x[:0]), "no image"),
+        (lambda: attack(classifier, labels="true")(x), "needs the labels"),
+        (lambda: attack(classifier, labels="true")(x, y[:2]), "one label per image"),
+        (lambda: attack(classifier, labels="true")(x, y + 10), "expected 0 to 9"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            call()

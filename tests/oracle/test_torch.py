@@ -1,0 +1,167 @@
+"""The whole against PyTorch: runs where torch can be imported."""
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sdpadv_np as sd
+from sdpadv_np import Tensor, losses, ops
+from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
+from sdpadv_np.kernels import adam, affine_sample
+from sdpadv_np.models import discriminator
+
+torch = pytest.importorskip("torch", reason="oracle: PyTorch is not installed")
+F = torch.nn.functional
+sys.path.insert(0, str(Path(__file__).parent))
+import reference_program as oracle  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+def t(array, grad=False):
+    return torch.from_numpy(np.array(array)).requires_grad_(grad)
+
+
+def close(ours, theirs, rtol=1e-10, atol=1e-12):
+    np.testing.assert_allclose(ours.data if isinstance(ours, Tensor) else ours, theirs.detach().numpy(), rtol=rtol, atol=atol)
+
+
+def wild_generator(rng, **parameters):
+    """Weights away from the start, in float64, so that both projections and the hinge are at work."""
+    g = sd.models.Generator(dtype=np.float64, **parameters)
+    g.store.data += 0.05 * rng.standard_normal(g.store.data.size)
+    return g
+
+
+@pytest.mark.parametrize("model", ("A", "B"))
+@pytest.mark.parametrize("objective, gan_loss, projection", (("margin", "nonsaturating", "box"), ("cross_entropy", "minimax", "l2")))
+def test_gradients_of_every_loss_term_with_respect_to_every_parameter(rng, glyphs, model, objective, gan_loss, projection):
+    f = sd.models.ARCHITECTURES[model](dtype=np.float64)
+    attack = sd.attacks.SdpAdv(f, eps=0.1, objective=objective, gan_loss=gan_loss, projection=projection, kappa=0.5)
+    g, (d, d_store) = wild_generator(rng, eps=0.1, projection=projection), discriminator((1, 28, 28), 0, np.float64)
+    object.__setattr__(attack, "generator", g)
+    x, y = glyphs.x_train[:16].astype(np.float64), glyphs.y_train[:16]
+    task = SdpAdvTraining(attack, x, y, x, y, 1, 16)
+    task.discriminator, task.d_store = d, d_store
+    out = g.distort(Tensor(x))
+    ours = task.terms(out, y)
+    ours_d = losses.discriminator(d(out.x_t.detach()), d(out.x_a.detach()))
+
+    w = {name: t(a, True) for name, a in g.store.arrays().items()}
+    wd = {name: t(a, True) for name, a in d_store.arrays().items()}
+    wf = {name: t(a) for name, a in f.store.arrays().items()}
+    theirs_out = oracle.generator(t(x), w, 0.1, 0.3, projection)
+    classifier = oracle.model_a if model == "A" else oracle.model_b
+    theirs, theirs_d = oracle.loss_terms(
+        theirs_out, t(y), lambda v: classifier(v, wf), lambda v: oracle.mlp(v, wd, "d", torch.relu, 3), 0.1, objective, 0.5, gan_loss
+    )
+    for name, term in ours.items():
+        close(term, theirs[name], rtol=1e-8)
+        expected = torch.autograd.grad(theirs[name], list(w.values()), retain_graph=True, allow_unused=True)
+        got = sd.grad(term, list(g.store.tensors.values()))
+        for parameter, a, b in zip(w, got, expected):
+            b = torch.zeros_like(w[parameter]) if b is None else b
+            scale = max(float(b.abs().max()), 1e-12)
+            assert np.abs(a.data - b.numpy()).max() <= 1e-5 * scale, (name, parameter)
+        assert any(np.abs(a.data).max() > 0 for a in got), name
+    close(ours_d, theirs_d, rtol=1e-9)
+    for a, b in zip(sd.grad(ours_d, list(d_store.tensors.values())), torch.autograd.grad(theirs_d, list(wd.values()))):
+        close(a, b, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("model", ("A", "B"))
+def test_saved_files_give_the_same_accuracy_to_the_image(tmp_path, glyphs, classifier, model):
+    d = glyphs
+    if model == "A":
+        classifier = sd.models.ModelA().fit(d.x_train[:1000], d.y_train[:1000], d.x_val, d.y_val, epochs=2, progress=False)
+    attack = sd.attacks.SdpAdv(classifier).fit(d.x_train[:2000], d.y_train[:2000], d.x_val[:200], d.y_val[:200], epochs=1, progress=False)
+    x_a = attack(d.x_test)
+    sd.save(classifier, tmp_path / "c.h5")
+    sd.save(attack, tmp_path / "g.h5")
+    network = oracle.model_a if model == "A" else oracle.model_b
+    wf, wg = oracle.weights(tmp_path / "c.h5"), oracle.weights(tmp_path / "g.h5")
+    with torch.no_grad():
+        theirs_x_a = oracle.generator(t(d.x_test), wg, 0.1, 0.3, "box")[3]
+        for images in (d.x_test, x_a):
+            z = network(t(images), wf).numpy()
+            np.testing.assert_array_equal(z.argmax(axis=1), classifier.predict(images))
+    np.testing.assert_allclose(x_a, theirs_x_a.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("convention, align", (("half_pixel", False), ("align_corners", True)))
+@pytest.mark.parametrize("size, output", (((5, 6), (5, 6)), ((4, 7), (9, 3)), ((1, 1), (3, 2))))
+def test_affine_sampling_and_its_two_orders_of_gradients(rng, convention, align, size, output):
+    x, theta = rng.standard_normal((3, 2, *size)), np.eye(2, 3) + rng.uniform(-0.6, 0.6, (3, 2, 3))
+    g = rng.standard_normal((3, 2, *output))
+    a, b = t(x, True), t(theta, True)
+    y = F.grid_sample(a, F.affine_grid(b, [3, 2, *output], align_corners=align), align_corners=align)
+    close(affine_sample.forward(x, theta, convention, output), y)
+    first = torch.autograd.grad(y, (a, b), t(g), create_graph=True)
+    for ours, theirs in zip(affine_sample.backward(g, x, theta, convention), first):
+        close(ours, theirs)
+    u, v = Tensor(x, requires_grad=True), Tensor(theta, requires_grad=True)
+    graph = sd.grad(ops.affine_sample(u, v, convention=convention, size=output), [u, v], g, create_graph=True)
+    second = sd.grad((graph[0] ** 2).sum() + (graph[1] ** 3).sum(), [u, v])
+    for ours, theirs in zip(second, torch.autograd.grad((first[0] ** 2).sum() + (first[1] ** 3).sum(), (a, b))):
+        close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("stride, padding", ((1, 0), (2, 1), (3, 2)))
+def test_convolution_and_its_gradients(rng, stride, padding):
+    x, w = rng.standard_normal((2, 3, 9, 8)), rng.standard_normal((4, 3, 4, 3))
+    a, b, u, v = t(x, True), t(w, True), Tensor(x, requires_grad=True), Tensor(w, requires_grad=True)
+    ours, theirs = ops.conv2d(u, v, stride=stride, padding=padding), F.conv2d(a, b, stride=stride, padding=padding)
+    close(ours, theirs)
+    for p, q in zip(sd.grad((ours**2).sum(), [u, v]), torch.autograd.grad((theirs**2).sum(), (a, b))):
+        close(p, q)
+
+
+def test_adam(rng):
+    p = rng.standard_normal(40)
+    theirs = t(p, True)
+    optimiser = torch.optim.Adam([theirs], lr=0.01, betas=(0.8, 0.99), eps=1e-6)
+    m, v = np.zeros(40), np.zeros(40)
+    for step in range(1, 6):
+        g = rng.standard_normal(40)
+        theirs.grad = t(g)
+        optimiser.step()
+        adam.step(p, g, m, v, 0.01, 0.8, 0.99, 1e-6, step)
+    close(p, theirs, rtol=1e-12)
+
+
+ELEMENTWISE = {
+    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "softplus": F.softplus, "square": torch.square, "abs": torch.abs,
+    "softmax": lambda x: x.softmax(-1), "log_softmax": lambda x: x.log_softmax(-1), "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_operation(rng, name):
+    x = rng.standard_normal((3, 4))
+    a, b = Tensor(x, requires_grad=True), t(x, True)
+    ours, theirs = getattr(ops, name)(a), ELEMENTWISE[name](b)
+    close(ours, theirs)
+    close(sd.grad((ours * ours).sum(), [a])[0], torch.autograd.grad((theirs * theirs).sum(), b)[0])
+
+
+@pytest.mark.parametrize("attack", (sd.attacks.FGSM, sd.attacks.BIM, sd.attacks.MIM))
+def test_gradient_attacks_written_again(classifier, glyphs, attack):
+    """The update rules of CleverHans 3.0.1 in PyTorch, on the same weights; in float64, where the sign of a tiny gradient is no accident."""
+    x, eps = glyphs.x_test[:100].astype(np.float64), 0.3
+    double = sd.models.ModelB(dtype=np.float64)
+    double.store.data[...] = classifier.store.data
+    w = {name: t(a) for name, a in double.store.arrays().items()}
+    step, steps = {"FGSM": (eps, 1), "BIM": (0.05, 10), "MIM": (0.06, 10)}[attack.__name__]
+    start, y, momentum = t(x), oracle.model_b(t(x), w).argmax(1), 0
+    x_adv = start
+    for _ in range(steps):
+        x_adv = x_adv.detach().requires_grad_()
+        (g,) = torch.autograd.grad(F.cross_entropy(oracle.model_b(x_adv, w), y, reduction="sum"), x_adv)
+        if attack.__name__ == "MIM":
+            momentum = momentum + g / g.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-12)
+            g = momentum
+        x_adv = start + (x_adv + step * g.sign() - start).clamp(-eps, eps)
+        x_adv = x_adv.clamp(0, 1)
+    same = np.isclose(attack(double, eps=eps)(x), x_adv.detach().numpy(), atol=1e-9)
+    assert same.mean() >= 0.9999
