@@ -14,7 +14,7 @@ from .run_folder import RunFolder
 
 METHODS = {"sdpadv": "SdpAdv", "sdadv": "SdAdv", "advgan": "AdvGAN"}
 COMPARED = ("fgsm", "pgd", "mim", "sdadv", "advgan")
-_EPOCHS = {"A": (5, 10), "B": (10, 20)}  # of the classifier and of the attack; A costs some thirty times B
+_EPOCHS = {"A": (5, 10), "B": (15, 20)}  # of the classifier and of the attack; A costs some thirty times B
 
 
 def add_parser(commands):
@@ -27,7 +27,7 @@ def add_parser(commands):
     add_dataset(command)
     add_data_options(command)
     command.add_argument("--classifier", choices=("A", "B"), default="B", help="A is the convolutional one, B the fully connected one")
-    command.add_argument("--classifier-epochs", type=int, metavar="N", help="5 for A, 10 for B if not given")
+    command.add_argument("--classifier-epochs", type=int, metavar="N", help="5 for A, 15 for B if not given")
     command.add_argument("--retrain", action="store_true", help="do not reuse a classifier from the cache")
     command.add_argument("--method", choices=METHODS, default="sdpadv", help="sdadv: no perturbation (eps 0); advgan: no distortion")
     command.add_argument("--eps", type=float, default=0.1, help="largest change of a pixel, in [0, 1]; 0 is sdadv")

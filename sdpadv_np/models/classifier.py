@@ -75,11 +75,11 @@ class Classifier:
         y = checks.labels(y, len(x), self.classes)
         return float((self.predict(x) == y).mean())
 
-    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
+    def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
-        x, x_val (N, 1, 28, 28) in [0, 1]; y, y_val (N,). ``checkpoint`` (a path) makes it
-        resumable. Returns self.
+        The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
+        y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
         task = _Training(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         self.history = training.train(task, checkpoint, progress)
@@ -141,11 +141,12 @@ class _Training:
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
         self.lr = checks.number("lr", lr, above=True)
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
+        self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")
-        return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}}
+        return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
 
     def state(self):
         return self.optimiser.state("classifier")
@@ -157,6 +158,7 @@ class _Training:
         logits = self.classifier.logits(Tensor(self.x[chosen]))
         loss = ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
         self.classifier.store.differentiate(loss)
+        self.optimiser.lr = self.lr * (1 - int(self.optimiser.t) / self.steps)
         self.optimiser.step()
         return {"loss": loss.item()}
 
