@@ -118,12 +118,19 @@ def test_no_network_is_noticed_within_seconds(monkeypatch):
     import threading
     import time
 
+    over = threading.Event()
+
+    def hangs(*_):
+        over.wait(30)
+        raise OSError("no answer at last")
+
     monkeypatch.setattr(sources, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(sources.socket, "create_connection", lambda *_: threading.Event().wait(30))  # a look-up that hangs
+    monkeypatch.setattr(sources.socket, "create_connection", hangs)  # a look-up that hangs
     started = time.monotonic()
     with pytest.raises(OSError, match="no answer from example.invalid"):
         sources._reachable("example.invalid")
     assert time.monotonic() - started < 5
+    over.set()
 
 
 def test_glyphs_are_always_the_same_and_never_a_substitute(glyphs):
