@@ -99,7 +99,7 @@ clip = define(
     doc="x limited to [low, high]: numbers, or arrays of a shape that broadcasts to x's.",
 )
 where = define(
-    "where", np.where,
+    "where", lambda condition, a, b: np.where(condition, a, b),  # NumPy's own shows no signature before 2.3
     NO_GRADIENT,
     lambda g, y, condition, a, b: g * raw(condition),
     lambda g, y, condition, a, b: g * ~raw(condition),
