@@ -3,42 +3,60 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import warnings
 
-NAMES = ("numpy", "numba", "cuda", "numba-cuda")
+TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
 _told = set()
 
 
-class Implementations:
-    """The implementations of one kernel: modules of its folder, slowest first, loaded when first used.
+def owner(array) -> str:
+    """"cupy" or "numpy": whose array it is."""
+    cupy = sys.modules.get("cupy")  # whoever has a CuPy array has imported it
+    return "cupy" if cupy is not None and isinstance(array, cupy.ndarray) else "numpy"
 
-    Called with a name it gives that module. Called with None it gives the one that the environment
-    variable SDPADV_KERNEL names, if this kernel has it, and otherwise the fastest available here.
+
+class Implementations:
+    """The implementations of one kernel: modules of its folder, loaded when first used.
+
+    Called with an array and a name it gives that module. Called with None for a name it gives the
+    one that the environment variable SDPADV_KERNEL names, if this kernel has it for such arrays,
+    and otherwise the fastest available here.
     """
 
     def __init__(self, package, **modules):
-        self.package, self.kernel, self.modules = package, package.rpartition(".")[2], modules
+        self.package, self.kernel = package, package.rpartition(".")[2]
+        self.modules = {name.replace("_", "-"): module for name, module in modules.items()}
         self.loaded, self.missing = {}, {}
 
-    def __call__(self, name=None):
+    def __call__(self, array, name=None):
         if name is None:
             name = os.environ.get("SDPADV_KERNEL") or None
-            if name not in (None, *NAMES):
-                raise ValueError(f"SDPADV_KERNEL is {name!r}; set it to one of {', '.join(NAMES)}, or unset it")
-            if name not in self.modules:
-                return self._fastest()
+            if name not in (None, *TAKES):
+                raise ValueError(f"SDPADV_KERNEL is {name!r}; set it to one of {', '.join(TAKES)}, or unset it")
+            if name not in self.modules or owner(array) not in TAKES[name]:
+                return self._fastest(owner(array))
         if name not in self.modules:
             raise ValueError(f"{self.kernel}: implementation is {name!r}; choose one of {', '.join(self.modules)}")
         if not self._load(name):
             raise RuntimeError(f"{self.kernel}: implementation {name!r} cannot run here: {self.missing[name]}")
+        if owner(array) not in TAKES[name]:
+            move = "x.get()" if owner(array) == "cupy" else "cupy.asarray(x)"
+            raise ValueError(f"{self.kernel}: implementation {name!r} does not take {owner(array)} arrays; move them with {move}")
         return self.loaded[name]
 
     def available(self):
         """{name: can it run here?}"""
         return {name: self._load(name) for name in self.modules}
 
-    def _fastest(self):
-        for name in reversed(self.modules):
+    def why_not(self, name):
+        """What is missing for an implementation that is not available."""
+        return self.missing.get(name, "")
+
+    def _fastest(self, kind):
+        for name in reversed(TAKES):
+            if name not in self.modules or kind not in TAKES[name]:
+                continue
             if self._load(name):
                 return self.loaded[name]
             if name not in _told:

@@ -19,4 +19,4 @@ implementations = _choose.available
 
 def step(p, g, m, v, lr, beta1, beta2, eps, t, implementation=None):
     """Update p, m and v (1-D, contiguous, one dtype) in place."""
-    _choose(implementation).step(p, g, m, v, lr, beta1, beta2, eps, t)
+    _choose(p, implementation).step(p, g, m, v, lr, beta1, beta2, eps, t)

@@ -29,17 +29,19 @@ from .._choice import Implementations
 
 CONVENTIONS = ("half_pixel", "align_corners", "tf_reference")
 
-_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
-implementations = _choose.available
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="cuda", numba_cuda="numba_cuda")
+implementations, why_not = _choose.available, _choose.why_not
 
 
-def forward(x, theta, convention="half_pixel", size=None, implementation=None):
+def forward(x, theta, convention="half_pixel", size=None, implementation=None, slopes=False):
     """Sample images along affine grids.
 
-    x : (N, C, H, W) float32 or float64
+    x : (N, C, H, W) float32 or float64, NumPy or CuPy
     theta : (N, 2, 3) or (N, 6), same dtype
     size : (H, W) of the output; that of x if None
-    returns (N, C, *size)
+    slopes : also return the slopes (N, 2, C, *size), dy/dp along x, then along y. Given to
+        :func:`backward` they spare it a second reading of the images.
+    returns y (N, C, *size), or (y, slopes)
 
     >>> import numpy as np
     >>> from sdpadv_np.kernels import affine_sample
@@ -49,18 +51,21 @@ def forward(x, theta, convention="half_pixel", size=None, implementation=None):
     [[0.0, 1.0], [2.0, 3.0]]
     """
     theta, size = _checked(x, theta, convention, size)
-    return _choose(implementation).forward(x, theta, convention, size)
+    return _choose(x, implementation).forward(x, theta, convention, size, slopes)
 
 
-def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True)):
+def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), slopes=None):
     """The gradients (grad_x, grad_theta) of :func:`forward`; None for one that ``needs`` leaves out.
 
-    grad_theta has theta's shape.
+    ``slopes`` are those that ``forward(..., slopes=True)`` returned, if it did. grad_theta has
+    theta's shape.
     """
     flat, size = _checked(x, theta, convention, grad_y.shape[2:])
     if grad_y.shape != (*x.shape[:2], *size) or grad_y.dtype != x.dtype:
         raise ValueError(f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; dtype, N and C must agree")
-    grad_x, grad_theta = _choose(implementation).backward(grad_y, x, flat, convention, tuple(needs))
+    if slopes is not None and (slopes.shape != (len(x), 2, *grad_y.shape[1:]) or slopes.dtype != x.dtype):
+        raise ValueError(f"slopes are {slopes.dtype}{list(slopes.shape)}; pass those of forward(..., slopes=True) for this very y")
+    grad_x, grad_theta = _choose(x, implementation).backward(grad_y, x, flat, convention, tuple(needs), slopes)
     return grad_x, None if grad_theta is None else grad_theta.reshape(theta.shape)
 
 

@@ -108,13 +108,13 @@ def _tables(x, output, convention):
     return base, basis, scale.ravel(), border(convention) == "cut"
 
 
-def forward(x, theta, convention, size):
+def forward(x, theta, convention, size, slopes=False):
     y = np.empty((*x.shape[:2], size[0] * size[1]), x.dtype)
     _forward(np.ascontiguousarray(x), np.ascontiguousarray(theta), *_tables(x, size, convention), y)
     return y.reshape(*x.shape[:2], *size)
 
 
-def backward(g, x, theta, convention, needs):
+def backward(g, x, theta, convention, needs, slopes=None):
     grad_x = np.empty(x.shape if needs[0] else (0, 0, 0, 0), x.dtype)
     grad_theta = np.empty(theta.shape if needs[1] else (0, 0, 0), x.dtype)
     flat = np.ascontiguousarray(g).reshape(*g.shape[:2], g.shape[2] * g.shape[3])

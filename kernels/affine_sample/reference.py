@@ -59,15 +59,20 @@ def positions(theta, size, output, convention):
 
 def _axis(p, n, order, edge):
     """Along one axis of n pixels: the two (index, weight) pairs for positions p."""
-    p = np.where(np.abs(p) < FAR, p, p.dtype.type(-2))
-    low = np.floor(p)
+    if edge == "clamp":
+        counts = (p >= 0) & (p <= n - 1) if order else True  # beyond the edge the value stays, its slope is 0
+        p = np.minimum(np.where(p > 0, p, p.dtype.type(0)), p.dtype.type(n - 1))
+        low = np.minimum(np.floor(p), max(n - 2, 0))
+    else:
+        p = np.where(np.abs(p) < FAR, p, p.dtype.type(-2))
+        low = np.floor(p)
+        counts = (p >= 0) & (p < n - 1)
     t = p - low
     low = low.astype(np.intp)
     weights = ((1 - t, t), (-np.ones_like(t), np.ones_like(t)))[order] if order < 2 else (0 * t, 0 * t)
     for step, weight in enumerate(weights):
         index = low + step
-        inside = (index >= 0) & (index < n) if edge == "zeros" else (p >= 0) & (p < n - 1)
-        yield np.clip(index, 0, n - 1), weight * inside
+        yield np.clip(index, 0, n - 1), weight * ((index >= 0) & (index < n) if edge == "zeros" else counts)
 
 
 def _corners(positions, size, dy, dx, edge):
@@ -99,16 +104,24 @@ def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
     return out.astype(g.dtype).reshape(n, c, *size)
 
 
-def forward(x, theta, convention, size):
-    return sample(x, positions(theta, x.shape[2:], size, convention), edge=border(convention))
+def slopes_at(x, positions, edge):
+    """(N,2,C,Ho,Wo): how the value changes per pixel that the position moves, along x, then along y."""
+    return np.stack([sample(x, positions, 0, 1, edge), sample(x, positions, 1, 0, edge)], axis=1)
 
 
-def backward(g, x, theta, convention, needs):
+def forward(x, theta, convention, size, slopes=False):
+    where, edge = positions(theta, x.shape[2:], size, convention), border(convention)
+    y = sample(x, where, edge=edge)
+    return (y, slopes_at(x, where, edge)) if slopes else y
+
+
+def backward(g, x, theta, convention, needs, slopes=None):
     size, output, edge = x.shape[2:], g.shape[2:], border(convention)
     where = positions(theta, size, output, convention)
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
         return grad_x, None
     _, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
-    slopes = [(g * sample(x, where, dy, dx, edge)).sum(axis=1) for dy, dx in ((0, 1), (1, 0))]
-    return grad_x, (scale * np.stack(slopes, axis=1).reshape(len(g), 2, output[0] * output[1])) @ basis.T
+    slopes = slopes_at(x, where, edge) if slopes is None else slopes
+    towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
+    return grad_x, (scale * towards) @ basis.T

@@ -1,0 +1,27 @@
+"""The definition: bilinear sampling as in affine_sample, at the pixel's own place plus the flow."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..affine_sample.reference import sample, scatter, slopes_at
+
+
+def positions(flow):
+    """(N, 2, H, W): where each output pixel is read, x first."""
+    rows, columns = (a.astype(flow.dtype) for a in np.indices(flow.shape[2:]))
+    return np.stack([columns + flow[:, 1], rows + flow[:, 0]], axis=1)
+
+
+def forward(x, flow, slopes=False):
+    where = positions(flow)
+    y = sample(x, where, edge="clamp")
+    return (y, slopes_at(x, where, "clamp")[:, ::-1]) if slopes else y
+
+
+def backward(g, x, flow, needs, slopes=None):
+    where = positions(flow)
+    grad_x = scatter(g, where, x.shape[2:], edge="clamp") if needs[0] else None
+    if not needs[1]:
+        return grad_x, None
+    slopes = slopes_at(x, where, "clamp")[:, ::-1] if slopes is None else slopes
+    return grad_x, (g[:, None] * slopes).sum(axis=2)
