@@ -1,123 +1,159 @@
-"""One pass over each image, in a copy of it with two pixels of zeros around.
+"""Images in parallel, pixels sixteen at a time: positions once for all channels, then paired gathers.
 
-Clamping a position to that frame makes every read legal and every value outside exactly 0, without
-a bounds test (two pixels and not one, so that at the clamp the slope is 0 as well). A comparison
-with NaN is false, so the clamps also send NaN to the frame.
+The vectors are those of kernels/_lanes.py, the zero frame around each image that of
+kernels/_bilinear.py. With the slopes saved by the forward pass theta's gradient is a plain
+reduction over them; without, the image is read again.
 """
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+import functools
 
+import numpy as np
+from numba import njit, prange
+
+from .. import _lanes as lanes
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
 from .reference import border, grid
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+@njit(**INLINE)
+def _deviation(theta, scale):
+    """scale (theta - identity), row by row."""
+    one = theta.dtype.type(1)
+    return (
+        ((theta[0, 0] - one) * scale[0], theta[0, 1] * scale[0], theta[0, 2] * scale[0]),
+        (theta[1, 0] * scale[1], (theta[1, 1] - one) * scale[1], theta[1, 2] * scale[1]),
+    )
 
 
-@njit(**_OPTIONS)
-def _clamp(p, low, high):
-    p = p if p > low else low
-    return p if p < high else high
+@njit(**INLINE)
+def _locate(tables, k, deviation, h, w, cut):
+    """(index into the framed image, weights s and t) of output pixels k, k + 1, ..."""
+    (a, b, e), (c, d, f) = deviation
+    u, v = lanes.load(tables[2], k), lanes.load(tables[3], k)
+    p = lanes.load(tables[0], k) + (u * a + v * b + e)
+    q = lanes.load(tables[1], k) + (u * c + v * d + f)
+    if cut:
+        p, q = lanes.within(p, 0, w - 1, -2), lanes.within(q, 0, h - 1, -2)
+    p, q = lanes.clamp(p, -2, w), lanes.clamp(q, -2, h)
+    j, i = lanes.floor(p), lanes.floor(q)
+    pitch = w + 4
+    return lanes.whole(i) * pitch + (lanes.whole(j) + 2 * pitch + 2), p - j, q - i
 
 
-@njit(**_OPTIONS)
-def _framed(image, tile):
-    for i in range(image.shape[0]):
-        for j in range(image.shape[1]):
-            tile[i + 2, j + 2] = image[i, j]
-
-
-@njit(**_OPTIONS)
-def _forward(x, theta, base, basis, scale, cut, y):
-    count, channels, h, w = x.shape
-    real = x.dtype.type  # a plain number in an expression would make it float64
-    zero, one, far_left, far_right, far_down = real(0), real(1), real(-2), real(w), real(h)
-    tile = np.zeros((h + 4, w + 4), x.dtype)
-    for n in range(count):
-        a, b, e = (theta[n, 0, 0] - one) * scale[0], theta[n, 0, 1] * scale[0], theta[n, 0, 2] * scale[0]
-        c, d, f = theta[n, 1, 0] * scale[1], (theta[n, 1, 1] - one) * scale[1], theta[n, 1, 2] * scale[1]
+@njit(**OPTIONS)
+def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
+    count, channels, h, w = shape
+    pixels, pitch, plane = y.size // max(count * channels, 1), w + 4, tile_size(h, w)
+    tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        deviation = _deviation(theta[n], scale)
         for channel in range(channels):
-            _framed(x[n, channel], tile)
-            for k in range(base.shape[1]):
-                p = base[0, k] + (a * basis[0, k] + b * basis[1, k] + e)
-                q = base[1, k] + (c * basis[0, k] + d * basis[1, k] + f)
-                if cut and not (p >= zero and p < w - 1 and q >= zero and q < h - 1):
-                    y[n, channel, k] = zero
-                    continue
-                p, q = _clamp(p, far_left, far_right), _clamp(q, far_left, far_down)
-                j, i = np.floor(p), np.floor(q)
-                s, t = p - j, q - i
-                top, left = int(i) + 2, int(j) + 2
-                upper = tile[top, left] + s * (tile[top, left + 1] - tile[top, left])
-                lower = tile[top + 1, left] + s * (tile[top + 1, left + 1] - tile[top + 1, left])
-                y[n, channel, k] = upper + t * (lower - upper)
+            frame(x, (n * channels + channel) * h * w, h, w, tile, channel * plane)
+        for k in range(0, pixels, width):
+            index, s, t = _locate(tables, k, deviation, h, w, cut)
+            for channel in range(channels):
+                value, right, down = read(tile, index + channel * plane, pitch, s, t)
+                put(y, (n * channels + channel) * pixels + k, pixels - k, value)
+                if slopes.size:
+                    put(slopes, (2 * n * channels + channel) * pixels + k, pixels - k, right)
+                    put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k, down)
 
 
-@njit(**_OPTIONS)
-def _backward(g, x, theta, base, basis, scale, cut, need_x, need_theta, grad_x, grad_theta):
-    count, channels, h, w = x.shape
-    real = x.dtype.type  # a plain number in an expression would make it float64
-    zero, one, far_left, far_right, far_down = real(0), real(1), real(-2), real(w), real(h)
-    tile = np.zeros((h + 4, w + 4), x.dtype)
-    total = np.zeros((h + 4, w + 4), x.dtype)
-    for n in range(count):
-        a, b, e = (theta[n, 0, 0] - one) * scale[0], theta[n, 0, 1] * scale[0], theta[n, 0, 2] * scale[0]
-        c, d, f = theta[n, 1, 0] * scale[1], (theta[n, 1, 1] - one) * scale[1], theta[n, 1, 2] * scale[1]
-        ga = gb = ge = gc = gd = gf = zero
-        for channel in range(channels):
-            _framed(x[n, channel], tile)
-            total[:] = zero
-            for k in range(base.shape[1]):
-                u, v, value = basis[0, k], basis[1, k], g[n, channel, k]
-                p = base[0, k] + (a * u + b * v + e)
-                q = base[1, k] + (c * u + d * v + f)
-                if cut and not (p >= zero and p < w - 1 and q >= zero and q < h - 1):
-                    continue
-                p, q = _clamp(p, far_left, far_right), _clamp(q, far_left, far_down)
-                j, i = np.floor(p), np.floor(q)
-                s, t = p - j, q - i
-                top, left = int(i) + 2, int(j) + 2
-                if need_theta:
-                    upper = tile[top, left + 1] - tile[top, left]
-                    lower = tile[top + 1, left + 1] - tile[top + 1, left]
-                    west = tile[top + 1, left] - tile[top, left]
-                    along_x = value * (upper + t * (lower - upper))
-                    along_y = value * (west + s * (lower - upper))
-                    ga += along_x * u
-                    gb += along_x * v
-                    ge += along_x
-                    gc += along_y * u
-                    gd += along_y * v
-                    gf += along_y
-                if need_x:
-                    low = value * t
-                    high = value - low
-                    total[top, left] += high - high * s
-                    total[top, left + 1] += high * s
-                    total[top + 1, left] += low - low * s
-                    total[top + 1, left + 1] += low * s
-            if need_x:
-                grad_x[n, channel] = total[2 : h + 2, 2 : w + 2]
-        if need_theta:
-            grad_theta[n, 0, 0], grad_theta[n, 0, 1], grad_theta[n, 0, 2] = ga * scale[0], gb * scale[0], ge * scale[0]
-            grad_theta[n, 1, 0], grad_theta[n, 1, 1], grad_theta[n, 1, 2] = gc * scale[1], gd * scale[1], gf * scale[1]
+@njit(**OPTIONS)
+def _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta):
+    """Sum of g times slope times (u, v, 1); the images are read again for slopes that were not saved."""
+    count, channels, h, w = shape
+    pixels, pitch, plane = g.size // max(count * channels, 1), w + 4, tile_size(h, w)
+    tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        deviation = _deviation(theta[n], scale)
+        if not slopes.size:
+            for channel in range(channels):
+                frame(x, (n * channels + channel) * h * w, h, w, tile, channel * plane)
+        ga, gb, ge, gc, gd, gf = zero, zero, zero, zero, zero, zero
+        for k in range(0, pixels, width):
+            along_x, along_y = zero, zero
+            if slopes.size:
+                for channel in range(channels):
+                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
+                    along_x = along_x + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
+                    along_y = along_y + value * get(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k)
+            else:
+                index, s, t = _locate(tables, k, deviation, h, w, cut)
+                for channel in range(channels):
+                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
+                    _, right, down = read(tile, index + channel * plane, pitch, s, t)
+                    along_x, along_y = along_x + value * right, along_y + value * down
+            u, v = lanes.load(tables[2], k), lanes.load(tables[3], k)
+            ga, gb, ge = ga + along_x * u, gb + along_x * v, ge + along_x
+            gc, gd, gf = gc + along_y * u, gd + along_y * v, gf + along_y
+        out = grad_theta[n]
+        out[0, 0], out[0, 1], out[0, 2] = lanes.total(ga) * scale[0], lanes.total(gb) * scale[0], lanes.total(ge) * scale[0]
+        out[1, 0], out[1, 1], out[1, 2] = lanes.total(gc) * scale[1], lanes.total(gd) * scale[1], lanes.total(gf) * scale[1]
 
 
-def _tables(x, output, convention):
-    base, basis, scale = grid(x.shape[2:], tuple(output), convention, x.dtype)
-    return base, basis, scale.ravel(), border(convention) == "cut"
+@njit(**OPTIONS)
+def _image_part(part, parts, shape, g, theta, tables, scale, cut, grad_x):
+    count, channels, h, w = shape
+    pixels, width = g.size // max(count * channels, 1), lanes.width(g)
+    sums, indices, quads = np.zeros(4 * tile_size(h, w), g.dtype), np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        deviation = _deviation(theta[n], scale)
+        for channel in range(n * channels, (n + 1) * channels):
+            for start in range(0, pixels, BLOCK):
+                length = min(BLOCK, pixels - start)
+                for k in range(0, length, width):
+                    index, s, t = _locate(tables, start + k, deviation, h, w, cut)
+                    prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
+                add(sums, indices, quads, length)
+            collect(sums, h, w, grad_x, channel * h * w)
+
+
+@njit(parallel=True, **OPTIONS)
+def _forward(parts, shape, x, theta, tables, scale, cut, y, slopes):
+    for part in prange(parts):
+        _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes)
+
+
+@njit(parallel=True, **OPTIONS)
+def _theta_gradient(parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta):
+    for part in prange(parts):
+        _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta)
+
+
+@njit(parallel=True, **OPTIONS)
+def _image_gradient(parts, shape, g, theta, tables, scale, cut, grad_x):
+    for part in prange(parts):
+        _image_part(part, parts, shape, g, theta, tables, scale, cut, grad_x)
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(size, output, convention, dtype):
+    """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
+    base, basis, scale = grid(size, output, convention, dtype)
+    tables = np.zeros((4, -(-base.shape[1] // 16) * 16), dtype)
+    tables[:2, : base.shape[1]], tables[2:, : base.shape[1]] = base, basis[:2]
+    tables.flags.writeable = False
+    return tables, scale.ravel(), border(convention) == "cut"
 
 
 def forward(x, theta, convention, size, slopes=False):
-    y = np.empty((*x.shape[:2], size[0] * size[1]), x.dtype)
-    _forward(np.ascontiguousarray(x), np.ascontiguousarray(theta), *_tables(x, size, convention), y)
-    return y.reshape(*x.shape[:2], *size)
+    y = np.empty((*x.shape[:2], *size), x.dtype)
+    saved = np.empty((len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
+    tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
+    in_parallel(_forward, len(x), y.size, x.shape, flat(x), np.ascontiguousarray(theta), *tables, flat(y), flat(saved))
+    return (y, saved) if slopes else y
 
 
 def backward(g, x, theta, convention, needs, slopes=None):
-    grad_x = np.empty(x.shape if needs[0] else (0, 0, 0, 0), x.dtype)
-    grad_theta = np.empty(theta.shape if needs[1] else (0, 0, 0), x.dtype)
-    flat = np.ascontiguousarray(g).reshape(*g.shape[:2], g.shape[2] * g.shape[3])
-    tables = _tables(x, g.shape[2:], convention)
-    _backward(flat, np.ascontiguousarray(x), np.ascontiguousarray(theta), *tables, *needs, grad_x, grad_theta)
-    return grad_x if needs[0] else None, grad_theta if needs[1] else None
+    grad_x = grad_theta = None
+    tables, theta = _tables(x.shape[2:], g.shape[2:], convention, x.dtype), np.ascontiguousarray(theta)
+    if needs[0]:
+        grad_x = np.empty(x.shape, x.dtype)
+        in_parallel(_image_gradient, len(x), g.size, x.shape, flat(g), theta, *tables, flat(grad_x))
+    if needs[1]:
+        grad_theta = np.empty(theta.shape, x.dtype)
+        saved = np.empty(0, x.dtype) if slopes is None else flat(slopes)
+        in_parallel(_theta_gradient, len(x), g.size, x.shape, flat(g), flat(x), theta, saved, *tables, grad_theta)
+    return grad_x, grad_theta

@@ -1,2 +1,137 @@
-"""Not yet its own: the reference stands in (next commit)."""
-from .reference import backward, forward  # noqa: F401
+"""The affine sampler's vectors, at positions that are read from the flow instead of computed from theta."""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numba import njit, prange
+
+from .. import _lanes as lanes
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
+
+
+@njit(**INLINE)
+def _locate(tables, flow, n, k, pixels, h, w):
+    """(index into the framed image, weights s and t, positions x and y) of output pixels k, k + 1, ... of image n."""
+    p = lanes.load(tables[0], k) + get(flow, (2 * n + 1) * pixels + k, pixels - k)
+    q = lanes.load(tables[1], k) + get(flow, 2 * n * pixels + k, pixels - k)
+    inner_p, inner_q = lanes.clamp(p, 0, w - 1), lanes.clamp(q, 0, h - 1)
+    j, i = lanes.clamp(lanes.floor(inner_p), 0, max(w - 2, 0)), lanes.clamp(lanes.floor(inner_q), 0, max(h - 2, 0))
+    pitch = w + 4
+    return lanes.whole(i) * pitch + (lanes.whole(j) + 2 * pitch + 2), inner_p - j, inner_q - i, p, q
+
+
+@njit(**INLINE)
+def _slopes(right, down, p, q, h, w):
+    """0 where the position was moved to the edge, and along an axis of one pixel."""
+    return lanes.where_between(down, q, 0, h - 1 if h > 1 else -1), lanes.where_between(right, p, 0, w - 1 if w > 1 else -1)
+
+
+@njit(**OPTIONS)
+def _forward_part(part, parts, shape, x, flow, tables, y, slopes):
+    count, channels, h, w = shape
+    pixels, pitch, plane = h * w, w + 4, tile_size(h, w)
+    tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        for channel in range(channels):
+            frame(x, (n * channels + channel) * pixels, h, w, tile, channel * plane)
+        for k in range(0, pixels, width):
+            index, s, t, p, q = _locate(tables, flow, n, k, pixels, h, w)
+            for channel in range(channels):
+                value, right, down = read(tile, index + channel * plane, pitch, s, t)
+                put(y, (n * channels + channel) * pixels + k, pixels - k, value)
+                if slopes.size:
+                    down, right = _slopes(right, down, p, q, h, w)
+                    put(slopes, (2 * n * channels + channel) * pixels + k, pixels - k, down)
+                    put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k, right)
+
+
+@njit(**OPTIONS)
+def _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow):
+    count, channels, h, w = shape
+    pixels, pitch, plane = h * w, w + 4, tile_size(h, w)
+    tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        if not slopes.size:
+            for channel in range(channels):
+                frame(x, (n * channels + channel) * pixels, h, w, tile, channel * plane)
+        for k in range(0, pixels, width):
+            along_y, along_x = zero, zero
+            if slopes.size:
+                for channel in range(channels):
+                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
+                    along_y = along_y + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
+                    along_x = along_x + value * get(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k)
+            else:
+                index, s, t, p, q = _locate(tables, flow, n, k, pixels, h, w)
+                for channel in range(channels):
+                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
+                    _, right, down = read(tile, index + channel * plane, pitch, s, t)
+                    along_y, along_x = along_y + value * down, along_x + value * right
+                along_y, along_x = _slopes(along_x, along_y, p, q, h, w)
+            put(grad_flow, 2 * n * pixels + k, pixels - k, along_y)
+            put(grad_flow, (2 * n + 1) * pixels + k, pixels - k, along_x)
+
+
+@njit(**OPTIONS)
+def _image_part(part, parts, shape, g, flow, tables, grad_x):
+    count, channels, h, w = shape
+    pixels, width = h * w, lanes.width(g)
+    sums, indices, quads = np.zeros(4 * tile_size(h, w), g.dtype), np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        for channel in range(n * channels, (n + 1) * channels):
+            for start in range(0, pixels, BLOCK):
+                length = min(BLOCK, pixels - start)
+                for k in range(0, length, width):
+                    index, s, t, _, _ = _locate(tables, flow, n, start + k, pixels, h, w)
+                    prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
+                add(sums, indices, quads, length)
+            collect(sums, h, w, grad_x, channel * pixels)
+
+
+@njit(parallel=True, **OPTIONS)
+def _forward(parts, shape, x, flow, tables, y, slopes):
+    for part in prange(parts):
+        _forward_part(part, parts, shape, x, flow, tables, y, slopes)
+
+
+@njit(parallel=True, **OPTIONS)
+def _flow_gradient(parts, shape, g, x, flow, slopes, tables, grad_flow):
+    for part in prange(parts):
+        _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow)
+
+
+@njit(parallel=True, **OPTIONS)
+def _image_gradient(parts, shape, g, flow, tables, grad_x):
+    for part in prange(parts):
+        _image_part(part, parts, shape, g, flow, tables, grad_x)
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(size, dtype):
+    """(column, row) of each pixel, filled up to whole vectors."""
+    tables = np.zeros((2, -(-size[0] * size[1] // 16) * 16), dtype)
+    rows, columns = np.indices(size)
+    tables[:, : rows.size] = columns.ravel(), rows.ravel()
+    tables.flags.writeable = False
+    return tables
+
+
+def forward(x, flow, slopes=False):
+    y = np.empty(x.shape, x.dtype)
+    saved = np.empty((len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
+    in_parallel(_forward, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))
+    return (y, saved) if slopes else y
+
+
+def backward(g, x, flow, needs, slopes=None):
+    grad_x = grad_flow = None
+    tables = _tables(x.shape[2:], x.dtype)
+    if needs[0]:
+        grad_x = np.empty(x.shape, x.dtype)
+        in_parallel(_image_gradient, len(x), g.size, x.shape, flat(g), flat(flow), tables, flat(grad_x))
+    if needs[1]:
+        grad_flow = np.empty(flow.shape, x.dtype)
+        saved = np.empty(0, x.dtype) if slopes is None else flat(slopes)
+        in_parallel(_flow_gradient, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), saved, tables, flat(grad_flow))
+    return grad_x, grad_flow

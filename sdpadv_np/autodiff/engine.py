@@ -66,7 +66,7 @@ def backward(output: Tensor, grad_output=None, retain_graph: bool = False) -> No
             np.add(t.grad, g, out=t.grad)
     if not retain_graph:
         for node in nodes:
-            node.inputs, node.params, node.op = (), {}, _RELEASED
+            node.inputs, node.params, node.saved, node.op = (), {}, None, _RELEASED
 
 
 def gradients_into(output: Tensor, inputs, buffers) -> None:
@@ -145,7 +145,7 @@ def _contributions(node: Tensor, g, wanted: set[int], create_graph: bool) -> lis
     fused = None
     if op.fused is not None and not create_graph:
         needs = [type(t) is Tensor and t.seq in wanted for t in node.inputs]
-        fused = op.fused(g, y, *values, needs=needs, **params)
+        fused = op.fused(g, y, *values, needs=needs, saved=node.saved, **params)
     result = []
     for index, t in enumerate(node.inputs):
         if type(t) is not Tensor or t.seq not in wanted:

@@ -62,7 +62,8 @@ class Op:
     broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
     variadic: bool = False
     kinks: str = ""  # where the derivative jumps, and which side is taken
-    fused: Callable | None = None  # (g, y, *arrays, needs, **params) -> one gradient or None per input
+    fused: Callable | None = None  # (g, y, *arrays, needs, saved, **params) -> one gradient or None per input
+    saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
     hint: str = "make the shapes agree"
 
     @property
@@ -128,8 +129,18 @@ def caller(op: Op) -> Callable:
 def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
     """Compute ``op`` on inputs of which at least one is a Tensor, and record it if asked to."""
     arrays = [t.data if type(t) is Tensor else t for t in inputs]
+    tracked = False
+    if state.recording:
+        for t in inputs:
+            if type(t) is Tensor and t.requires_grad:
+                tracked = True
+                break
+    saved = None
     try:
-        y = op.forward(*arrays, **params)
+        if tracked and op.saving is not None:
+            y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
+        else:
+            y = op.forward(*arrays, **params)
     except Exception as error:
         raise op.failure(error, inputs, params) from error
     if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
@@ -138,16 +149,15 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
         _refuse_leak(op, inputs, arrays, params)
     out = Tensor.__new__(Tensor)
     out.data, out.grad, out.name, out.seq = y, None, None, next_seq()
-    out.op, out.inputs, out.params, out.site, out.requires_grad = None, (), {}, None, False
-    if state.recording:
-        for t in inputs:
-            if type(t) is Tensor and t.requires_grad:
-                out.op, out.inputs, out.params, out.requires_grad = op, inputs, params, True
-                frame = sys._getframe(2)
-                while frame.f_globals.get("__package__") in _ENGINE:
-                    frame = frame.f_back
-                out.site = (frame.f_code, frame.f_lasti)
-                break
+    out.saved, out.requires_grad = saved, tracked
+    if tracked:
+        out.op, out.inputs, out.params = op, inputs, params
+        frame = sys._getframe(2)
+        while frame.f_globals.get("__package__") in _ENGINE:
+            frame = frame.f_back
+        out.site = (frame.f_code, frame.f_lasti)
+    else:
+        out.op, out.inputs, out.params, out.site = None, (), {}, None
     for listener in state.hooks:
         if hasattr(listener, "forward"):
             listener.forward(out)

@@ -83,7 +83,7 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "op", "inputs", "params", "seq", "name", "site")
+    __slots__ = ("data", "grad", "requires_grad", "op", "inputs", "params", "saved", "seq", "name", "site")
     __array_ufunc__ = None  # so that ndarray * Tensor comes to Tensor.__rmul__, not element by element
 
     def __init__(self, array, requires_grad: bool = False, name: str | None = None):
@@ -102,6 +102,7 @@ class Tensor:
         self.op = None
         self.inputs = ()
         self.params = {}
+        self.saved = None
         self.seq = next_seq()
         self.name = name
         self.site = None

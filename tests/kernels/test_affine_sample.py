@@ -1,16 +1,19 @@
 """Every implementation of the affine sampler against its definition, and the definition against loops."""
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sdpadv_np.kernels import affine_sample as kernel
 from sdpadv_np.kernels.affine_sample import reference
 
-FASTER = [name for name in kernel.implementations() if name != "numpy"]
 SIZES = [((1, 1), None), ((1, 5), (3, 1)), ((7, 3), None), ((4, 6), (9, 2)), ((28, 28), None)]
 conventions = pytest.mark.parametrize("convention", kernel.CONVENTIONS)
-everywhere = pytest.mark.parametrize("implementation", kernel.implementations())
 
 
 def by_hand(x, theta, convention, size):
@@ -61,19 +64,18 @@ def test_the_definition_is_the_formula(rng, convention, size, output):
     np.testing.assert_allclose(got, by_hand(x, theta, convention, output or size), atol=1e-12)
 
 
-@pytest.mark.parametrize("implementation", FASTER)
 @conventions
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 @pytest.mark.parametrize("size, output", SIZES)
 @pytest.mark.parametrize("n, c", ((0, 1), (1, 1), (4, 3)))
-def test_equals_the_definition(rng, implementation, convention, dtype, size, output, n, c):
+def test_equals_the_definition(rng, affine, convention, dtype, size, output, n, c):
     x, theta, g = problem(rng, size, output, n, c, dtype, convention=convention)
     tolerance = {"rtol": 1e-5, "atol": 2e-5} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-11}
     options = {"convention": convention}
-    y = kernel.forward(x, theta, size=output, implementation=implementation, **options)
+    y = affine.forward(x, theta, size=output, **options)
     assert y.dtype == dtype and y.shape == g.shape
     np.testing.assert_allclose(y, kernel.forward(x, theta, size=output, implementation="numpy", **options), **tolerance)
-    got = kernel.backward(g, x, theta, implementation=implementation, **options)
+    got = affine.backward(g, x, theta, **options)
     want = kernel.backward(g, x, theta, implementation="numpy", **options)
     for a, b in zip(got, want):
         assert a.dtype == dtype and a.shape == b.shape
@@ -82,41 +84,37 @@ def test_equals_the_definition(rng, implementation, convention, dtype, size, out
         np.testing.assert_allclose(got[1], want[1], rtol=1e-10, atol=1e-9)
 
 
-@everywhere
-def test_theta_gradient_in_float32(rng, implementation):
+def test_theta_gradient_in_float32(rng, affine):
     x, theta, g = problem(rng, (4, 4), n=8, spread=0.3)
-    low = kernel.backward(*(a.astype(np.float32) for a in (g, x, theta)), implementation=implementation)[1]
+    low = affine.backward(*(a.astype(np.float32) for a in (g, x, theta)))[1]
     np.testing.assert_allclose(low, kernel.backward(g, x, theta, implementation="numpy")[1], rtol=1e-4, atol=1e-4)
 
 
-@everywhere
 @pytest.mark.parametrize("convention", ("half_pixel", "align_corners"))
 @pytest.mark.parametrize("size", ((28, 28), (1, 1), (5, 31)))
-def test_identity_gives_back_the_very_image(rng, implementation, convention, size):
+def test_identity_gives_back_the_very_image(rng, affine, convention, size):
     x = rng.random((2, 1, *size), np.float32)
     theta = np.tile(np.array([1, 0, 0, 0, 1, 0], np.float32), (2, 1))
-    np.testing.assert_array_equal(kernel.forward(x, theta, convention, implementation=implementation), x)
+    np.testing.assert_array_equal(affine.forward(x, theta, convention), x)
 
 
-@everywhere
 @conventions
 @pytest.mark.parametrize("value", (1e3, -1e9, 1e30, np.inf, -np.inf, np.nan))
-def test_wild_theta_reads_nothing(rng, implementation, convention, value):
+def test_wild_theta_reads_nothing(rng, affine, convention, value):
     x, g = rng.standard_normal((2, 6, 1, 4, 4)).astype(np.float32)
     theta = np.tile(np.eye(2, 3, dtype=np.float32), (6, 1, 1))
     theta.reshape(6, 6)[np.arange(6), np.arange(6)] = value
     with np.errstate(invalid="ignore", over="ignore"):
-        y = kernel.forward(x, theta, convention, implementation=implementation)
-        grad_x, grad_theta = kernel.backward(g, x, theta, convention, implementation=implementation)
+        y = affine.forward(x, theta, convention)
+        grad_x, grad_theta = affine.backward(g, x, theta, convention)
     assert np.isfinite(y).all() and np.isfinite(grad_x).all() and np.isfinite(grad_theta).all()
     translated = [2, 5]  # everything is shifted out of the image
     assert not y[translated].any() and not grad_x[translated].any() and not grad_theta[translated].any()
 
 
-@everywhere
-def test_layout_and_read_only_inputs_do_not_matter(rng, implementation):
+def test_layout_and_read_only_inputs_do_not_matter(rng, affine):
     x, theta, g = problem(rng)
-    expected = [kernel.forward(x, theta, implementation=implementation), *kernel.backward(g, x, theta, implementation=implementation)]
+    expected = [affine.forward(x, theta), *affine.backward(g, x, theta)]
     strange = []
     for a in (x, theta, g):
         wide = np.zeros((*a.shape, 3))
@@ -124,35 +122,102 @@ def test_layout_and_read_only_inputs_do_not_matter(rng, implementation):
         strange.append(wide[..., 1])
         strange[-1].flags.writeable = False
     x, theta, g = strange
-    got = [kernel.forward(x, theta, implementation=implementation), *kernel.backward(g, x, theta, implementation=implementation)]
+    got = [affine.forward(x, theta), *affine.backward(g, x, theta)]
     for a, b in zip(got, expected):
         np.testing.assert_array_equal(a, b)
 
 
-@everywhere
-def test_only_what_is_needed(rng, implementation):
+def test_only_what_is_needed(rng, affine):
     x, theta, g = problem(rng)
-    both = kernel.backward(g, x, theta, implementation=implementation)
-    only_x = kernel.backward(g, x, theta, implementation=implementation, needs=(True, False))
-    only_theta = kernel.backward(g, x, theta, implementation=implementation, needs=(False, True))
+    both = affine.backward(g, x, theta)
+    only_x = affine.backward(g, x, theta, needs=(True, False))
+    only_theta = affine.backward(g, x, theta, needs=(False, True))
     assert only_x[1] is None and only_theta[0] is None
     np.testing.assert_array_equal(only_x[0], both[0])
     np.testing.assert_allclose(only_theta[1], both[1], rtol=1e-12)
 
 
-@everywhere
-def test_theta_as_six_numbers(rng, implementation):
+def test_theta_as_six_numbers(rng, affine):
     x, theta, g = problem(rng)
     flat = theta.reshape(-1, 6)
-    np.testing.assert_array_equal(kernel.forward(x, flat, implementation=implementation), kernel.forward(x, theta, implementation=implementation))
-    assert kernel.backward(g, x, flat, implementation=implementation)[1].shape == flat.shape
+    np.testing.assert_array_equal(affine.forward(x, flat), affine.forward(x, theta))
+    assert affine.backward(g, x, flat)[1].shape == flat.shape
 
 
-@everywhere
-def test_same_bits_twice(rng, implementation):
+def test_same_bits_twice(rng, affine):
     x, theta, g = problem(rng, (28, 28), n=16, dtype=np.float32)
-    first, second = (kernel.backward(g, x, theta, implementation=implementation) for _ in range(2))
+    first, second = (affine.backward(g, x, theta) for _ in range(2))
     assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
+
+
+def test_slopes_are_what_theta_moves(rng, affine):
+    """The slopes equal finite differences of the value, and spare the backward pass nothing but time."""
+    x, theta, g = problem(rng, (6, 5), (4, 7), c=3)
+    y, slopes = affine.forward(x, theta, size=(4, 7), slopes=True)
+    np.testing.assert_array_equal(y, affine.forward(x, theta, size=(4, 7)))
+    scale = reference.grid((6, 5), (4, 7), "half_pixel", np.dtype(np.float64))[2].ravel()
+    for axis in range(2):
+        moved = theta.copy()
+        moved[:, axis, 2] += 1e-7 / scale[axis]
+        np.testing.assert_allclose((affine.forward(x, moved, size=(4, 7)) - y) / 1e-7, slopes[:, axis], atol=1e-6)
+    np.testing.assert_allclose(affine.backward(g, x, theta, slopes=slopes)[1], affine.backward(g, x, theta)[1], rtol=1e-11, atol=1e-11)
+    with pytest.raises(ValueError, match="pass those of forward"):
+        affine.backward(g, x, theta, slopes=slopes[:, :1])
+
+
+@given(st.integers(0, 3), st.integers(1, 3), *[st.integers(1, 40)] * 4, st.sampled_from(kernel.CONVENTIONS), st.sampled_from((np.float32, np.float64)))
+@settings(deadline=None, max_examples=60)
+def test_any_size(n, c, h, w, rows, columns, convention, dtype):
+    rng = np.random.default_rng(n + c + h + w)
+    x, g = rng.random((n, c, h, w)).astype(dtype), rng.random((n, c, rows, columns)).astype(dtype)
+    theta = (np.eye(2, 3) + rng.uniform(-0.7, 0.7, (n, 2, 3))).astype(dtype)
+    atol = 1e-11 if dtype == np.float64 else 1e-4
+    for name in ("numpy", "numba"):
+        y = kernel.forward(x, theta, convention, (rows, columns), name)
+        grad_x = kernel.backward(g, x, theta, convention, name, needs=(True, False))[0]
+        if name == "numba":
+            np.testing.assert_allclose(y, first[0], atol=atol)
+            np.testing.assert_allclose(grad_x, first[1], atol=10 * atol)
+        first = y, grad_x
+    np.testing.assert_allclose((grad_x * x).sum(), (g * y).sum(), rtol=1e-3, atol=1e-3)  # the gradient of something linear in x
+
+
+@pytest.mark.parametrize("convention", ("half_pixel", "align_corners"))
+def test_float32_keeps_six_digits(rng, affine, convention):
+    x, theta, g = problem(rng, (28, 28), n=64, c=1, spread=0.3, convention=convention)
+    x = np.abs(x)
+    y = kernel.forward(x, theta, convention, implementation="numpy")
+    low = affine.forward(x.astype(np.float32), theta.astype(np.float32), convention)
+    assert np.linalg.norm(low - y) < 3e-6 * np.linalg.norm(y)
+    want = kernel.backward(g, x, theta, convention, implementation="numpy")
+    got = affine.backward(*(a.astype(np.float32) for a in (g, x, theta)), convention)
+    assert np.linalg.norm(got[0] - want[0]) < 1e-5 * np.linalg.norm(want[0])
+
+
+def test_no_vector_reaches_beyond_its_array(tmp_path):
+    """The Numba kernels compiled with bounds checks, on every kind of wild theta and flow."""
+    program = """
+import numpy as np
+from sdpadv_np.kernels import affine_sample, flow_sample
+rng = np.random.default_rng(0)
+for size in ((1, 1), (1, 7), (5, 1), (28, 28), (3, 17)):
+    x = rng.random((6, 2, *size), np.float32)
+    for wild in (0.3, 2, 1e3, 1e30, np.inf, np.nan):
+        theta = (np.eye(2, 3) + rng.uniform(-0.3, 0.3, (6, 2, 3))).astype(np.float32)
+        theta.reshape(6, 6)[np.arange(6), np.arange(6)] = wild
+        flow = rng.uniform(-3, 3, (6, 2, *size)).astype(np.float32)
+        flow.reshape(-1)[::3] = wild
+        for convention in affine_sample.CONVENTIONS:
+            y, slopes = affine_sample.forward(x, theta, convention, slopes=True, implementation="numba")
+            for s in (None, slopes):
+                affine_sample.backward(y, x, theta, convention, slopes=s, implementation="numba")
+        y, slopes = flow_sample.forward(x, flow, slopes=True, implementation="numba")
+        for s in (None, slopes):
+            flow_sample.backward(y, x, flow, slopes=s, implementation="numba")
+"""
+    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
 
 
 def test_tf_reference_identity_stretches_and_loses_the_last_row_and_column():

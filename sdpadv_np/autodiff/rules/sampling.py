@@ -14,7 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...kernels import affine_sample as kernel
+from ...kernels import flow_sample as flow_kernel
 from ...kernels.affine_sample import reference
+from ...kernels.flow_sample import reference as flow_reference
 from ..registry import define
 from ._samples import cases
 from .reduction import sum
@@ -45,8 +47,31 @@ def _theta_gradient(g, y, x, theta, convention, size):
     return reshape(scale * (slopes @ basis.T), shape=theta.shape)
 
 
-def _fused(g, y, x, theta, needs, convention, size):
-    return kernel.backward(np.ascontiguousarray(g), x, theta, convention, needs=needs)
+def _affine_saving(x, theta, needs, convention, size):
+    return kernel.forward(x, theta, convention, size, slopes=True) if needs[1] else (kernel.forward(x, theta, convention, size), None)
+
+
+def _affine_fused(g, y, x, theta, needs, saved, convention, size):
+    return kernel.backward(g, x, theta, convention, needs=needs, slopes=saved)
+
+
+def flow_positions(flow):
+    """Pixel positions (N,2,H,W), x first, for a flow (N,2,H,W) in pixels, down first: linear in the flow."""
+    places = flow_reference.positions(np.zeros(flow.shape, flow.dtype))
+    return places + concatenate(flow[:, 1:], flow[:, :1], axis=1)
+
+
+def _flow_gradient(g, y, x, flow):
+    slopes = _slopes(g, x, flow_positions(flow), 0, 0, "clamp")
+    return concatenate(slopes[:, 1:], slopes[:, :1], axis=1)
+
+
+def _flow_saving(x, flow, needs):
+    return flow_kernel.forward(x, flow, slopes=True) if needs[1] else (flow_kernel.forward(x, flow), None)
+
+
+def _flow_fused(g, y, x, flow, needs, saved):
+    return flow_kernel.backward(g, x, flow, needs=needs, slopes=saved)
 
 
 def _off_grid(shape, output, transposed=False, **params):
@@ -70,6 +95,16 @@ def _affine_case(shape, **params):
             p = affine_positions(theta, shape[2:], output, params["convention"])
             if np.abs(p - np.round(p)).min() > 1e-3:
                 return [([rng.standard_normal(shape), theta], params)]
+
+    return make
+
+
+def _flow_case(shape):
+    """x and a flow whose positions keep 0.1 pixels from whole numbers, some beyond the edge."""
+
+    def make(rng):
+        whole = rng.integers(-2, 3, (shape[0], 2, *shape[2:]))
+        return [([rng.standard_normal(shape), whole + rng.uniform(0.1, 0.9, whole.shape)], {})]
 
     return make
 
@@ -98,9 +133,18 @@ affine_sample = define(
     lambda g, y, x, theta, convention, size: scatter(
         g, affine_positions(theta, x.shape[2:], y.shape[2:], convention), size=x.shape[2:], edge=reference.border(convention)),
     _theta_gradient,
-    formula="x̄ = scatter(ȳ, p(θ)),  θ̄ = scale · (Σ_c ȳ · ∂sample/∂p) basisᵀ", reads=(0, 1), kinks=_KINKS, fused=_fused,
+    formula="x̄ = scatter(ȳ, p(θ)),  θ̄ = scale · (Σ_c ȳ · ∂sample/∂p) basisᵀ", reads=(0, 1), kinks=_KINKS, fused=_affine_fused, saving=_affine_saving,
     samples=cases(_affine_case((2, 2, 3, 4), convention="half_pixel"), _affine_case((1, 1, 4, 3), convention="align_corners", size=(2, 3)),
                   _affine_case((2, 1, 3, 3), convention="tf_reference")),
     doc="Bilinear values of x (N,C,H,W) along the affine grids theta (N,2,3) or (N,6); see kernels/affine_sample.",
     hint="x (N,C,H,W), theta (N,2,3) or (N,6), same dtype, convention half_pixel, align_corners or tf_reference",
+)
+flow_sample = define(
+    "flow_sample", lambda x, flow: flow_kernel.forward(x, flow),
+    lambda g, y, x, flow: scatter(g, flow_positions(flow), size=x.shape[2:], edge="clamp"),
+    _flow_gradient,
+    formula="x̄ = scatter(ȳ, p(flow)),  f̄low = Σ_c ȳ · ∂sample/∂p", reads=(0, 1), kinks=_KINKS, fused=_flow_fused, saving=_flow_saving,
+    samples=cases(_flow_case((2, 2, 4, 3)), _flow_case((1, 1, 3, 5))),
+    doc="Bilinear values of x (N,C,H,W) at each pixel's place plus flow (N,2,H,W), in pixels, down first; see kernels/flow_sample.",
+    hint="x (N,C,H,W), flow (N,2,H,W), same dtype",
 )

@@ -1,0 +1,118 @@
+"""What the Numba samplers share: an image with a frame of zeros, reading it, adding to it.
+
+Clamping a position to the frame, two pixels wide, makes every read legal and every value outside
+exactly 0 without a bounds test (two and not one, so that at the clamp the slope is 0 as well).
+"""
+from __future__ import annotations
+
+import threading
+
+import numba
+import numpy as np
+from numba import njit
+
+from . import _lanes as lanes
+
+BLOCK = 256  # positions prepared at a time: a multiple of every vector, small in the first-level cache
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
+_one_at_a_time = threading.Lock()  # Numba's simplest thread pool ends the process if two threads use it at once
+
+
+def in_parallel(kernel, count, work, *arguments):
+    """kernel(parts, *arguments), with ``count`` images in as many parts as Numba may use threads.
+
+    ``work`` is the number of pixels; waking a thread does not pay for fewer than some 20,000.
+    """
+    parts = max(1, min(numba.get_num_threads(), count, work // 20_000))
+    if parts == 1:
+        return kernel(1, *arguments)
+    with _one_at_a_time:
+        return kernel(parts, *arguments)
+
+
+def flat(array):
+    """1-D and contiguous, without a copy where that can be."""
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+@njit(**INLINE)
+def get(array, at, room):
+    """The next lanes of ``array``; zeros beyond ``room``."""
+    return lanes.load(array, at) if room >= lanes.width(array) else lanes.load_some(array, at, room)
+
+
+@njit(**INLINE)
+def put(array, at, room, values):
+    """Store as many lanes as there is ``room``."""
+    if room >= lanes.width(array):
+        lanes.store(array, at, values)
+    else:
+        lanes.store_some(array, at, values, room)
+
+
+@njit(**OPTIONS)
+def frame(images, at, h, w, tile, start):
+    """Copy the image of h rows and w columns from images[at] on into the tile that begins at ``start``.
+
+    The last vector of a row may run over into the frame, with zeros, and into the next row, which
+    is written later; a tile ends with room for one vector more.
+    """
+    width, pitch = lanes.width(images), w + 4
+    for i in range(h):
+        for j in range(0, w, width):
+            lanes.store(tile, start + (i + 2) * pitch + 2 + j, get(images, at + i * w + j, w - j))
+
+
+@njit(**INLINE)
+def read(tile, index, pitch, s, t):
+    """(value, slope along x, slope along y) at weights s, t within the four pixels from ``index``."""
+    a, b = lanes.pairs(tile, index)
+    c, d = lanes.pairs(tile, index + pitch)
+    upper_step, lower_step = b - a, d - c
+    upper, lower = a + s * upper_step, c + s * lower_step
+    down = lower - upper
+    return upper + t * down, upper_step + t * (lower_step - upper_step), down
+
+
+@njit(**INLINE)
+def prepare(indices, quads, k, index, s, t, g):
+    """What each of the next positions gives to its four pixels, as four numbers side by side."""
+    lower = g * t
+    upper = g - lower
+    upper_right, lower_right = upper * s, lower * s
+    lanes.store(indices, k, index)
+    lanes.store_quads(quads, 4 * k, upper - upper_right, upper_right, lower - lower_right, lower_right)
+
+
+@njit(**INLINE)
+def add(sums, indices, quads, count):
+    """Add the first ``count`` quads to ``sums``.
+
+    A pixel has four sums, one for each corner of a position that it can be. So a position is one
+    addition of four numbers, in place of four that wait for one another where neighbours share
+    pixels. The quads come from memory, a block of them after all were stored, since a processor
+    reads slowly what it is just writing.
+    """
+    for k in range(count):
+        lanes.add_quad(sums, 4 * np.int64(np.uint32(indices[k])), quads, 4 * k)
+
+
+@njit(**OPTIONS)
+def collect(sums, h, w, image, at):
+    """Write the sums of one image's tile to image[at : at + h * w], and leave zeros."""
+    width, pitch = lanes.width(image), w + 4
+    for i in range(h):
+        for j in range(0, w, width):
+            pixel = 4 * ((i + 2) * pitch + j + 2)
+            upper = lanes.every_fourth(sums, pixel) + lanes.every_fourth(sums, pixel - 4 + 1)
+            lower = lanes.every_fourth(sums, pixel - 4 * pitch + 2) + lanes.every_fourth(sums, pixel - 4 * pitch - 4 + 3)
+            put(image, at + i * w + j, w - j, upper + lower)
+    for k in range(0, sums.size, width):
+        lanes.store(sums, k, lanes.zeros(image))
+
+
+@njit(**OPTIONS)
+def tile_size(h, w):
+    """Numbers in a framed image, with room for one vector more; a multiple of every vector."""
+    return ((h + 4) * (w + 4) + 31) // 16 * 16
