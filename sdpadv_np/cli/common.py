@@ -21,18 +21,28 @@ def add_dataset(command) -> None:
 
 
 def add_threads(command) -> None:
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the matrix products; at these sizes more seldom help")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of matrix products and kernels; at these sizes more seldom help")
 
 
-def blas_threads(count: int):
-    """Within this context NumPy's BLAS uses ``count`` threads.
+@contextlib.contextmanager
+def threads(count: int):
+    """Within this context NumPy's BLAS and the Numba kernels use ``count`` threads.
 
-    The number is fixed because it decides the last bits of a result, and because two spinning
+    The number is fixed because BLAS's decides the last bits of a result, and because two spinning
     threads on a busy machine slow products of these sizes down tenfold.
     """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
-        return contextlib.nullcontext()
-    return threadpool_limits(count, user_api="blas")
+    with contextlib.ExitStack() as stack:
+        try:
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(count, user_api="blas"))
+        except ImportError:
+            print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
+        try:
+            import numba
+        except ImportError:
+            pass  # the kernels say so themselves
+        else:
+            stack.callback(numba.set_num_threads, numba.get_num_threads())
+            numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+        yield

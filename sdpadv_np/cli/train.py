@@ -9,7 +9,7 @@ from ..evaluation import figures, paper, tables
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
-from .common import Formatter, add_data_options, add_dataset, add_threads, blas_threads
+from .common import Formatter, add_data_options, add_dataset, add_threads, threads
 from .run_folder import RunFolder
 
 METHODS = {"sdpadv": "SdpAdv", "sdadv": "SdAdv", "advgan": "AdvGAN"}
@@ -57,7 +57,7 @@ def run(arguments) -> None:
     folder = RunFolder.resume(arguments) if arguments.resume else RunFolder.create(_resolved(arguments))
     p = argparse.Namespace(**folder.parameters)
     try:
-        with blas_threads(p.threads):
+        with threads(p.threads):
             _run(folder, p)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None

@@ -226,3 +226,20 @@ def test_positional_and_keyword_parameters_mean_the_same():
     assert ops.sum(x.data, 1, True).shape == (1, 1)
     with pytest.raises(OperationError, match="unexpected keyword"):
         ops.sum(x, axes=1)
+
+
+def test_what_a_forward_saves_is_used_once_and_released(rng, monkeypatch):
+    """affine_sample keeps its slopes if theta wants a gradient, for the backward pass, no longer."""
+    x, theta = rng.random((2, 1, 4, 4)), np.tile(np.eye(2, 3), (2, 1, 1)) + 0.1
+    wanted = Tensor(theta, requires_grad=True)
+    y = sd.ops.affine_sample(x, wanted)
+    assert y.saved.shape == (2, 2, 1, 4, 4)
+    used = []
+    backward = sd.kernels.affine_sample.backward
+    monkeypatch.setattr(sd.kernels.affine_sample, "backward", lambda *a, slopes, **k: used.append(slopes) or backward(*a, slopes=slopes, **k))
+    saved = y.saved
+    y.sum().backward()
+    assert used[0] is saved and y.saved is None
+    assert sd.ops.affine_sample(Tensor(x, requires_grad=True), theta).saved is None  # only the image wants one
+    with sd.no_grad():
+        assert sd.ops.affine_sample(x, wanted).saved is None

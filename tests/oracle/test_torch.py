@@ -8,7 +8,7 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np import Tensor, losses, ops
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
-from sdpadv_np.kernels import adam, affine_sample
+from sdpadv_np.kernels import adam, affine_sample, flow_sample
 from sdpadv_np.models import discriminator
 
 torch = pytest.importorskip("torch", reason="oracle: PyTorch is not installed")
@@ -102,6 +102,25 @@ def test_affine_sampling_and_its_two_orders_of_gradients(rng, convention, align,
         close(ours, theirs)
     u, v = Tensor(x, requires_grad=True), Tensor(theta, requires_grad=True)
     graph = sd.grad(ops.affine_sample(u, v, convention=convention, size=output), [u, v], g, create_graph=True)
+    second = sd.grad((graph[0] ** 2).sum() + (graph[1] ** 3).sum(), [u, v])
+    for ours, theirs in zip(second, torch.autograd.grad((first[0] ** 2).sum() + (first[1] ** 3).sum(), (a, b))):
+        close(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", ((5, 6), (28, 28), (2, 3)))
+def test_flow_sampling_and_its_two_orders_of_gradients(rng, size):
+    """In PyTorch: a grid of places plus flow, border padding."""
+    x, flow, g = rng.standard_normal((3, 2, *size)), rng.uniform(-2.5, 2.5, (3, 2, *size)), rng.standard_normal((3, 2, *size))
+    a, b = t(x, True), t(flow, True)
+    rows, columns = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in size), indexing="ij")
+    grid = torch.stack([2 * (columns + b[:, 1]) / (size[1] - 1) - 1, 2 * (rows + b[:, 0]) / (size[0] - 1) - 1], dim=-1)
+    y = F.grid_sample(a, grid, padding_mode="border", align_corners=True)
+    close(flow_sample.forward(x, flow), y)
+    first = torch.autograd.grad(y, (a, b), t(g), create_graph=True)
+    for ours, theirs in zip(flow_sample.backward(g, x, flow), first):
+        close(ours, theirs)
+    u, v = Tensor(x, requires_grad=True), Tensor(flow, requires_grad=True)
+    graph = sd.grad(ops.flow_sample(u, v), [u, v], g, create_graph=True)
     second = sd.grad((graph[0] ** 2).sum() + (graph[1] ** 3).sum(), [u, v])
     for ours, theirs in zip(second, torch.autograd.grad((first[0] ** 2).sum() + (first[1] ** 3).sum(), (a, b))):
         close(ours, theirs, rtol=1e-9, atol=1e-9)
