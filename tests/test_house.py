@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
     "errors", "kernels", "xp", "checks", "files", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "models", "attacks",
-    "evaluation", "saving", "cli",
+    "evaluation", "saving", "bench", "cli",
 )
 INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]

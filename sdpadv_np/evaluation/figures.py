@@ -10,7 +10,7 @@ from ..autodiff import ops
 from ..errors import ArgumentError
 
 
-def _figure(width, height):
+def canvas(width, height):
     """A matplotlib figure that needs no screen and leaves the caller's settings alone."""
     try:
         from matplotlib.figure import Figure
@@ -19,10 +19,10 @@ def _figure(width, height):
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure, path) -> None:
+def png(figure) -> bytes:
     memory = io.BytesIO()
     figure.savefig(memory, format="png", dpi=110)
-    files.write_bytes(path, memory.getvalue())
+    return memory.getvalue()
 
 
 def examples(classifier, x, y, count: int = 10) -> np.ndarray:
@@ -42,7 +42,7 @@ def grid(path, classifier, generator, x, title: str, class_names) -> None:
     out = generator.distort(x)
     rows = [("original x", x), ("distorted $x_T$", out.x_t), ("adversarial $x_A$", out.x_a), ("$x_A - x$", out.x_a - x)]
     first = classifier.logits(x).argmax(axis=1)
-    figure = _figure(1.15 * len(x) + 0.6, 6.2)
+    figure = canvas(1.15 * len(x) + 0.6, 6.2)
     figure.suptitle(title, fontsize=11)
     axes = figure.subplots(len(rows), len(x), squeeze=False)
     for (name, images), line in zip(rows, axes):
@@ -59,7 +59,7 @@ def grid(path, classifier, generator, x, title: str, class_names) -> None:
             axis.set_xticks([])
             axis.set_yticks([])
         line[0].set_ylabel(name, fontsize=9)
-    _save(figure, path)
+    files.write_bytes(path, png(figure))
 
 
 def curves(path, histories: dict[str, list[dict]]) -> None:
@@ -67,7 +67,7 @@ def curves(path, histories: dict[str, list[dict]]) -> None:
     histories = {name: history for name, history in histories.items() if history}
     names = {title: [k for k in history[0] if k not in ("epoch", "best_epoch", "seconds")] for title, history in histories.items()}
     columns = max(map(len, names.values()))
-    figure = _figure(2.5 * columns, 2.2 * len(histories))
+    figure = canvas(2.5 * columns, 2.2 * len(histories))
     axes = figure.subplots(len(histories), columns, squeeze=False)
     for line, (title, history) in zip(axes, histories.items()):
         epochs, best = [row["epoch"] for row in history], history[-1]["best_epoch"]
@@ -79,4 +79,4 @@ def curves(path, histories: dict[str, list[dict]]) -> None:
         for axis in line[len(names[title]) :]:
             axis.set_axis_off()
         line[0].set_ylabel(f"{title}\n(best: epoch {best})", fontsize=8)
-    _save(figure, path)
+    files.write_bytes(path, png(figure))

@@ -1,0 +1,118 @@
+"""Timing contenders against each other: in one process, in turns, in an order drawn anew each round.
+
+On a shared machine the absolute times drift by a factor of two within minutes. What two neighbours
+of one round suffer is much the same, so a ratio is taken within each round, and the median of these
+ratios is reported with its quartiles; likewise the times themselves.
+"""
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import os
+import sys
+import time
+
+import numpy as np
+
+from .. import checks
+from ..errors import ArgumentError
+
+_THREADS = {"torch": ("get_num_threads", "set_num_threads"), "numba": ("get_num_threads", "set_num_threads"), "cv2": ("getNumThreads", "setNumThreads")}
+_FEWEST = 3  # samples of a contender, however slow it is
+
+
+def wall(call, count: int) -> float:
+    """Seconds that ``count`` calls take on the CPU."""
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return time.perf_counter() - start
+
+
+def cuda_events(cupy):
+    """A clock like :func:`wall` for work on the GPU: from before the first call is queued until the last has ended there.
+
+    The events lie on the legacy default stream, where CuPy and PyTorch both queue their work.
+    """
+    start, stop = cupy.cuda.Event(), cupy.cuda.Event()
+
+    def clock(call, count):
+        start.record(cupy.cuda.Stream.null)
+        for _ in range(count):
+            call()
+        stop.record(cupy.cuda.Stream.null)
+        stop.synchronize()
+        return cupy.cuda.get_elapsed_time(start, stop) / 1e3
+
+    return clock
+
+
+def _repetitions(call, clock, shortest: float) -> tuple[int, float]:
+    """(calls per sample so that it lasts ``shortest`` seconds, seconds of that sample)."""
+    count = 1
+    while (seconds := clock(call, count)) < shortest:
+        wanted = math.ceil(1.2 * count * shortest / max(seconds, 1e-9))
+        count = min(max(wanted, 2 * count), 100 * count)  # the first call may have been a slow one, or below the clock's resolution
+    return count, seconds
+
+
+def interleaved(calls: dict, rounds: int, rng, clock=wall, shortest: float = 2e-3, budget: float = math.inf) -> dict[str, np.ndarray]:
+    """Seconds per call of each contender in each round: {name: (rounds,)}, NaN in a round that it sat out.
+
+    calls : {name: function without arguments}
+    rng : draws the order of each round
+    shortest : seconds that one sample lasts at least, by as many calls as it takes
+    budget : seconds that a contender may use; a slower one takes part in every 2nd, 4th, 8th, ...
+        round only (but in three at least), so that any two contenders meet in the rounds of the rarer one
+
+    >>> samples = interleaved({"a": sum, "b": max}, 4, np.random.default_rng(0), clock=lambda call, n: n * (2.0 if call is sum else 1.0))
+    >>> samples["a"].tolist(), ratio(samples["a"], samples["b"])["median"]
+    ([2.0, 2.0, 2.0, 2.0], 2.0)
+    """
+    counts, every = {}, {}
+    for name, call in calls.items():
+        counts[name], seconds = _repetitions(call, clock, shortest)
+        every[name] = 1
+        while seconds * math.ceil(rounds / every[name]) > budget and math.ceil(rounds / (2 * every[name])) >= _FEWEST:
+            every[name] *= 2
+    samples = {name: np.full(rounds, np.nan) for name in calls}
+    names = list(calls)
+    for k in range(rounds):
+        for name in (names[i] for i in rng.permutation(len(names))):
+            if k % every[name] == 0:
+                samples[name][k] = clock(calls[name], counts[name]) / counts[name]
+    return samples
+
+
+def spread(samples) -> dict:
+    """Median and quartiles of the samples that are not NaN, and how many these are."""
+    taken = samples[~np.isnan(samples)]
+    low, median, high = np.percentile(taken, (25, 50, 75)).tolist()
+    return {"median": median, "low": low, "high": high, "samples": len(taken)}
+
+
+def ratio(a, b) -> dict:
+    """How ``a`` compares with ``b`` in the rounds that both took part in: the spread of a/b."""
+    return spread(a / b)
+
+
+@contextlib.contextmanager
+def equal_threads(count: int):
+    """Within this context BLAS, OpenMP and every library imported so far compute with ``count`` threads."""
+    if checks.whole("threads", count) > (os.cpu_count() or 1):
+        raise ArgumentError(f"threads is {count}; this machine has {os.cpu_count()} cores")
+    try:
+        limits = importlib.import_module("threadpoolctl").threadpool_limits
+    except ImportError as error:
+        raise ArgumentError("contenders get equal threads through threadpoolctl; install it with: pip install 'sdpadv-np[cli]'") from error
+    present = [(sys.modules[name], *functions) for name, functions in _THREADS.items() if name in sys.modules]
+    before = [getattr(module, get)() for module, get, _ in present]
+    with limits(count):
+        try:
+            for module, _, put in present:
+                getattr(module, put)(count)
+            yield
+        finally:
+            for (module, _, put), value in zip(present, before):
+                getattr(module, put)(value)
