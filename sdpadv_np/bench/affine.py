@@ -12,6 +12,7 @@ share of its speed a contender reaches says how far it is from the memory's limi
 """
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import time
@@ -19,72 +20,55 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .. import xp
+from .. import checks, xp
 from ..errors import ArgumentError, Error
-from ..kernels import affine_sample, flow_sample
+from ..kernels import affine_sample
 from ..provenance import provenance
 from . import peers, timing
+from .problem import KERNELS, TASKS, Case, Problem
 
-TASKS = {"affine": ("forward", "forward+backward", "theta only"), "flow": ("forward+backward",)}
 REFERENCE = "numpy"
 RATIOS = (REFERENCE, "torch", "torch.compile")  # every contender is compared with these
 _CHECKED = 1024  # images at most, evenly spaced
 
-
-@dataclass(frozen=True)
-class Case:
-    """One size of the problem: ``count`` images of ``channels`` x ``height`` x ``width``.
-
-    >>> print(Case.parse("28x28x1:128"))
-    28x28x1 N 128 half_pixel
-    """
-
-    height: int
-    width: int
-    channels: int
-    count: int
-    convention: str = "half_pixel"
-    kernel: str = "affine"
-
-    @classmethod
-    def parse(cls, text: str) -> Case:
-        """From HxWxC:N."""
-        try:
-            size, count = text.split(":")
-            numbers = [int(n) for n in (*size.split("x"), count)]
-            if len(numbers) == 4 and min(numbers) > 0:
-                return cls(*numbers)
-        except ValueError:
-            pass
-        raise ArgumentError(f"case is {text!r}; write HxWxC:N, for example 28x28x1:128")
-
-    def __str__(self):
-        return f"{self.height}x{self.width}x{self.channels} N {self.count} {self.convention if self.kernel == 'affine' else 'flow_sample'}"
-
-    def pixels(self) -> int:
-        return self.count * self.channels * self.height * self.width
-
-    def bytes(self, task: str) -> int:
-        """The least that a task moves, in float32: x and theta in, y out; then x, theta and g in, the gradients out."""
-        x, moved = self.pixels(), self.count * (6 if self.kernel == "affine" else 2 * self.height * self.width)
-        backward = {"forward": 0, "theta only": 2 * x + 2 * moved, "forward+backward": 3 * x + 2 * moved}[task]
-        return 4 * (2 * x + moved + backward)
+# What is measured if not told otherwise, by device, then with --quick. scan: the N of the plot; budget: seconds of one contender in one task.
+_DEFAULTS = {
+    ("cpu", False): {"cases": ("28x28x1:128", "28x28x1:1024", "32x32x3:128", "224x224x3:16"), "scan": (1, 4, 16, 64, 256, 1024, 4096)},
+    ("cpu", True): {"cases": ("28x28x1:32", "32x32x3:8"), "scan": (1, 8, 64)},
+    ("cuda", False): {"cases": tuple(f"28x28x1:{n}" for n in (1024, 4096, 16384, 65536)), "scan": (64, 256, 1024, 4096, 16384, 65536)},
+    ("cuda", True): {"cases": ("28x28x1:1024",), "scan": (64, 1024)},
+}
+_EFFORT = {False: {"rounds": 25, "budget": 4.0}, True: {"rounds": 5, "budget": 0.2}}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a run depends on."""
+    """Everything that a run depends on; made by :meth:`resolve`."""
 
-    cases: tuple[str, ...] = ("28x28x1:128", "28x28x1:1024", "32x32x3:128", "224x224x3:16")
-    scan: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096)  # N of the plot, at 28x28x1 in the first convention
+    cases: tuple[str, ...]
+    scan: tuple[int, ...]
+    rounds: int
+    budget: float
     conventions: tuple[str, ...] = affine_sample.CONVENTIONS
     peers: tuple[str, ...] = tuple(peers.PEERS)
     device: str = "cpu"
     threads: int = 1
-    rounds: int = 25
-    budget: float = 4.0  # seconds that one contender may take for one task
     radius: float = 0.3  # theta is uniform around the identity, as in the attack
     seed: int = 0
+
+    @classmethod
+    def resolve(cls, device: str = "cpu", quick: bool = False, **given) -> Settings:
+        """The defaults for this device, with what is given (and not None) in their place.
+
+        >>> Settings.resolve(quick=True, threads=2).cases
+        ('28x28x1:32', '32x32x3:8')
+        """
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
+        settings = cls(**{**_DEFAULTS[device, quick], **_EFFORT[quick], "device": device, **given})
+        settings.jobs()  # a case that cannot be read shows now
+        for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
+            checks.whole(name, getattr(settings, name), low)
+        return settings
 
     def jobs(self) -> list[tuple[Case, str, bool]]:
         """(case, task, is it there for the plot alone?)"""
@@ -96,57 +80,24 @@ class Settings:
         return jobs + [(*job, True) for job in scan if (*job, False) not in jobs]
 
 
-class Problem:
-    """The arrays of one case: images in [0, 1], what moves them (theta or flow), a gradient g of y. float32."""
+def _check(name, contender, results, problem, task, chosen, expected) -> float:
+    """The largest relative difference (in the 2-norm) from what is ``expected`` of the ``chosen`` images; raises if it is too large.
 
-    def __init__(self, case: Case, settings: Settings, to_device):
-        rng, self.case = np.random.default_rng(settings.seed), case
-        shape = (case.count, case.channels, case.height, case.width)
-        x, g = rng.random(shape, np.float32), rng.standard_normal(shape, np.float32)
-        if case.kernel == "affine":
-            moved = np.eye(2, 3) + rng.uniform(-settings.radius, settings.radius, (case.count, 2, 3))
-        else:
-            moved = rng.uniform(-2, 2, (case.count, 2, case.height, case.width))
-        self.host = x, moved.astype(np.float32), g
-        self.x, self.moved, self.g = map(to_device, self.host)
-
-    def results(self, task: str, x, moved, g, implementation: str):
-        """y and the gradients that the task asks for, by our own kernels."""
-        if self.case.kernel == "flow":
-            y = flow_sample.forward(x, moved, implementation)
-            return y, *flow_sample.backward(g, x, moved, implementation)
-        convention = self.case.convention
-        if task == "forward":
-            return (affine_sample.forward(x, moved, convention, implementation=implementation),)
-        if task == "forward+backward":
-            y = affine_sample.forward(x, moved, convention, implementation=implementation)
-            return y, *affine_sample.backward(g, x, moved, convention, implementation)
-        y, slopes = affine_sample.forward(x, moved, convention, implementation=implementation, slopes=True)
-        return y, affine_sample.backward(g, x, moved, convention, implementation, (False, True), slopes)[1]
-
-    def contender(self, task: str, implementation: str) -> peers.Contender:
-        return peers.Contender(lambda: self.results(task, self.x, self.moved, self.g, implementation))
-
-    def check(self, name: str, contender: peers.Contender, task: str, results) -> float:
-        """The largest relative difference (in the 2-norm) from the reference in float64; raises if it is too large.
-
-        A position within rounding of a whole pixel may fall to either side of it. The value is
-        continuous there, its slope is not, and in tf_reference the value is not either.
-        """
-        chosen = np.unique(np.linspace(0, self.case.count - 1, _CHECKED).astype(int))
-        expected = self.results(task, *(a[chosen].astype(np.float64) for a in self.host), REFERENCE)
-        largest = 0.0
-        for k, (got, true) in enumerate(zip(contender.read(results), expected, strict=True)):
-            if got.shape[1:] != true.shape[1:] or len(got) != self.case.count:
-                raise Error(f"{name} gives {task} of {self.case} the shape {list(got.shape)}; a benchmark of wrong results is refused")
-            difference = float(np.linalg.norm(xp.to_numpy(got[chosen]) - true) / max(np.linalg.norm(true), 1e-30))
-            jumps = self.case.convention == "tf_reference" or (k == len(expected) - 1 and task != "forward")
-            allowed = max(2e-2 if jumps else 1e-4, contender.tolerance)
-            if not difference <= allowed:  # NaN is refused as well
-                raise Error(f"{name} differs from the reference by {difference:.2g} in {task} of {self.case} (result {k + 1} of {len(expected)}, "
-                            f"allowed {allowed:g}); a benchmark of wrong results is refused")
-            largest = max(largest, difference)
-        return largest
+    A position within rounding of a whole pixel may fall to either side of it. The value is
+    continuous there, its slope is not, and in tf_reference the value is not either.
+    """
+    case, largest = problem.case, 0.0
+    for k, (got, true) in enumerate(zip(contender.read(results), expected, strict=True)):
+        if got.shape[1:] != true.shape[1:] or len(got) != case.count:
+            raise Error(f"{name} gives {task} of {case} the shape {list(got.shape)}; a benchmark of wrong results is refused")
+        difference = float(np.linalg.norm(xp.to_numpy(got[chosen]) - true) / max(np.linalg.norm(true), 1e-30))
+        jumps = case.convention == "tf_reference" or (k == len(expected) - 1 and task != "forward")
+        allowed = max(2e-2 if jumps else 1e-4, contender.tolerance)
+        if not difference <= allowed:  # NaN is refused as well
+            raise Error(f"{name} differs from the reference by {difference:.2g} in {task} of {case} (result {k + 1} of {len(expected)}, "
+                        f"allowed {allowed:g}); a benchmark of wrong results is refused")
+        largest = max(largest, difference)
+    return largest
 
 
 def _device(settings):
@@ -168,7 +119,7 @@ def run(settings: Settings, say=print) -> dict:
     """
     *device, device_name = _device(settings)
     jobs = settings.jobs()
-    for kernel in (affine_sample, flow_sample):
+    for kernel in KERNELS.values():
         kernel.implementations()  # loads them, so that Numba is among the libraries whose threads are set
     found, missing = peers.load(settings.peers, settings.device)
     for name, reason in missing.items():
@@ -190,7 +141,9 @@ def _measure(case, task, scan, settings, found, missing, device) -> dict:
     """One job: every contender made, run once, checked, and then timed in turns."""
     clock, to_device, copy, wait = device
     problem = Problem(case, settings, to_device)
-    kernel = {"affine": affine_sample, "flow": flow_sample}[case.kernel]
+    chosen = np.unique(np.linspace(0, case.count - 1, _CHECKED).astype(int))
+    expected = problem.results(task, REFERENCE, [a[chosen].astype(np.float64) for a in problem.host])
+    kernel = KERNELS[case.kernel]
     calls, first, errors, inapplicable, missing = {}, {}, {}, {}, dict(missing)
     for name in (*kernel.implementations(), *found):
         if scan and name == "torch.compile":
@@ -200,7 +153,8 @@ def _measure(case, task, scan, settings, found, missing, device) -> dict:
             missing[name] = kernel.why_not(name)
             continue
         try:
-            contender = found[name].contender(problem, task) if name in found else problem.contender(task, name)
+            ours = peers.Contender(functools.partial(problem.results, task, name))
+            contender = found[name].contender(problem, task) if name in found else ours
             start = time.perf_counter()
             results = contender.call()
             wait()
@@ -210,7 +164,7 @@ def _measure(case, task, scan, settings, found, missing, device) -> dict:
             missing[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         else:
             calls[name], first[name] = contender.call, time.perf_counter() - start
-            errors[name] = problem.check(name, contender, task, results)
+            errors[name] = _check(name, contender, results, problem, task, chosen, expected)
             del results
     moved = case.bytes(task)
     source, target = to_device(np.ones(moved // 2, np.uint8)), to_device(np.zeros(moved // 2, np.uint8))

@@ -33,6 +33,11 @@ def _micro(spread) -> dict:
 
 def ours(record) -> list[tuple[str, ...]]:
     """One row per case, task and implementation of ours."""
+
+    def ratio(result, name, peer):
+        ratios = result["contenders"][name]["times_as_fast_as"]
+        return "1" if peer == name else _ratio(ratios[peer]) if peer in ratios else _absent(result, peer)
+
     rows = []
     for result in (r for r in record["results"] if not r["plot_only"]):
         for name, c in result["contenders"].items():
@@ -41,7 +46,7 @@ def ours(record) -> list[tuple[str, ...]]:
                 rows.append((
                     f"{result['title']}, {result['task']}", name, f"{us['median']:.4g}", f"{us['low']:.4g}-{us['high']:.4g}", f"{c['ns_per_pixel']:.3g}",
                     f"{result['bytes'] / 1e6:.3g}", f"{c['share_of_copy']['median']:.1%}",
-                    *(_ratio(c["times_as_fast_as"][p]) if p in c["times_as_fast_as"] else _absent(result, p) for p in RATIOS),
+                    *(ratio(result, name, peer) for peer in RATIOS),
                 ))
     return rows
 
@@ -61,13 +66,18 @@ def peers(record) -> list[tuple[str, ...]]:
 
 
 def notes(record) -> list[str]:
-    """What is missing, why and where."""
-    where = {}
+    """What is missing, why, and from which tasks if not from all."""
+    everywhere, where = {}, {}
     for result in (r for r in record["results"] if not r["plot_only"]):
+        kernel = f"{result['case']['kernel']}_sample"
+        everywhere.setdefault(kernel, set()).add(result["task"])
         for name, reason in result["missing"].items():
-            where.setdefault((name, reason), []).append(f"{result['title']} {result['task']}")
-    count = sum(not r["plot_only"] for r in record["results"])
-    return [f"missing: {name}: {reason}" + ("" if len(at) == count else f" (in {', '.join(at)})") for (name, reason), at in where.items()]
+            where.setdefault((name, reason), {}).setdefault(kernel, set()).add(result["task"])
+    lines = []
+    for (name, reason), at in where.items():
+        parts = [kernel + ("" if tasks == everywhere[kernel] else f" {' and '.join(sorted(tasks))}") for kernel, tasks in at.items()]
+        lines.append(f"missing: {name}: {reason}" + ("" if at == everywhere else f" ({', '.join(parts)})"))
+    return lines
 
 
 _LEGEND = (
@@ -83,7 +93,7 @@ def text(record) -> str:
 
 def settings(record) -> list[str]:
     """Every parameter, machine and version, one line each."""
-    made = record["made"] | record["peers"] | {"device": record["device"]}
+    made = {"device_name": record["device"]} | record["made"] | record["peers"]
     values = {k: " ".join(map(str, v)) if isinstance(v, (list, tuple)) else v for k, v in (record["settings"] | made).items()}
     return [f"{name} = {value}" for name, value in values.items()]
 
@@ -117,7 +127,7 @@ def picture(record) -> bytes:
         panel.set(xscale="log", yscale="log", title=f"{task}, 28x28x1 {first}", xlabel="images N")
         panel.grid(True, which="major", alpha=0.3)
     panels[0].set_ylabel("seconds")
-    handles = dict(zip(*reversed([h for panel in panels for h in [panel.get_legend_handles_labels()]][0])))
+    handles = {label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels())}
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=len(handles), fontsize=9, frameon=False)
     threads = record["settings"]["threads"]
     figure.suptitle(f"{record['made']['processor'] if record['device'] == 'CPU' else record['device']}, {threads} thread{'s' * (threads > 1)}", fontsize=10)

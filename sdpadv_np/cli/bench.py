@@ -1,0 +1,78 @@
+"""``sdpadv bench QUESTION``: measurements against peers; each question has its own options."""
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from ..bench import affine, report
+from ..bench.peers import PEERS
+from ..errors import ArgumentError, FileError
+from ..evaluation import figures
+from ..kernels.affine_sample import CONVENTIONS
+from .common import Formatter
+
+
+def add_parser(commands):
+    command = commands.add_parser(
+        "bench", help="measure against peers", formatter_class=Formatter, description="Measure how fast this package is, beside others.",
+        epilog="example:\n  sdpadv bench affine --quick",
+    )
+    questions = command.add_subparsers(dest="question", required=True, metavar="QUESTION")
+    for add, answer in ((_add_affine, _affine),):
+        question = add(questions)
+        question.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda needs CuPy")
+        question.add_argument("--threads", type=int, default=1, metavar="N", help="of every contender")
+        question.add_argument("--seed", type=int, default=0, help="draws the problems and the order of each round")
+        question.add_argument("--quick", action="store_true", help="small cases and few rounds: to see that it works")
+        question.add_argument("--output", metavar="DIR", help="folder of the files; runs/bench-QUESTION-TIME if not given")
+        # a default here would override the --debug of `sdpadv bench --debug affine`
+        question.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the whole traceback of an error")
+        question.set_defaults(answer=answer)
+    return command
+
+
+def run(arguments) -> None:
+    output = Path(arguments.output or Path("runs") / f"bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}")
+    try:
+        arguments.answer(arguments, output)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("no results were written") from None
+
+
+def _add_affine(questions):
+    command = questions.add_parser(
+        "affine", help="the samplers: affine_sample and flow_sample", formatter_class=Formatter,
+        description="Time every implementation of the samplers beside PyTorch, SciPy and OpenCV: forward, with both gradients,\n"
+        "and with theta's gradient alone. Results are compared with the definition's first; wrong ones are refused.\n"
+        "Writes tables, a plot of time against the number of images, and every figure as JSON.",
+        epilog="example:\n  sdpadv bench affine --cases 28x28x1:128 --peers torch torch.compile",
+    )
+    for device in ("cpu", "cuda"):
+        default = affine.Settings.resolve(device)
+        command.epilog += f"\n\n{device}, if not told otherwise: cases {' '.join(default.cases)}; {default.rounds} rounds; plot at N {' '.join(map(str, default.scan))}"
+    command.add_argument("--cases", nargs="+", metavar="HxWxC:N", help="height, width, channels and number of the images; see below if not given")
+    command.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=list(CONVENTIONS), metavar="NAME", help=f"any of {', '.join(CONVENTIONS)}")
+    command.add_argument("--peers", nargs="*", choices=PEERS, default=["torch", "scipy", "opencv"], metavar="NAME",
+                         help=f"any of {', '.join(PEERS)}; torch.compile needs up to a minute for each case and task")
+    command.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
+    return command
+
+
+def _affine(arguments, output: Path) -> None:
+    names = ("device", "quick", "cases", "conventions", "peers", "rounds", "threads", "seed")
+    settings = affine.Settings.resolve(**{name: getattr(arguments, name) for name in names})
+    stem = "affine"
+    if (output / f"{stem}.json").exists():
+        raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
+    figures.canvas(1, 1)  # that matplotlib is missing, or the folder cannot be, shows now and not after ten minutes
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{output}: cannot be made: {error.strerror}; choose another --output") from error
+    for name, value in vars(settings).items():
+        print(f"  {name} = {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
+    record = affine.run(settings, lambda line: print(line, flush=True))
+    print(f"\n{report.text(record)}\n")
+    written = report.write(output, stem, record, report.markdown(record, "The samplers against their peers", f"{stem}.png"), report.picture(record))
+    print("written: " + ", ".join(map(str, written)))

@@ -1,0 +1,77 @@
+"""Timing in turns, on a clock that the test winds."""
+import math
+
+import numpy as np
+import pytest
+
+from sdpadv_np.bench import timing
+from sdpadv_np.errors import ArgumentError
+
+
+class Clock:
+    """Each contender is the number of seconds that one call takes; the machine slows down as time goes on."""
+
+    def __init__(self, drift=0.0):
+        self.asked, self.drift = [], drift
+
+    def __call__(self, seconds, count):
+        self.asked.append((seconds, count))
+        return seconds * count * (1 + self.drift * len(self.asked))
+
+
+def test_a_sample_lasts_long_enough_by_repetition():
+    clock = Clock()
+    samples = timing.interleaved({"fast": 1e-5, "slow": 0.1}, 4, np.random.default_rng(0), clock, shortest=2e-3)
+    counts = {seconds: count for seconds, count in clock.asked}  # the last, that is, those of the rounds
+    assert counts[0.1] == 1 and 2e-3 <= counts[1e-5] * 1e-5 < 4e-3
+    np.testing.assert_allclose(samples["fast"], 1e-5)
+    np.testing.assert_allclose(samples["slow"], 0.1)
+
+
+def test_a_call_below_the_clocks_resolution_ends_too():
+    timing.interleaved({"nothing": 1e-12}, 1, np.random.default_rng(0), Clock())
+
+
+def test_each_round_has_everybody_once_in_an_order_of_its_own():
+    clock = Clock()
+    timing.interleaved({"a": 1.0, "b": 2.0, "c": 3.0}, 20, np.random.default_rng(0), clock)
+    rounds = [tuple(s for s, _ in clock.asked[3:][i : i + 3]) for i in range(0, 60, 3)]
+    assert len(clock.asked) == 63 and all(sorted(r) == [1.0, 2.0, 3.0] for r in rounds) and len(set(rounds)) > 3
+
+
+def test_ratios_within_a_round_bear_drift_that_times_do_not():
+    samples = timing.interleaved({"a": 2.0, "b": 1.0}, 50, np.random.default_rng(0), Clock(drift=0.05))
+    assert timing.ratio(samples["a"], samples["b"])["median"] == pytest.approx(2, rel=0.05)
+    assert timing.spread(samples["a"])["high"] > 1.5 * timing.spread(samples["a"])["low"]
+
+
+def test_the_slow_sit_out_rounds_but_never_all_and_meet_each_other():
+    samples = timing.interleaved({"quick": 0.01, "slow": 1.0, "slower": 9.0}, 24, np.random.default_rng(0), Clock(), budget=8.0)
+    taken = {name: set(np.flatnonzero(~np.isnan(s))) for name, s in samples.items()}
+    assert len(taken["quick"]) == 24 and len(taken["slow"]) == 6 and len(taken["slower"]) == 3
+    assert taken["slower"] < taken["slow"] < taken["quick"]
+    assert timing.ratio(samples["slower"], samples["slow"]) == {"median": 9.0, "low": 9.0, "high": 9.0, "samples": 3}
+
+
+def test_spread():
+    assert timing.spread(np.array([1.0, 2.0, math.nan, 3.0, 4.0, 5.0])) == {"median": 3.0, "low": 2.0, "high": 4.0, "samples": 5}
+
+
+def test_the_wall_clock_calls_as_often_as_it_is_asked():
+    calls = []
+    assert timing.wall(lambda: calls.append(0), 5) > 0 and len(calls) == 5
+
+
+def test_threads_are_set_and_set_back():
+    import numba
+    from threadpoolctl import threadpool_info
+
+    before, pools = numba.get_num_threads(), threadpool_info()
+    with timing.equal_threads(1):
+        assert numba.get_num_threads() == 1 and all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
+    assert numba.get_num_threads() == before
+    assert [p["num_threads"] for p in threadpool_info()][: len(pools)] == [p["num_threads"] for p in pools]
+    for count, words in ((0, "threads is 0"), (100_000, "this machine has")):
+        with pytest.raises(ArgumentError, match=words):
+            with timing.equal_threads(count):
+                pass
