@@ -37,3 +37,14 @@ def test_the_readmes_library_example_runs(tmp_path):
 def test_examples_run(path, tmp_path):
     done = subprocess.run([sys.executable, str(path), "--dataset", "glyphs", "--epochs", "1"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "kernels").glob("*/README.md")), ids=lambda p: p.parent.name)
+def test_kernel_pages_quote_the_reference_as_it_is_and_link_to_what_is_there(page):
+    text, source = page.read_text(), (page.parent / "reference.py").read_text()
+    quotes = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert quotes
+    for quote in quotes:
+        assert f"\n{quote}" in source, f"{page.parent.name}/reference.py does not hold:\n{quote}"
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / target).exists(), target

@@ -103,6 +103,10 @@ class TorchCompiled(Torch):
 
     compiled = True
 
+    def __init__(self, device):
+        super().__init__(device)
+        self.torch.compiler.config.force_disable_caches = True  # so that the first call costs what it costs at first
+
 
 class _PerImage:
     """What the libraries below share: forward only, half_pixel, one image at a time, on the CPU."""
