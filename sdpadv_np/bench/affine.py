@@ -90,7 +90,7 @@ def _check(name, contender, results, problem, task, chosen, expected) -> float:
     for k, (got, true) in enumerate(zip(contender.read(results), expected, strict=True)):
         if got.shape[1:] != true.shape[1:] or len(got) != case.count:
             raise Error(f"{name} gives {task} of {case} the shape {list(got.shape)}; a benchmark of wrong results is refused")
-        difference = float(np.linalg.norm(xp.to_numpy(got[chosen]) - true) / max(np.linalg.norm(true), 1e-30))
+        difference = float(np.linalg.norm(xp.to_numpy(got)[chosen] - true) / max(np.linalg.norm(true), 1e-30))
         jumps = case.convention == "tf_reference" or (k == len(expected) - 1 and task != "forward")
         allowed = max(2e-2 if jumps else 1e-4, contender.tolerance)
         if not difference <= allowed:  # NaN is refused as well
@@ -106,7 +106,7 @@ def _device(settings):
         return timing.wall, np.asarray, np.copyto, lambda: None, "CPU"
     try:
         cupy = importlib.import_module("cupy")
-        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode() + f", CuPy {cupy.__version__}"
     except Exception as error:  # CuPy not installed, no driver, no device: each has an error of its own
         raise ArgumentError(f"device is 'cuda', but CuPy cannot use one here ({error}); leave out --device") from error
     return timing.cuda_events(cupy), cupy.asarray, cupy.copyto, cupy.cuda.runtime.deviceSynchronize, name

@@ -11,6 +11,7 @@ own coordinates, its own memory layout) is done outside the timed call, in the p
 from __future__ import annotations
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from typing import Callable
 
@@ -105,7 +106,8 @@ class TorchCompiled(Torch):
 
     def __init__(self, device):
         super().__init__(device)
-        self.torch.compiler.config.force_disable_caches = True  # so that the first call costs what it costs at first
+        self.torch.compiler.config.force_disable_caches = True  # so that compiling costs what it costs the first time
+        warnings.filterwarnings("ignore", "dynamo_pgo force disabled")  # it warns of just this at every compilation
 
 
 class _PerImage:

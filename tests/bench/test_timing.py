@@ -62,6 +62,28 @@ def test_the_wall_clock_calls_as_often_as_it_is_asked():
     assert timing.wall(lambda: calls.append(0), 5) > 0 and len(calls) == 5
 
 
+def test_cuda_events_surround_the_calls():
+    """On a stand-in for CuPy that notes what it is told."""
+    told, stream = [], object()
+
+    class Event:
+        def record(self, where):
+            assert where is stream
+            told.append("record")
+
+        def synchronize(self):
+            told.append("synchronize")
+
+    class cupy:
+        class cuda:
+            Stream = type("Stream", (), {"null": stream})
+            get_elapsed_time = staticmethod(lambda start, stop: 1500.0)  # milliseconds
+
+    cupy.cuda.Event = Event
+    assert timing.cuda_events(cupy)(lambda: told.append("call"), 2) == 1.5
+    assert told == ["record", "call", "call", "record", "synchronize"]
+
+
 def test_threads_are_set_and_set_back():
     import numba
     from threadpoolctl import threadpool_info
