@@ -76,6 +76,17 @@ def read(tile, index, pitch, s, t):
 
 
 @njit(**INLINE)
+def along(g, slopes, n, channels, pixels, k):
+    """Sums over the channels of g times the saved slopes (N, 2, C, P), the first and the second, of image n."""
+    first, second = lanes.zeros(g), lanes.zeros(g)
+    for channel in range(channels):
+        value = get(g, (n * channels + channel) * pixels + k, pixels - k)
+        first = first + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
+        second = second + value * get(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k)
+    return first, second
+
+
+@njit(**INLINE)
 def prepare(indices, quads, k, index, s, t, g):
     """What each of the next positions gives to its four pixels, as four numbers side by side."""
     lower = g * t

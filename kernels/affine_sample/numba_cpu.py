@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
 from .reference import border, grid
 
 
@@ -75,10 +75,7 @@ def _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, gra
         for k in range(0, pixels, width):
             along_x, along_y = zero, zero
             if slopes.size:
-                for channel in range(channels):
-                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    along_x = along_x + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
-                    along_y = along_y + value * get(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k)
+                along_x, along_y = along(g, slopes, n, channels, pixels, k)
             else:
                 index, s, t = _locate(tables, k, deviation, h, w, cut)
                 for channel in range(channels):

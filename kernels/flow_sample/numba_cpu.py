@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
 
 
 @njit(**INLINE)
@@ -58,10 +58,7 @@ def _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow):
         for k in range(0, pixels, width):
             along_y, along_x = zero, zero
             if slopes.size:
-                for channel in range(channels):
-                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    along_y = along_y + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
-                    along_x = along_x + value * get(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k)
+                along_y, along_x = along(g, slopes, n, channels, pixels, k)
             else:
                 index, s, t, p, q = _locate(tables, flow, n, k, pixels, h, w)
                 for channel in range(channels):
