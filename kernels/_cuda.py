@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import numpy as np
+
+from ._cuda_source import options, source
 
 try:
     import cupy
@@ -16,20 +17,11 @@ try:
 except cupy.cuda.runtime.CUDARuntimeError as error:
     raise ImportError(f"CuPy finds no CUDA device ({error})") from error
 
-HERE = Path(__file__).parent
 FRAME, WARP, MOST_THREADS = 2, 32, 512  # as in bilinear.cuh
 
 
 def device() -> int:
     return cupy.cuda.Device().id
-
-
-def source(name: str) -> str:
-    return (HERE / "bilinear.cuh").read_text() + (HERE / name / f"{name}.cu").read_text()
-
-
-def options(dtype) -> tuple[str, ...]:
-    return "-std=c++17", f"-DREAL={'float' if np.dtype(dtype).itemsize == 4 else 'double'}"
 
 
 class Kernels:

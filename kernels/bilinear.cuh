@@ -95,13 +95,14 @@ struct Spot {  // a position: the pixel above and left of it, and how far it is 
 };
 struct Sampled { Real value, along_x, along_y; };
 
+__device__ __forceinline__ Real between(Real a, Real b, Real s) { return a - s * a + s * b; }  // exactly a at s = 0, and b at 1
+
 template <class T, bool TILE> __device__ __forceinline__ Sampled sample(const Image<T, TILE>& image, const Spot& p) {
     const int i = p.i, j = p.j;
     const Real northwest = image.has(i, j) ? *image.at(i, j) : 0, northeast = image.has(i, j + 1) ? *image.at(i, j + 1) : 0;
     const Real southwest = image.has(i + 1, j) ? *image.at(i + 1, j) : 0, southeast = image.has(i + 1, j + 1) ? *image.at(i + 1, j + 1) : 0;
-    const Real north = northeast - northwest, south = southeast - southwest;
-    const Real upper = northwest + p.s * north, lower = southwest + p.s * south;
-    return {upper + p.t * (lower - upper), north + p.t * (south - north), lower - upper};
+    const Real north = northeast - northwest, south = southeast - southwest, west = southwest - northwest, east = southeast - northeast;
+    return {between(between(northwest, northeast, p.s), between(southwest, southeast, p.s), p.t), north + p.t * (south - north), west + p.s * (east - west)};
 }
 
 template <bool TILE> __device__ __forceinline__ void scatter(const Image<Sum, TILE>& sums, const Spot& p, Real steps) {

@@ -14,6 +14,7 @@ ORDER = (  # each may import only what stands before it (and itself)
     "errors", "kernels", "xp", "checks", "files", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "models", "attacks",
     "evaluation", "saving", "bench", "cli",
 )
+KERNELS_IMPORT = {"__future__", "contextlib", "functools", "importlib", "math", "os", "operator", "pathlib", "sys", "threading", "warnings", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np"}
 INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]
 
@@ -51,7 +52,7 @@ def test_kernels_import_nothing_of_ours():
     for path, package in modules():
         if package.startswith("sdpadv_np.kernels"):
             for name in imported(path, package):
-                assert name.split(".")[0] in {"__future__", "functools", "importlib", "os", "sys", "warnings", "numpy", "numba", "sdpadv_np"}, f"{path} imports {name}"
+                assert name.split(".")[0] in KERNELS_IMPORT, f"{path} imports {name}"
                 assert not name.startswith("sdpadv_np") or name.startswith("sdpadv_np.kernels"), f"{path} imports {name}"
 
 
@@ -107,6 +108,6 @@ def test_the_wheel_holds_everything(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
     expected = {str(Path("sdpadv_np") / p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py")}
-    expected |= {str(Path("sdpadv_np/kernels") / p.relative_to(ROOT / "kernels")) for end in ("*.py", "*.cu") for p in (ROOT / "kernels").rglob(end)}
+    expected |= {str(Path("sdpadv_np/kernels") / p.relative_to(ROOT / "kernels")) for end in ("*.py", "*.cu", "*.cuh") for p in (ROOT / "kernels").rglob(end)}
     assert expected | {"sdpadv_np/kernels/affine_sample/marker.cu"} <= inside
     assert not {name.split("/")[0] for name in inside} - {"sdpadv_np"} - {n for n in (i.split("/")[0] for i in inside) if n.endswith(".dist-info")}

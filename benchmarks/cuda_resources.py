@@ -1,0 +1,57 @@
+"""What each CUDA kernel needs: registers, shared memory, spills. Needs nvcc, no GPU.
+
+    python benchmarks/cuda_resources.py
+
+Writes benchmarks/results/cuda_resources.json, and cuda_resources.md, its table.
+"""
+import json
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sdpadv_np.kernels._cuda_source import options, source
+from sdpadv_np.provenance import provenance
+
+RESULTS = Path(__file__).parent / "results"
+KERNELS, DTYPES, ARCHITECTURES = ("affine_sample", "flow_sample"), ("float32", "float64"), ("sm_75", "sm_80", "sm_90")
+FIELDS = {"registers": r"Used (\d+) registers", "static_shared_bytes": r"(\d+) bytes smem", "stack_bytes": r"(\d+) bytes stack frame",
+          "spill_store_bytes": r"(\d+) bytes spill stores", "spill_load_bytes": r"(\d+) bytes spill loads"}
+
+
+def resources(kernel: str, dtype: str, architecture: str) -> dict[str, dict[str, int]]:
+    """{function: {field: number}}, as ptxas reports."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "kernel.cu")
+        path.write_text(source(kernel))
+        command = ["nvcc", *options(dtype), f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v", "-o", str(path.with_suffix(".cubin")), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+    functions = re.split(r"Function properties for (\w+)", done.stderr)[1:]
+    return {name: {field: int((re.search(pattern, text) or ["", 0])[1]) for field, pattern in FIELDS.items()}
+            for name, text in zip(functions[::2], functions[1::2])}
+
+
+def main() -> None:
+    version = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"release [\d.]+, V([\d.]+)", version)[1]
+    rows = [{"kernel": kernel, "dtype": dtype, "architecture": architecture, "function": function, **numbers}
+            for kernel in KERNELS for dtype in DTYPES for architecture in ARCHITECTURES
+            for function, numbers in sorted(resources(kernel, dtype, architecture).items())]
+    note = "No GPU was to be had: compiled, never run on one. A block also holds up to two tiles of (H + 4) ((W + 4) | 1) numbers, its dynamic shared memory."
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "cuda_resources.json").write_text(json.dumps({"note": note, "nvcc": version, "provenance": provenance(), "functions": rows}, indent=1) + "\n")
+    lines = ["# What the CUDA kernels need", "", f"{note} nvcc {version}. Command: `python benchmarks/cuda_resources.py`.", "",
+             "| kernel | function | dtype | " + " | ".join(f"{a}: registers" for a in ARCHITECTURES) + " | spills, bytes | static shared memory, bytes |",
+             "|---" * (5 + len(ARCHITECTURES)) + "|"]
+    for first in (row for row in rows if row["architecture"] == ARCHITECTURES[0]):
+        same = [row for row in rows if all(row[key] == first[key] for key in ("kernel", "dtype", "function"))]
+        cells = [first["kernel"], first["function"], first["dtype"], *(row["registers"] for row in same)]
+        cells += [max(row["spill_store_bytes"] + row["spill_load_bytes"] for row in same), max(row["static_shared_bytes"] for row in same)]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    (RESULTS / "cuda_resources.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

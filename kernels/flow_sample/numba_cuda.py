@@ -1,0 +1,70 @@
+"""Sampling along a flow with one thread per output pixel: the version to read before flow_sample.cu."""
+from __future__ import annotations
+
+import numpy as np
+from numba import cuda
+
+from .._numba_cuda import blocks_for, interpolate, launch, scatter, steps, xp
+
+
+@cuda.jit(device=True)
+def _axis(at, shift, i, j, n):
+    """(pixel, how far beyond it, has the flow an influence?) for the position at + shift[i, j] on an axis of n pixels."""
+    real = shift.dtype.type
+    p = real(at) + shift[i, j]
+    moves = n > 1 and 0 <= p <= n - 1
+    p = p if p > 0 else real(0)  # false for NaN
+    p = p if p < n - 1 else real(n - 1)
+    low = min(int(p), max(n - 2, 0))
+    return low, p - real(low), moves
+
+
+@cuda.jit
+def _forward(x, flow, y, slopes, want_slopes):
+    h, w = x.shape[2], x.shape[3]
+    n, k = divmod(cuda.grid(1), h * w)
+    if n >= x.shape[0]:
+        return
+    i, j = divmod(k, w)
+    top, t, moves_down = _axis(i, flow[n, 0], i, j, h)
+    left, s, moves_right = _axis(j, flow[n, 1], i, j, w)
+    for c in range(x.shape[1]):
+        y[n, c, i, j], right, down = interpolate(x[n, c], top, left, s, t)
+        if want_slopes:
+            slopes[n, 0, c, i, j], slopes[n, 1, c, i, j] = down if moves_down else 0, right if moves_right else 0
+
+
+@cuda.jit
+def _backward_x(g, flow, per_unit, sums):
+    h, w = g.shape[2], g.shape[3]
+    n, k = divmod(cuda.grid(1), h * w)
+    if n >= g.shape[0]:
+        return
+    i, j = divmod(k, w)
+    top, t, _ = _axis(i, flow[n, 0], i, j, h)
+    left, s, _ = _axis(j, flow[n, 1], i, j, w)
+    for c in range(g.shape[1]):
+        scatter(sums[n, c], top, left, s, t, g[n, c, i, j] * per_unit[n])
+
+
+def forward(x, flow, slopes=False):
+    y = xp.empty(x.shape, x.dtype)
+    along = xp.empty((len(x), 2, *x.shape[1:]) if slopes else (0, 0, 0, 0, 0), x.dtype)
+    if len(x):
+        launch(_forward, blocks_for(len(x) * x.shape[2] * x.shape[3]), x, flow, y, along, slopes)
+    return (y, along) if slopes else y
+
+
+def backward(g, x, flow, needs, slopes=None):
+    grad_x = grad_flow = None
+    if needs[0]:
+        sums = xp.zeros(x.shape, np.int64)
+        if len(x):
+            per_unit, size = steps(g)
+            launch(_backward_x, blocks_for(len(x) * x.shape[2] * x.shape[3]), g, flow, per_unit, sums)
+            sums = sums * size[:, None, None, None]
+        grad_x = sums.astype(x.dtype)
+    if needs[1]:
+        slopes = forward(x, flow, slopes=True)[1] if slopes is None else slopes
+        grad_flow = (g[:, None] * slopes).sum(axis=2)
+    return grad_x, grad_flow
