@@ -15,7 +15,8 @@
 // doubling it). A pixel that n outputs reach is off by at most n step / 2 <= n crowd 2^-27 max|g| for
 // float, n crowd 2^-59 max|g| for double: below the rounding of float sums while crowd is small, as it
 // is for anything near the identity, and 6e-6 n max|g| if all of 28 x 28 outputs read one spot.
-// If g holds a NaN or an infinity, the whole image's gradient is NaN.
+// If g holds a NaN or an infinity, the whole image's gradient is NaN. No step is smaller than 2^-126
+// (double: 2^-1022), so float gradients of less than 2^-98 = 3e-30 throughout an image lose digits.
 
 typedef REAL Real;
 
