@@ -1,6 +1,6 @@
 """Images in parallel, pixels sixteen at a time: positions once for all channels, then paired gathers.
 
-The vectors are those of kernels/_lanes.py, the zero frame around each image that of
+The vectors are those of kernels/_lanes, the zero frame around each image that of
 kernels/_bilinear.py. With the slopes saved by the forward pass theta's gradient is a plain
 reduction over them; without, the image is read again.
 """

@@ -1,0 +1,23 @@
+"""Vectors for Numba kernels: 16 float32 or 8 float64 that the compiler keeps in registers.
+
+Numba's own loops do not vectorise a gather (the output might alias the image, and some processors
+are tuned against it). Here a vector is a value like any other, so that a kernel reads like its
+formula, with ``p * a + b`` meaning sixteen of them:
+
+    p = lanes.load(array, k)                  array[k], array[k + 1], ...
+    j = lanes.floor(p)
+    left, right = lanes.pairs(array, index)   array[index] and array[index + 1]
+    lanes.store(array, k, left + (p - j) * (right - left))
+
+LLVM splits them for processors whose registers are shorter. Arrays are 1-D and contiguous. Bounds
+are checked if Numba's are (NUMBA_BOUNDSCHECK=1, with a cache folder of its own). All stands at
+module level: Numba finds a compiled kernel in its cache only if it can find again what the kernel
+calls. It does not see that this file has changed: after an edit, delete the caches (*.nbi).
+"""
+from .arithmetic import clamp, floor, total, where_between, whole, width, within, zeros
+from .memory import add_quad, every_fourth, load, load_some, pairs, store, store_quads, store_some
+
+__all__ = [
+    "add_quad", "clamp", "every_fourth", "floor", "load", "load_some", "pairs", "store", "store_quads", "store_some",
+    "total", "where_between", "whole", "width", "within", "zeros",
+]
