@@ -24,16 +24,34 @@ def in_parallel(kernel, count, work, *arguments):
 
     ``work`` is the number of pixels; waking a thread does not pay for fewer than some 20,000.
     """
-    parts = max(1, min(numba.get_num_threads(), count, work // 20_000))
-    if parts == 1:
+    parts = min(count, work // 20_000)
+    if parts <= 1 or (parts := min(parts, numba.get_num_threads())) == 1:
         return kernel(1, *arguments)
     with _one_at_a_time:
         return kernel(parts, *arguments)
 
 
+def table(rows, dtype):
+    """``rows`` filled up with zeros to whole vectors, read-only, each row at a multiple of 64 bytes, where it loads fastest."""
+    width = -(-len(rows[0]) // 16) * 16
+    space = np.zeros(len(rows) * width + 16, dtype)
+    start = -space.ctypes.data % 64 // space.itemsize
+    result = space[start : start + len(rows) * width].reshape(len(rows), width)
+    for row, values in zip(result, rows):
+        row[: len(values)] = values
+    result.flags.writeable = False
+    return result
+
+
 def flat(array):
     """1-D and contiguous, without a copy where that can be."""
     return np.ascontiguousarray(array).reshape(-1)
+
+
+@njit(**INLINE)
+def origin(w):
+    """Where an image's first pixel lies in its tile; an ``index`` counts from there, rows being w + 4 apart."""
+    return 2 * (w + 4) + 2
 
 
 @njit(**INLINE)
@@ -61,14 +79,15 @@ def frame(images, at, h, w, tile, start):
     width, pitch = lanes.width(images), w + 4
     for i in range(h):
         for j in range(0, w, width):
-            lanes.store(tile, start + (i + 2) * pitch + 2 + j, get(images, at + i * w + j, w - j))
+            lanes.store(tile, start + origin(w) + i * pitch + j, get(images, at + i * w + j, w - j))
 
 
 @njit(**INLINE)
-def read(tile, index, pitch, s, t):
-    """(value, slope along x, slope along y) at weights s, t within the four pixels from ``index``."""
-    a, b = lanes.pairs(tile, index)
-    c, d = lanes.pairs(tile, index + pitch)
+def read(tile, start, w, index, s, t):
+    """(value, slope along x, slope along y) at weights s, t within the four pixels from ``index`` of the tile at ``start``."""
+    first = start + origin(w)
+    a, b = lanes.pairs(tile, first, index)
+    c, d = lanes.pairs(tile, first + w + 4, index)
     upper_step, lower_step = b - a, d - c
     upper, lower = a + s * upper_step, c + s * lower_step
     down = lower - upper
@@ -97,7 +116,7 @@ def prepare(indices, quads, k, index, s, t, g):
 
 
 @njit(**INLINE)
-def add(sums, indices, quads, count):
+def add(sums, w, indices, quads, count):
     """Add the first ``count`` quads to ``sums``.
 
     A pixel has four sums, one for each corner of a position that it can be. So a position is one
@@ -106,7 +125,7 @@ def add(sums, indices, quads, count):
     reads slowly what it is just writing.
     """
     for k in range(count):
-        lanes.add_quad(sums, 4 * np.int64(np.uint32(indices[k])), quads, 4 * k)
+        lanes.add_quad(sums, 4 * (origin(w) + np.int64(indices[k])), quads, 4 * k)
 
 
 @njit(**OPTIONS)
@@ -115,7 +134,7 @@ def collect(sums, h, w, image, at):
     width, pitch = lanes.width(image), w + 4
     for i in range(h):
         for j in range(0, w, width):
-            pixel = 4 * ((i + 2) * pitch + j + 2)
+            pixel = 4 * (origin(w) + i * pitch + j)
             upper = lanes.every_fourth(sums, pixel) + lanes.every_fourth(sums, pixel - 4 + 1)
             lower = lanes.every_fourth(sums, pixel - 4 * pitch + 2) + lanes.every_fourth(sums, pixel - 4 * pitch - 4 + 3)
             put(image, at + i * w + j, w - j, upper + lower)

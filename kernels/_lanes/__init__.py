@@ -6,7 +6,7 @@ formula, with ``p * a + b`` meaning sixteen of them:
 
     p = lanes.load(array, k)                  array[k], array[k + 1], ...
     j = lanes.floor(p)
-    left, right = lanes.pairs(array, index)   array[index] and array[index + 1]
+    left, right = lanes.pairs(array, 0, whole(j))   array[0 + j] and array[0 + j + 1]
     lanes.store(array, k, left + (p - j) * (right - left))
 
 LLVM splits them for processors whose registers are shorter. Arrays are 1-D and contiguous. Bounds

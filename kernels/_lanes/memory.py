@@ -82,8 +82,8 @@ class _Places(ir.Instruction):
 
 
 @intrinsic
-def pairs(typing, array, index):
-    """(array[index], array[index + 1]); of float32, both are read as one number of 64 bits."""
+def pairs(typing, array, start, index):
+    """(array[start + index], array[start + index + 1]); of float32, both are read as one number of 64 bits."""
     lanes, size, vector = of(array), array.dtype.bitwidth // 8, index.vector
     halves = [range(vector.count)] if size == 8 else [range(vector.count // 2), range(vector.count // 2, vector.count)]
 
@@ -95,12 +95,13 @@ def pairs(typing, array, index):
         return call(builder, f"llvm.masked.gather.v{count}f64.v{count}p0", doubles, places, I32(size), every, nothing)
 
     def code(context, builder, signature, values):
-        data = context.make_array(array)(context, builder, values[0]).data
+        value = context.make_array(array)(context, builder, values[0])
+        data, index = builder.gep(value.data, [values[1]]), values[2]
         if config.BOUNDSCHECK:
-            last = builder.trunc(context.make_array(array)(context, builder, values[0]).nitems, I32)
-            outside = builder.icmp_unsigned(">=", values[1], splat(builder, vector, builder.sub(last, I32(1))))
+            absolute, last = builder.add(index, splat(builder, vector, builder.trunc(values[1], I32))), builder.sub(builder.trunc(value.nitems, I32), I32(1))
+            outside = builder.icmp_unsigned(">=", absolute, splat(builder, vector, last))
             refuse(context, builder, builder.icmp_unsigned("!=", builder.bitcast(outside, ir.IntType(vector.count)), ir.IntType(vector.count)(0)))
-        chosen = [builder.shuffle_vector(values[1], values[1], constant(I32, half)) for half in halves]
+        chosen = [builder.shuffle_vector(index, index, constant(I32, half)) for half in halves]
         if size == 8:
             left, right = (gather(builder, builder.gep(data, [I64(step)]), chosen[0]) for step in (0, 1))
         else:
@@ -108,7 +109,7 @@ def pairs(typing, array, index):
             left, right = (builder.shuffle_vector(low, high, constant(I32, range(step, 2 * vector.count, 2))) for step in (0, 1))
         return context.make_tuple(builder, signature.return_type, [left, right])
 
-    return types.UniTuple(lanes, 2)(array, index), code
+    return types.UniTuple(lanes, 2)(array, types.intp, index), code
 
 
 def _interleave(builder, a, b, group):

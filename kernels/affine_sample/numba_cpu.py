@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
 from .reference import border, grid
 
 
@@ -28,7 +28,7 @@ def _deviation(theta, scale):
 
 @njit(**INLINE)
 def _locate(tables, k, deviation, h, w, cut):
-    """(index into the framed image, weights s and t) of output pixels k, k + 1, ..."""
+    """(index from the image's first pixel, weights s and t) of output pixels k, k + 1, ..."""
     (a, b, e), (c, d, f) = deviation
     u, v = lanes.load(tables[2], k), lanes.load(tables[3], k)
     p = lanes.load(tables[0], k) + (u * a + v * b + e)
@@ -37,34 +37,43 @@ def _locate(tables, k, deviation, h, w, cut):
         p, q = lanes.within(p, 0, w - 1, -2), lanes.within(q, 0, h - 1, -2)
     p, q = lanes.clamp(p, -2, w), lanes.clamp(q, -2, h)
     j, i = lanes.floor(p), lanes.floor(q)
-    pitch = w + 4
-    return lanes.whole(i) * pitch + (lanes.whole(j) + 2 * pitch + 2), p - j, q - i
+    return lanes.whole(i) * (w + 4) + lanes.whole(j), p - j, q - i
+
+
+@njit(**INLINE)
+def _values(n, k, room, shape, pixels, tile, tables, deviation, cut, y, slopes):
+    """Values and slopes of ``room`` pixels from k on, at most a vector, of all channels of image n."""
+    _, channels, h, w = shape
+    index, s, t = _locate(tables, k, deviation, h, w, cut)
+    for channel in range(channels):
+        value, right, down = read(tile, channel * tile_size(h, w), w, index, s, t)
+        put(y, (n * channels + channel) * pixels + k, room, value)
+        if slopes.size:
+            put(slopes, (2 * n * channels + channel) * pixels + k, room, right)
+            put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, room, down)
 
 
 @njit(**OPTIONS)
 def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
     count, channels, h, w = shape
-    pixels, pitch, plane = y.size // max(count * channels, 1), w + 4, tile_size(h, w)
+    pixels, plane = y.size // max(count * channels, 1), tile_size(h, w)
     tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
     for n in range(part * count // parts, (part + 1) * count // parts):
         deviation = _deviation(theta[n], scale)
         for channel in range(channels):
             frame(x, (n * channels + channel) * h * w, h, w, tile, channel * plane)
-        for k in range(0, pixels, width):
-            index, s, t = _locate(tables, k, deviation, h, w, cut)
-            for channel in range(channels):
-                value, right, down = read(tile, index + channel * plane, pitch, s, t)
-                put(y, (n * channels + channel) * pixels + k, pixels - k, value)
-                if slopes.size:
-                    put(slopes, (2 * n * channels + channel) * pixels + k, pixels - k, right)
-                    put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k, down)
+        whole = pixels - pixels % width
+        for k in range(0, whole, width):
+            _values(n, k, width, shape, pixels, tile, tables, deviation, cut, y, slopes)
+        if whole < pixels:
+            _values(n, whole, pixels - whole, shape, pixels, tile, tables, deviation, cut, y, slopes)
 
 
 @njit(**OPTIONS)
 def _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta):
     """Sum of g times slope times (u, v, 1); the images are read again for slopes that were not saved."""
     count, channels, h, w = shape
-    pixels, pitch, plane = g.size // max(count * channels, 1), w + 4, tile_size(h, w)
+    pixels, plane = g.size // max(count * channels, 1), tile_size(h, w)
     tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
     for n in range(part * count // parts, (part + 1) * count // parts):
         deviation = _deviation(theta[n], scale)
@@ -80,7 +89,7 @@ def _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, gra
                 index, s, t = _locate(tables, k, deviation, h, w, cut)
                 for channel in range(channels):
                     value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    _, right, down = read(tile, index + channel * plane, pitch, s, t)
+                    _, right, down = read(tile, channel * plane, w, index, s, t)
                     along_x, along_y = along_x + value * right, along_y + value * down
             u, v = lanes.load(tables[2], k), lanes.load(tables[3], k)
             ga, gb, ge = ga + along_x * u, gb + along_x * v, ge + along_x
@@ -103,7 +112,7 @@ def _image_part(part, parts, shape, g, theta, tables, scale, cut, grad_x):
                 for k in range(0, length, width):
                     index, s, t = _locate(tables, start + k, deviation, h, w, cut)
                     prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
-                add(sums, indices, quads, length)
+                add(sums, w, indices, quads, length)
             collect(sums, h, w, grad_x, channel * h * w)
 
 
@@ -129,10 +138,7 @@ def _image_gradient(parts, shape, g, theta, tables, scale, cut, grad_x):
 def _tables(size, output, convention, dtype):
     """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
     base, basis, scale = grid(size, output, convention, dtype)
-    tables = np.zeros((4, -(-base.shape[1] // 16) * 16), dtype)
-    tables[:2, : base.shape[1]], tables[2:, : base.shape[1]] = base, basis[:2]
-    tables.flags.writeable = False
-    return tables, scale.ravel(), border(convention) == "cut"
+    return table([*base, *basis[:2]], dtype), scale.ravel(), border(convention) == "cut"
 
 
 def forward(x, theta, convention, size, slopes=False):

@@ -7,18 +7,17 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
 
 
 @njit(**INLINE)
-def _locate(tables, flow, n, k, pixels, h, w):
-    """(index into the framed image, weights s and t, positions x and y) of output pixels k, k + 1, ... of image n."""
-    p = lanes.load(tables[0], k) + get(flow, (2 * n + 1) * pixels + k, pixels - k)
-    q = lanes.load(tables[1], k) + get(flow, 2 * n * pixels + k, pixels - k)
+def _locate(tables, flow, n, k, room, h, w):
+    """(index from the image's first pixel, weights s and t, positions x and y) of output pixels k, k + 1, ... of image n."""
+    p = lanes.load(tables[0], k) + get(flow, (2 * n + 1) * h * w + k, room)
+    q = lanes.load(tables[1], k) + get(flow, 2 * n * h * w + k, room)
     inner_p, inner_q = lanes.clamp(p, 0, w - 1), lanes.clamp(q, 0, h - 1)
     j, i = lanes.clamp(lanes.floor(inner_p), 0, max(w - 2, 0)), lanes.clamp(lanes.floor(inner_q), 0, max(h - 2, 0))
-    pitch = w + 4
-    return lanes.whole(i) * pitch + (lanes.whole(j) + 2 * pitch + 2), inner_p - j, inner_q - i, p, q
+    return lanes.whole(i) * (w + 4) + lanes.whole(j), inner_p - j, inner_q - i, p, q
 
 
 @njit(**INLINE)
@@ -27,29 +26,39 @@ def _slopes(right, down, p, q, h, w):
     return lanes.where_between(down, q, 0, h - 1 if h > 1 else -1), lanes.where_between(right, p, 0, w - 1 if w > 1 else -1)
 
 
+@njit(**INLINE)
+def _values(n, k, room, shape, tile, tables, flow, y, slopes):
+    """Values and slopes of ``room`` pixels from k on, at most a vector, of all channels of image n."""
+    _, channels, h, w = shape
+    index, s, t, p, q = _locate(tables, flow, n, k, room, h, w)
+    for channel in range(channels):
+        value, right, down = read(tile, channel * tile_size(h, w), w, index, s, t)
+        put(y, (n * channels + channel) * h * w + k, room, value)
+        if slopes.size:
+            down, right = _slopes(right, down, p, q, h, w)
+            put(slopes, (2 * n * channels + channel) * h * w + k, room, down)
+            put(slopes, ((2 * n + 1) * channels + channel) * h * w + k, room, right)
+
+
 @njit(**OPTIONS)
 def _forward_part(part, parts, shape, x, flow, tables, y, slopes):
     count, channels, h, w = shape
-    pixels, pitch, plane = h * w, w + 4, tile_size(h, w)
+    pixels, plane = h * w, tile_size(h, w)
     tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
     for n in range(part * count // parts, (part + 1) * count // parts):
         for channel in range(channels):
             frame(x, (n * channels + channel) * pixels, h, w, tile, channel * plane)
-        for k in range(0, pixels, width):
-            index, s, t, p, q = _locate(tables, flow, n, k, pixels, h, w)
-            for channel in range(channels):
-                value, right, down = read(tile, index + channel * plane, pitch, s, t)
-                put(y, (n * channels + channel) * pixels + k, pixels - k, value)
-                if slopes.size:
-                    down, right = _slopes(right, down, p, q, h, w)
-                    put(slopes, (2 * n * channels + channel) * pixels + k, pixels - k, down)
-                    put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, pixels - k, right)
+        whole = pixels - pixels % width
+        for k in range(0, whole, width):
+            _values(n, k, width, shape, tile, tables, flow, y, slopes)
+        if whole < pixels:
+            _values(n, whole, pixels - whole, shape, tile, tables, flow, y, slopes)
 
 
 @njit(**OPTIONS)
 def _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow):
     count, channels, h, w = shape
-    pixels, pitch, plane = h * w, w + 4, tile_size(h, w)
+    pixels, plane = h * w, tile_size(h, w)
     tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
     for n in range(part * count // parts, (part + 1) * count // parts):
         if not slopes.size:
@@ -60,10 +69,10 @@ def _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow):
             if slopes.size:
                 along_y, along_x = along(g, slopes, n, channels, pixels, k)
             else:
-                index, s, t, p, q = _locate(tables, flow, n, k, pixels, h, w)
+                index, s, t, p, q = _locate(tables, flow, n, k, pixels - k, h, w)
                 for channel in range(channels):
                     value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    _, right, down = read(tile, index + channel * plane, pitch, s, t)
+                    _, right, down = read(tile, channel * plane, w, index, s, t)
                     along_y, along_x = along_y + value * down, along_x + value * right
                 along_y, along_x = _slopes(along_x, along_y, p, q, h, w)
             put(grad_flow, 2 * n * pixels + k, pixels - k, along_y)
@@ -80,9 +89,9 @@ def _image_part(part, parts, shape, g, flow, tables, grad_x):
             for start in range(0, pixels, BLOCK):
                 length = min(BLOCK, pixels - start)
                 for k in range(0, length, width):
-                    index, s, t, _, _ = _locate(tables, flow, n, start + k, pixels, h, w)
+                    index, s, t, _, _ = _locate(tables, flow, n, start + k, length - k, h, w)
                     prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
-                add(sums, indices, quads, length)
+                add(sums, w, indices, quads, length)
             collect(sums, h, w, grad_x, channel * pixels)
 
 
@@ -107,11 +116,8 @@ def _image_gradient(parts, shape, g, flow, tables, grad_x):
 @functools.lru_cache(maxsize=64)
 def _tables(size, dtype):
     """(column, row) of each pixel, filled up to whole vectors."""
-    tables = np.zeros((2, -(-size[0] * size[1] // 16) * 16), dtype)
     rows, columns = np.indices(size)
-    tables[:, : rows.size] = columns.ravel(), rows.ravel()
-    tables.flags.writeable = False
-    return tables
+    return table([columns.ravel(), rows.ravel()], dtype)
 
 
 def forward(x, flow, slopes=False):

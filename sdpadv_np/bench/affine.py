@@ -53,7 +53,7 @@ class Settings:
     peers: tuple[str, ...] = tuple(peers.PEERS)
     device: str = "cpu"
     threads: int = 1
-    radius: float = 0.3  # theta is uniform around the identity, as in the attack
+    radius: float = 0.15  # theta is uniform around the identity; the attack moves it by up to gamma = 0.3, by half of that on average
     seed: int = 0
 
     @classmethod

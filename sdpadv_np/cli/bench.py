@@ -55,12 +55,13 @@ def _add_affine(questions):
     command.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=list(CONVENTIONS), metavar="NAME", help=f"any of {', '.join(CONVENTIONS)}")
     command.add_argument("--peers", nargs="*", choices=PEERS, default=["torch", "scipy", "opencv"], metavar="NAME",
                          help=f"any of {', '.join(PEERS)}; torch.compile needs up to a minute for each case and task")
+    command.add_argument("--radius", type=float, default=affine.Settings.radius, metavar="R", help="theta is drawn within R of the identity; larger ones leave more of the image")
     command.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
     return command
 
 
 def _affine(arguments, output: Path) -> None:
-    names = ("device", "quick", "cases", "conventions", "peers", "rounds", "threads", "seed")
+    names = ("device", "quick", "cases", "conventions", "peers", "radius", "rounds", "threads", "seed")
     settings = affine.Settings.resolve(**{name: getattr(arguments, name) for name in names})
     stem = "affine"
     if (output / f"{stem}.json").exists():
