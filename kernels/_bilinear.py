@@ -32,15 +32,26 @@ def in_parallel(kernel, count, work, *arguments):
 
 
 def table(rows, dtype):
-    """``rows`` filled up with zeros to whole vectors, read-only, each row at a multiple of 64 bytes, where it loads fastest."""
-    width = -(-len(rows[0]) // 16) * 16
-    space = np.zeros(len(rows) * width + 16, dtype)
+    """The first vector of each row, then the second of each, ..., filled up with zeros; 1-D, read-only, from a multiple of 64 bytes on.
+
+    So a kernel needs one address, and no vector lies across two cache lines.
+    """
+    width = 64 // np.dtype(dtype).itemsize
+    vectors = -(-len(rows[0]) // width)
+    space = np.zeros((len(rows) * vectors + 1) * width, dtype)
     start = -space.ctypes.data % 64 // space.itemsize
-    result = space[start : start + len(rows) * width].reshape(len(rows), width)
-    for row, values in zip(result, rows):
-        row[: len(values)] = values
+    result = space[start : start + len(rows) * vectors * width]
+    for number, row in enumerate(rows):
+        filled = np.zeros(vectors * width, dtype)
+        filled[: len(row)] = row
+        result.reshape(vectors, len(rows), width)[:, number] = filled.reshape(vectors, width)
     result.flags.writeable = False
     return result
+
+
+def fits(x):
+    """Whether the reals of x count the pixels of one image exactly; the vectors compute indices with them."""
+    return (x.shape[2] + 4) * (x.shape[3] + 4) < (2**24 if x.itemsize == 4 else 2**31)
 
 
 def flat(array):

@@ -7,17 +7,18 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
+from . import reference
 
 
 @njit(**INLINE)
 def _locate(tables, flow, n, k, room, h, w):
     """(index from the image's first pixel, weights s and t, positions x and y) of output pixels k, k + 1, ... of image n."""
-    p = lanes.load(tables[0], k) + get(flow, (2 * n + 1) * h * w + k, room)
-    q = lanes.load(tables[1], k) + get(flow, 2 * n * h * w + k, room)
+    p = lanes.load(tables, 2 * k) + get(flow, (2 * n + 1) * h * w + k, room)
+    q = lanes.load(tables, 2 * k + lanes.width(tables)) + get(flow, 2 * n * h * w + k, room)
     inner_p, inner_q = lanes.clamp(p, 0, w - 1), lanes.clamp(q, 0, h - 1)
     j, i = lanes.clamp(lanes.floor(inner_p), 0, max(w - 2, 0)), lanes.clamp(lanes.floor(inner_q), 0, max(h - 2, 0))
-    return lanes.whole(i) * (w + 4) + lanes.whole(j), inner_p - j, inner_q - i, p, q
+    return lanes.whole(i * (w + 4) + j), inner_p - j, inner_q - i, p, q
 
 
 @njit(**INLINE)
@@ -27,17 +28,25 @@ def _slopes(right, down, p, q, h, w):
 
 
 @njit(**INLINE)
+def _value(n, channel, k, room, shape, tile, index, s, t, p, q, y, slopes):
+    """Value and slopes of ``room`` pixels from k on, at most a vector, of one channel of image n."""
+    _, channels, h, w = shape
+    value, right, down = read(tile, channel * tile_size(h, w), w, index, s, t)
+    put(y, (n * channels + channel) * h * w + k, room, value)
+    if slopes.size:
+        down, right = _slopes(right, down, p, q, h, w)
+        put(slopes, (2 * n * channels + channel) * h * w + k, room, down)
+        put(slopes, ((2 * n + 1) * channels + channel) * h * w + k, room, right)
+
+
+@njit(**INLINE)
 def _values(n, k, room, shape, tile, tables, flow, y, slopes):
-    """Values and slopes of ``room`` pixels from k on, at most a vector, of all channels of image n."""
+    """The same of all channels; the first stands outside the loop, which grey images then never enter."""
     _, channels, h, w = shape
     index, s, t, p, q = _locate(tables, flow, n, k, room, h, w)
-    for channel in range(channels):
-        value, right, down = read(tile, channel * tile_size(h, w), w, index, s, t)
-        put(y, (n * channels + channel) * h * w + k, room, value)
-        if slopes.size:
-            down, right = _slopes(right, down, p, q, h, w)
-            put(slopes, (2 * n * channels + channel) * h * w + k, room, down)
-            put(slopes, ((2 * n + 1) * channels + channel) * h * w + k, room, right)
+    _value(n, 0, k, room, shape, tile, index, s, t, p, q, y, slopes)
+    for channel in range(1, channels):
+        _value(n, channel, k, room, shape, tile, index, s, t, p, q, y, slopes)
 
 
 @njit(**OPTIONS)
@@ -121,6 +130,8 @@ def _tables(size, dtype):
 
 
 def forward(x, flow, slopes=False):
+    if not fits(x):
+        return reference.forward(x, flow, slopes)
     y = np.empty(x.shape, x.dtype)
     saved = np.empty((len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
     in_parallel(_forward, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))
@@ -128,6 +139,8 @@ def forward(x, flow, slopes=False):
 
 
 def backward(g, x, flow, needs, slopes=None):
+    if not fits(x):
+        return reference.backward(g, x, flow, needs, slopes)
     grad_x = grad_flow = None
     tables = _tables(x.shape[2:], x.dtype)
     if needs[0]:
