@@ -1,8 +1,9 @@
 """Images in parallel, pixels sixteen at a time: positions once for all channels, then paired gathers.
 
 The vectors are those of kernels/_lanes, the zero frame around each image that of
-kernels/_bilinear.py. With the slopes saved by the forward pass theta's gradient is a plain
-reduction over them; without, the image is read again.
+kernels/_bilinear.py. With the slopes saved by the forward pass theta's gradient alone is a plain
+reduction over them. Together with the image's gradient it is cheaper to read the image again, at
+positions that are known anyway, than to write and read two numbers a pixel.
 """
 from __future__ import annotations
 
@@ -78,51 +79,64 @@ def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
             _values(n, whole, pixels - whole, shape, pixels, tile, tables, deviation, cut, y, slopes)
 
 
-@njit(**OPTIONS)
-def _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta):
-    """Sum of g times slope times (u, v, 1); the images are read again for slopes that were not saved."""
-    count, channels, h, w = shape
-    pixels, plane = g.size // max(count * channels, 1), tile_size(h, w)
-    tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
-    for n in range(part * count // parts, (part + 1) * count // parts):
-        deviation = _deviation(theta[n], scale)
-        if not slopes.size:
-            for channel in range(channels):
-                frame(x, (n * channels + channel) * h * w, h, w, tile, channel * plane)
-        ga, gb, ge, gc, gd, gf = zero, zero, zero, zero, zero, zero
-        for k in range(0, pixels, width):
-            along_x, along_y = zero, zero
-            if slopes.size:
-                along_x, along_y = along(g, slopes, n, channels, pixels, k)
-            else:
-                index, s, t = _locate(tables, k, deviation, h, w, cut)
-                for channel in range(channels):
-                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    _, right, down = read(tile, channel * plane, w, index, s, t)
-                    along_x, along_y = along_x + value * right, along_y + value * down
-            u, v = lanes.load(tables, 4 * k + 2 * width), lanes.load(tables, 4 * k + 3 * width)
-            ga, gb, ge = ga + along_x * u, gb + along_x * v, ge + along_x
-            gc, gd, gf = gc + along_y * u, gd + along_y * v, gf + along_y
-        out = grad_theta[n]
-        out[0, 0], out[0, 1], out[0, 2] = lanes.total(ga) * scale[0], lanes.total(gb) * scale[0], lanes.total(ge) * scale[0]
-        out[1, 0], out[1, 1], out[1, 2] = lanes.total(gc) * scale[1], lanes.total(gd) * scale[1], lanes.total(gf) * scale[1]
+@njit(**INLINE)
+def _summed(sums, tables, k, along_x, along_y):
+    """The six sums of slope times (u, v, 1), those of pixels k, k + 1, ... added."""
+    width = lanes.width(tables)
+    u, v = lanes.load(tables, 4 * k + 2 * width), lanes.load(tables, 4 * k + 3 * width)
+    (a, b, e), (c, d, f) = sums
+    return (a + along_x * u, b + along_x * v, e + along_x), (c + along_y * u, d + along_y * v, f + along_y)
+
+
+@njit(**INLINE)
+def _write(grad_theta, n, sums, scale):
+    for row, (a, b, e) in enumerate(sums):
+        grad_theta[n, row, 0], grad_theta[n, row, 1], grad_theta[n, row, 2] = lanes.total(a) * scale[row], lanes.total(b) * scale[row], lanes.total(e) * scale[row]
 
 
 @njit(**OPTIONS)
-def _image_part(part, parts, shape, g, theta, tables, scale, cut, grad_x):
+def _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta):
+    """theta's gradient from the slopes of the forward pass."""
+    count, channels, _, _ = shape
+    pixels, zero = g.size // max(count * channels, 1), lanes.zeros(g)
+    for n in range(part * count // parts, (part + 1) * count // parts):
+        sums = (zero, zero, zero), (zero, zero, zero)
+        for k in range(0, pixels, lanes.width(g)):
+            along_x, along_y = along(g, slopes, n, channels, pixels, k)
+            sums = _summed(sums, tables, k, along_x, along_y)
+        _write(grad_theta, n, sums, scale)
+
+
+@njit(**OPTIONS)
+def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta):
+    """The image's gradient, or theta's, whose slopes are read from the images again, or both in one go."""
     count, channels, h, w = shape
-    pixels, width = g.size // max(count * channels, 1), lanes.width(g)
-    sums, indices, quads = np.zeros(4 * tile_size(h, w), g.dtype), np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    pixels, zero = g.size // max(count * channels, 1), lanes.zeros(g)
+    tile = np.zeros(tile_size(h, w) if grad_theta.size else 0, g.dtype)
+    corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
+    indices, quads = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
     for n in range(part * count // parts, (part + 1) * count // parts):
         deviation = _deviation(theta[n], scale)
+        sums = (zero, zero, zero), (zero, zero, zero)
         for channel in range(n * channels, (n + 1) * channels):
+            if grad_theta.size:
+                frame(x, channel * h * w, h, w, tile, 0)
             for start in range(0, pixels, BLOCK):
                 length = min(BLOCK, pixels - start)
-                for k in range(0, length, width):
+                for k in range(0, length, lanes.width(g)):
                     index, s, t = _locate(tables, start + k, deviation, h, w, cut)
-                    prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
-                add(sums, w, indices, quads, length)
-            collect(sums, h, w, grad_x, channel * h * w)
+                    value = get(g, channel * pixels + start + k, length - k)
+                    if grad_theta.size:
+                        _, right, down = read(tile, 0, w, index, s, t)
+                        sums = _summed(sums, tables, start + k, value * right, value * down)
+                    if grad_x.size:
+                        prepare(indices, quads, k, index, s, t, value)
+                if grad_x.size:
+                    add(corners, w, indices, quads, length)
+            if grad_x.size:
+                collect(corners, h, w, grad_x, channel * h * w)
+        if grad_theta.size:
+            _write(grad_theta, n, sums, scale)
 
 
 @njit(parallel=True, **OPTIONS)
@@ -132,15 +146,15 @@ def _forward(parts, shape, x, theta, tables, scale, cut, y, slopes):
 
 
 @njit(parallel=True, **OPTIONS)
-def _theta_gradient(parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta):
+def _saved(parts, shape, g, slopes, tables, scale, grad_theta):
     for part in prange(parts):
-        _theta_part(part, parts, shape, g, x, theta, slopes, tables, scale, cut, grad_theta)
+        _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta)
 
 
 @njit(parallel=True, **OPTIONS)
-def _image_gradient(parts, shape, g, theta, tables, scale, cut, grad_x):
+def _gradients(parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta):
     for part in prange(parts):
-        _image_part(part, parts, shape, g, theta, tables, scale, cut, grad_x)
+        _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta)
 
 
 @functools.lru_cache(maxsize=64)
@@ -163,13 +177,11 @@ def forward(x, theta, convention, size, slopes=False):
 def backward(g, x, theta, convention, needs, slopes=None):
     if not fits(x):
         return reference.backward(g, x, theta, convention, needs, slopes)
-    grad_x = grad_theta = None
-    tables, theta = _tables(x.shape[2:], g.shape[2:], convention, x.dtype), np.ascontiguousarray(theta)
-    if needs[0]:
-        grad_x = np.empty(x.shape, x.dtype)
-        in_parallel(_image_gradient, len(x), g.size, x.shape, flat(g), theta, *tables, flat(grad_x))
-    if needs[1]:
-        grad_theta = np.empty(theta.shape, x.dtype)
-        saved = np.empty(0, x.dtype) if slopes is None else flat(slopes)
-        in_parallel(_theta_gradient, len(x), g.size, x.shape, flat(g), flat(x), theta, saved, *tables, grad_theta)
-    return grad_x, grad_theta
+    grad_x, grad_theta = np.empty(x.shape if needs[0] else 0, x.dtype), np.empty(theta.shape if needs[1] else (0, 2, 3), x.dtype)
+    tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
+    if needs == (False, True) and slopes is not None:
+        in_parallel(_saved, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)
+    else:
+        theta = np.ascontiguousarray(theta)
+        in_parallel(_gradients, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)
+    return grad_x if needs[0] else None, grad_theta if needs[1] else None

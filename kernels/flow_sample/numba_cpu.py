@@ -65,43 +65,46 @@ def _forward_part(part, parts, shape, x, flow, tables, y, slopes):
 
 
 @njit(**OPTIONS)
-def _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow):
+def _saved_part(part, parts, shape, g, slopes, grad_flow):
+    """The flow's gradient from the slopes of the forward pass."""
     count, channels, h, w = shape
-    pixels, plane = h * w, tile_size(h, w)
-    tile, width, zero = np.zeros(0 if slopes.size else channels * plane, x.dtype), lanes.width(g), lanes.zeros(g)
     for n in range(part * count // parts, (part + 1) * count // parts):
-        if not slopes.size:
-            for channel in range(channels):
-                frame(x, (n * channels + channel) * pixels, h, w, tile, channel * plane)
-        for k in range(0, pixels, width):
-            along_y, along_x = zero, zero
-            if slopes.size:
-                along_y, along_x = along(g, slopes, n, channels, pixels, k)
-            else:
-                index, s, t, p, q = _locate(tables, flow, n, k, pixels - k, h, w)
-                for channel in range(channels):
-                    value = get(g, (n * channels + channel) * pixels + k, pixels - k)
-                    _, right, down = read(tile, channel * plane, w, index, s, t)
-                    along_y, along_x = along_y + value * down, along_x + value * right
-                along_y, along_x = _slopes(along_x, along_y, p, q, h, w)
-            put(grad_flow, 2 * n * pixels + k, pixels - k, along_y)
-            put(grad_flow, (2 * n + 1) * pixels + k, pixels - k, along_x)
+        for k in range(0, h * w, lanes.width(g)):
+            along_y, along_x = along(g, slopes, n, channels, h * w, k)
+            put(grad_flow, 2 * n * h * w + k, h * w - k, along_y)
+            put(grad_flow, (2 * n + 1) * h * w + k, h * w - k, along_x)
 
 
 @njit(**OPTIONS)
-def _image_part(part, parts, shape, g, flow, tables, grad_x):
+def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
+    """The image's gradient, or the flow's (which begins as zeros), whose slopes are read from the images again, or both in one go."""
     count, channels, h, w = shape
-    pixels, width = h * w, lanes.width(g)
-    sums, indices, quads = np.zeros(4 * tile_size(h, w), g.dtype), np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    pixels = h * w
+    tile = np.zeros(tile_size(h, w) if grad_flow.size else 0, g.dtype)
+    corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
+    indices, quads = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
     for n in range(part * count // parts, (part + 1) * count // parts):
         for channel in range(n * channels, (n + 1) * channels):
+            if grad_flow.size:
+                frame(x, channel * pixels, h, w, tile, 0)
             for start in range(0, pixels, BLOCK):
                 length = min(BLOCK, pixels - start)
-                for k in range(0, length, width):
-                    index, s, t, _, _ = _locate(tables, flow, n, start + k, length - k, h, w)
-                    prepare(indices, quads, k, index, s, t, get(g, channel * pixels + start + k, length - k))
-                add(sums, w, indices, quads, length)
-            collect(sums, h, w, grad_x, channel * pixels)
+                for k in range(0, length, lanes.width(g)):
+                    room = length - k
+                    index, s, t, p, q = _locate(tables, flow, n, start + k, room, h, w)
+                    value = get(g, channel * pixels + start + k, room)
+                    if grad_flow.size:
+                        _, right, down = read(tile, 0, w, index, s, t)
+                        down, right = _slopes(right, down, p, q, h, w)
+                        for axis, slope in ((0, down), (1, right)):
+                            at = (2 * n + axis) * pixels + start + k
+                            put(grad_flow, at, room, get(grad_flow, at, room) + value * slope)
+                    if grad_x.size:
+                        prepare(indices, quads, k, index, s, t, value)
+                if grad_x.size:
+                    add(corners, w, indices, quads, length)
+            if grad_x.size:
+                collect(corners, h, w, grad_x, channel * pixels)
 
 
 @njit(parallel=True, **OPTIONS)
@@ -111,15 +114,15 @@ def _forward(parts, shape, x, flow, tables, y, slopes):
 
 
 @njit(parallel=True, **OPTIONS)
-def _flow_gradient(parts, shape, g, x, flow, slopes, tables, grad_flow):
+def _saved(parts, shape, g, slopes, grad_flow):
     for part in prange(parts):
-        _flow_part(part, parts, shape, g, x, flow, slopes, tables, grad_flow)
+        _saved_part(part, parts, shape, g, slopes, grad_flow)
 
 
 @njit(parallel=True, **OPTIONS)
-def _image_gradient(parts, shape, g, flow, tables, grad_x):
+def _gradients(parts, shape, g, x, flow, grad_x, grad_flow, tables):
     for part in prange(parts):
-        _image_part(part, parts, shape, g, flow, tables, grad_x)
+        _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables)
 
 
 @functools.lru_cache(maxsize=64)
@@ -141,13 +144,10 @@ def forward(x, flow, slopes=False):
 def backward(g, x, flow, needs, slopes=None):
     if not fits(x):
         return reference.backward(g, x, flow, needs, slopes)
-    grad_x = grad_flow = None
-    tables = _tables(x.shape[2:], x.dtype)
-    if needs[0]:
-        grad_x = np.empty(x.shape, x.dtype)
-        in_parallel(_image_gradient, len(x), g.size, x.shape, flat(g), flat(flow), tables, flat(grad_x))
-    if needs[1]:
-        grad_flow = np.empty(flow.shape, x.dtype)
-        saved = np.empty(0, x.dtype) if slopes is None else flat(slopes)
-        in_parallel(_flow_gradient, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), saved, tables, flat(grad_flow))
-    return grad_x, grad_flow
+    grad_x, grad_flow = np.empty(x.shape if needs[0] else 0, x.dtype), np.zeros(flow.shape if needs[1] else 0, x.dtype)
+    if needs == (False, True) and slopes is not None:
+        in_parallel(_saved, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))
+    else:
+        tables = _tables(x.shape[2:], x.dtype)
+        in_parallel(_gradients, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)
+    return grad_x if needs[0] else None, grad_flow if needs[1] else None

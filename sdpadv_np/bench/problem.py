@@ -70,11 +70,12 @@ class Problem:
         """y and the gradients that the task asks for, by our own kernels; of other ``arrays`` (x, moved, g) if given."""
         x, moved, g = arrays or (self.x, self.moved, self.g)
         if self.case.kernel == "flow":
-            y, slopes = flow_sample.forward(x, moved, implementation, slopes=True)
-            return y, *flow_sample.backward(g, x, moved, implementation, slopes=slopes)
+            return flow_sample.forward(x, moved, implementation), *flow_sample.backward(g, x, moved, implementation)
         convention = self.case.convention
         if task == "forward":
             return (affine_sample.forward(x, moved, convention, implementation=implementation),)
+        if task == "forward+backward":
+            y = affine_sample.forward(x, moved, convention, implementation=implementation)
+            return y, *affine_sample.backward(g, x, moved, convention, implementation)
         y, slopes = affine_sample.forward(x, moved, convention, implementation=implementation, slopes=True)  # as sd.ops.affine_sample does
-        gradients = affine_sample.backward(g, x, moved, convention, implementation, (task != "theta only", True), slopes)
-        return y, *(a for a in gradients if a is not None)
+        return y, affine_sample.backward(g, x, moved, convention, implementation, (False, True), slopes)[1]

@@ -48,7 +48,7 @@ def _theta_gradient(g, y, x, theta, convention, size):
 
 
 def _affine_saving(x, theta, needs, convention, size):
-    return kernel.forward(x, theta, convention, size, slopes=True) if needs[1] else (kernel.forward(x, theta, convention, size), None)
+    return kernel.forward(x, theta, convention, size, slopes=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
 
 
 def _affine_fused(g, y, x, theta, needs, saved, convention, size):
@@ -67,7 +67,7 @@ def _flow_gradient(g, y, x, flow):
 
 
 def _flow_saving(x, flow, needs):
-    return flow_kernel.forward(x, flow, slopes=True) if needs[1] else (flow_kernel.forward(x, flow), None)
+    return flow_kernel.forward(x, flow, slopes=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
 
 
 def _flow_fused(g, y, x, flow, needs, saved):
