@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 
+import numpy as np
+
 TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
 _told = set()
 
@@ -14,6 +16,11 @@ def owner(array) -> str:
     """"cupy" or "numpy": whose array it is."""
     cupy = sys.modules.get("cupy")  # whoever has a CuPy array has imported it
     return "cupy" if cupy is not None and isinstance(array, cupy.ndarray) else "numpy"
+
+
+def module_of(array):
+    """numpy or cupy: the module that makes arrays which can be computed with this one."""
+    return sys.modules["cupy"] if owner(array) == "cupy" else np
 
 
 class Implementations:

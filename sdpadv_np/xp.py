@@ -28,7 +28,7 @@ def array_module(*arrays):
     cupy = _cupy()
     if cupy is None or not any(isinstance(a, cupy.ndarray) for a in arrays):
         return np
-    if any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
+    if any(isinstance(a, np.ndarray) and not isinstance(a, cupy.ndarray) and a.ndim for a in arrays):
         raise ArgumentError("NumPy and CuPy arrays in one call; move one with cupy.asarray(a) or a.get()")
     return cupy
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import cuda
 
 from .._numba_cuda import THREADS, blocks_for, interpolate, launch, scatter, steps, xp
-from .reference import FAR, border, grid, identity
+from .reference import FAR, border, grid
 
 
 def _tables(x, output, convention):
@@ -16,7 +16,7 @@ def _tables(x, output, convention):
 
 def _change(theta, scale):
     """What theta adds to the identity's positions: (N, 2, 3) times (u, v, 1)."""
-    return scale * (theta - xp.asarray(identity(theta.dtype)))
+    return scale * (theta - xp.asarray(np.eye(2, 3, dtype=theta.dtype)))
 
 
 @cuda.jit(device=True)

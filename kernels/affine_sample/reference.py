@@ -14,6 +14,8 @@ import functools
 
 import numpy as np
 
+from .._choice import module_of
+
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
 
@@ -42,8 +44,10 @@ def grid(size, output, convention, dtype):
     return tuple(arrays)
 
 
-def identity(dtype):
-    return np.array([[1, 0, 0], [0, 1, 0]], dtype)
+def grid_for(theta, size, output, convention):
+    """(base, basis, scale, identity) of theta's kind: its dtype, NumPy's or CuPy's."""
+    tables = *grid(tuple(size), tuple(output), convention, theta.dtype), np.eye(2, 3, dtype=theta.dtype)
+    return tuple(module_of(theta).asarray(table) for table in tables)
 
 
 def border(convention):
@@ -53,8 +57,8 @@ def border(convention):
 
 def positions(theta, size, output, convention):
     """(N, 2, *output): where each output pixel is read, in pixels of the input, x first."""
-    base, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
-    return (base + scale * ((theta - identity(theta.dtype)) @ basis)).reshape(len(theta), 2, *output)
+    base, basis, scale, identity = grid_for(theta, size, output, convention)
+    return (base + scale * ((theta - identity) @ basis)).reshape(len(theta), 2, *output)
 
 
 def _axis(p, n, order, edge):
@@ -97,10 +101,11 @@ def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
     n, c = g.shape[:2]
     pixels = size[0] * size[1]
     flat = g.reshape(n, c, g.shape[2] * g.shape[3])
-    image = np.arange(n * c).reshape(n, c, 1) * pixels
-    out = np.zeros(n * c * pixels, np.float64)
+    module = module_of(g)
+    image = module.arange(n * c).reshape(n, c, 1) * pixels
+    out = module.zeros(n * c * pixels)
     for index, weight in _corners(positions, size, dy, dx, edge):
-        out += np.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=out.size)
+        out += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=out.size)
     return out.astype(g.dtype).reshape(n, c, *size)
 
 
@@ -121,7 +126,7 @@ def backward(g, x, theta, convention, needs, slopes=None):
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
         return grad_x, None
-    _, basis, scale = grid(tuple(size), tuple(output), convention, theta.dtype)
+    _, basis, scale, _ = grid_for(theta, size, output, convention)
     slopes = slopes_at(x, where, edge) if slopes is None else slopes
     towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
     return grad_x, (scale * towards) @ basis.T

@@ -3,13 +3,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._choice import module_of
 from ..affine_sample.reference import sample, scatter, slopes_at
+
+
+def places(flow):
+    """(2, H, W): where each pixel stands, x first."""
+    return module_of(flow).asarray(np.indices(flow.shape[2:], flow.dtype)[::-1])
 
 
 def positions(flow):
     """(N, 2, H, W): where each output pixel is read, x first."""
-    rows, columns = (a.astype(flow.dtype) for a in np.indices(flow.shape[2:]))
-    return np.stack([columns + flow[:, 1], rows + flow[:, 0]], axis=1)
+    return places(flow) + flow[:, ::-1]
 
 
 def forward(x, flow, slopes=False):

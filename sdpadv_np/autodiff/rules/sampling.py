@@ -18,6 +18,7 @@ from ...kernels import flow_sample as flow_kernel
 from ...kernels.affine_sample import reference
 from ...kernels.flow_sample import reference as flow_reference
 from ..registry import define
+from ..tensor import raw
 from ._samples import cases
 from .reduction import sum
 from .shape import concatenate, reshape, swapaxes
@@ -34,8 +35,8 @@ def _slopes(g, x, positions, dy, dx, edge):
 
 def affine_positions(theta, size, output, convention):
     """Pixel positions (N,2,*output) for theta (N,2,3) or (N,6): linear in theta."""
-    base, basis, scale = reference.grid(tuple(size), tuple(output), convention, theta.dtype)
-    deviation = reshape(theta, shape=(-1, 2, 3)) - reference.identity(theta.dtype)
+    base, basis, scale, identity = reference.grid_for(raw(theta), size, output, convention)
+    deviation = reshape(theta, shape=(-1, 2, 3)) - identity
     return reshape(base + scale * (deviation @ basis), shape=(-1, 2, *output))
 
 
@@ -43,7 +44,7 @@ def _theta_gradient(g, y, x, theta, convention, size):
     output = y.shape[2:]
     positions = affine_positions(theta, x.shape[2:], output, convention)
     slopes = reshape(_slopes(g, x, positions, 0, 0, reference.border(convention)), shape=(-1, 2, output[0] * output[1]))
-    _, basis, scale = reference.grid(tuple(x.shape[2:]), tuple(output), convention, theta.dtype)
+    _, basis, scale, _ = reference.grid_for(raw(theta), x.shape[2:], output, convention)
     return reshape(scale * (slopes @ basis.T), shape=theta.shape)
 
 
@@ -57,8 +58,7 @@ def _affine_fused(g, y, x, theta, needs, saved, convention, size):
 
 def flow_positions(flow):
     """Pixel positions (N,2,H,W), x first, for a flow (N,2,H,W) in pixels, down first: linear in the flow."""
-    places = flow_reference.positions(np.zeros(flow.shape, flow.dtype))
-    return places + concatenate(flow[:, 1:], flow[:, :1], axis=1)
+    return flow_reference.places(raw(flow)) + concatenate(flow[:, 1:], flow[:, :1], axis=1)
 
 
 def _flow_gradient(g, y, x, flow):
