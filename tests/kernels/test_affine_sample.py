@@ -1,8 +1,5 @@
 """Every implementation of the affine sampler against its definition, and the definition against loops."""
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -184,40 +181,13 @@ def test_any_size(n, c, h, w, rows, columns, convention, dtype):
 
 @pytest.mark.parametrize("convention", ("half_pixel", "align_corners"))
 def test_float32_keeps_six_digits(rng, affine, convention):
-    x, theta, g = problem(rng, (28, 28), n=64, c=1, spread=0.3, convention=convention)
-    x = np.abs(x)
-    y = kernel.forward(x, theta, convention, implementation="numpy")
-    low = affine.forward(x.astype(np.float32), theta.astype(np.float32), convention)
-    assert np.linalg.norm(low - y) < 3e-6 * np.linalg.norm(y)
-    want = kernel.backward(g, x, theta, convention, implementation="numpy")
-    got = affine.backward(*(a.astype(np.float32) for a in (g, x, theta)), convention)
-    assert np.linalg.norm(got[0] - want[0]) < 1e-5 * np.linalg.norm(want[0])
-
-
-def test_no_vector_reaches_beyond_its_array(tmp_path):
-    """The Numba kernels compiled with bounds checks, on every kind of wild theta and flow."""
-    program = """
-import numpy as np
-from sdpadv_np.kernels import affine_sample, flow_sample
-rng = np.random.default_rng(0)
-for size in ((1, 1), (1, 7), (5, 1), (28, 28), (3, 17)):
-    x = rng.random((6, 2, *size), np.float32)
-    for wild in (0.3, 2, 1e3, 1e30, np.inf, np.nan):
-        theta = (np.eye(2, 3) + rng.uniform(-0.3, 0.3, (6, 2, 3))).astype(np.float32)
-        theta.reshape(6, 6)[np.arange(6), np.arange(6)] = wild
-        flow = rng.uniform(-3, 3, (6, 2, *size)).astype(np.float32)
-        flow.reshape(-1)[::3] = wild
-        for convention in affine_sample.CONVENTIONS:
-            y, slopes = affine_sample.forward(x, theta, convention, slopes=True, implementation="numba")
-            for s in (None, slopes):
-                affine_sample.backward(y, x, theta, convention, slopes=s, implementation="numba")
-        y, slopes = flow_sample.forward(x, flow, slopes=True, implementation="numba")
-        for s in (None, slopes):
-            flow_sample.backward(y, x, flow, slopes=s, implementation="numba")
-"""
-    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
+    x, theta, g = (a.astype(np.float32) for a in problem(rng, (28, 28), n=64, c=1, spread=0.3, convention=convention))
+    x, (wide_g, wide_x, wide_theta) = np.abs(x), (a.astype(np.float64) for a in (g, np.abs(x), theta))
+    y = kernel.forward(wide_x, wide_theta, convention, implementation="numpy")
+    assert np.linalg.norm(affine.forward(x, theta, convention) - y) < 1e-6 * np.linalg.norm(y)
+    want = kernel.backward(wide_g, wide_x, wide_theta, convention, implementation="numpy")
+    got = affine.backward(g, x, theta, convention)
+    assert np.linalg.norm(got[0] - want[0]) < 2e-6 * np.linalg.norm(want[0])
 
 
 def test_tf_reference_identity_stretches_and_loses_the_last_row_and_column():
