@@ -141,14 +141,20 @@ def add(sums, w, indices, quads, count):
 
 @njit(**OPTIONS)
 def collect(sums, h, w, image, at):
-    """Write the sums of one image's tile to image[at : at + h * w], and leave zeros."""
+    """Write the sums of one image's tile to image[at : at + h * w], and leave zeros.
+
+    A pixel's four sums lie in its own quad (as the upper left corner of positions), in that to the
+    left (as the upper right one), and in the two above these.
+    """
     width, pitch = lanes.width(image), w + 4
-    for i in range(h):
-        for j in range(0, w, width):
-            pixel = 4 * (origin(w) + i * pitch + j)
-            upper = lanes.every_fourth(sums, pixel) + lanes.every_fourth(sums, pixel - 4 + 1)
-            lower = lanes.every_fourth(sums, pixel - 4 * pitch + 2) + lanes.every_fourth(sums, pixel - 4 * pitch - 4 + 3)
-            put(image, at + i * w + j, w - j, upper + lower)
+    for j in range(0, w, width):
+        from_above = lanes.zeros(image)
+        for i in range(-1, h):
+            quad = 4 * (origin(w) + i * pitch + j)
+            upper_left, upper_right, lower_left, lower_right = lanes.load_quads(sums, quad)
+            if i >= 0:
+                put(image, at + i * w + j, w - j, from_above + (upper_left + lanes.after(sums[quad - 3], upper_right)))
+            from_above = lower_left + lanes.after(sums[quad - 1], lower_right)
     for k in range(0, sums.size, width):
         lanes.store(sums, k, lanes.zeros(image))
 

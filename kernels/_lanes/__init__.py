@@ -14,10 +14,10 @@ are checked if Numba's are (NUMBA_BOUNDSCHECK=1, with a cache folder of its own)
 module level: Numba finds a compiled kernel in its cache only if it can find again what the kernel
 calls. It does not see that this file has changed: after an edit, delete the caches (*.nbi).
 """
-from .arithmetic import clamp, floor, total, where_between, whole, width, within, zeros
-from .memory import add_quad, every_fourth, load, load_some, pairs, store, store_quads, store_some
+from .arithmetic import after, clamp, floor, total, where_between, whole, width, within, zeros
+from .memory import add_quad, load, load_quads, load_some, pairs, store, store_quads, store_some
 
 __all__ = [
-    "add_quad", "clamp", "every_fourth", "floor", "load", "load_some", "pairs", "store", "store_quads", "store_some",
+    "add_quad", "after", "clamp", "floor", "load", "load_quads", "load_some", "pairs", "store", "store_quads", "store_some",
     "total", "where_between", "whole", "width", "within", "zeros",
 ]

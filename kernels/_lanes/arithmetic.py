@@ -80,6 +80,17 @@ def where_between(typing, lanes, p, low, high):
 
 
 @intrinsic
+def after(typing, first, lanes):
+    """The number ``first``, then the lanes without the last."""
+
+    def code(context, builder, signature, values):
+        count = lanes.vector.count
+        return builder.shuffle_vector(splat(builder, lanes.vector, values[0]), values[1], constant(I32, range(count - 1, 2 * count - 1)))
+
+    return lanes(lanes.kind, lanes), code
+
+
+@intrinsic
 def total(typing, lanes):
     """The sum of the lanes, halves first: always in the same order."""
 

@@ -150,16 +150,20 @@ def add_quad(typing, array, k, quads, m):
 
 
 @intrinsic
-def every_fourth(typing, array, k):
-    """array[k], array[k + 4], ..."""
+def load_quads(typing, array, k):
+    """What store_quads(array, k, a, b, c, d) stored: (a, b, c, d)."""
     lanes = of(array)
 
     def code(context, builder, signature, values):
         count = lanes.vector.count
         place = builder.bitcast(place_of(context, builder, array, *values, I64(4 * count)), lanes.vector.as_pointer())
         parts = [builder.load(builder.gep(place, [I64(step)]), align=array.dtype.bitwidth // 8) for step in range(4)]
-        while len(parts) > 1:  # of two neighbours every second, twice
-            parts = [builder.shuffle_vector(low, high, constant(I32, range(0, 2 * count, 2))) for low, high in zip(parts[::2], parts[1::2])]
-        return parts[0]
 
-    return lanes(array, types.intp), code
+        def every_second(start, pieces):  # of two neighbours each
+            return [builder.shuffle_vector(*pair, constant(I32, range(start, 2 * count, 2))) for pair in zip(pieces[::2], pieces[1::2])]
+
+        halves = [every_second(start, parts) for start in (0, 1)]  # a and c in turn, b and d in turn
+        (a,), (c,), (b,), (d,) = (every_second(start, half) for half in halves for start in (0, 1))
+        return context.make_tuple(builder, signature.return_type, [a, b, c, d])
+
+    return types.UniTuple(lanes, 4)(array, types.intp), code

@@ -169,13 +169,12 @@ def test_any_size(n, c, h, w, rows, columns, convention, dtype):
     x, g = rng.random((n, c, h, w)).astype(dtype), rng.random((n, c, rows, columns)).astype(dtype)
     theta = (np.eye(2, 3) + rng.uniform(-0.7, 0.7, (n, 2, 3))).astype(dtype)
     atol = 1e-11 if dtype == np.float64 else 1e-4
-    for name in ("numpy", "numba"):
-        y = kernel.forward(x, theta, convention, (rows, columns), name)
-        grad_x = kernel.backward(g, x, theta, convention, name, needs=(True, False))[0]
-        if name == "numba":
-            np.testing.assert_allclose(y, first[0], atol=atol)
-            np.testing.assert_allclose(grad_x, first[1], atol=10 * atol)
-        first = y, grad_x
+    (want, want_grad), (y, grad_x) = (
+        (kernel.forward(x, theta, convention, (rows, columns), name), kernel.backward(g, x, theta, convention, name, needs=(True, False))[0])
+        for name in ("numpy", "numba")
+    )
+    np.testing.assert_allclose(y, want, atol=atol)
+    np.testing.assert_allclose(grad_x, want_grad, atol=10 * atol)
     np.testing.assert_allclose((grad_x * x).sum(), (g * y).sum(), rtol=1e-3, atol=1e-3)  # the gradient of something linear in x
 
 
