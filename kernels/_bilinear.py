@@ -13,6 +13,7 @@ from numba import njit
 
 from . import _lanes as lanes
 
+ROWS = 32  # of an image whose sums are collected before going on to the right
 BLOCK = 256  # positions prepared at a time: a multiple of every vector, small in the first-level cache
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
@@ -140,21 +141,24 @@ def add(sums, w, indices, quads, count):
 
 
 @njit(**OPTIONS)
-def collect(sums, h, w, image, at):
+def collect(sums, above, h, w, image, at):
     """Write the sums of one image's tile to image[at : at + h * w], and leave zeros.
 
     A pixel's four sums lie in its own quad (as the upper left corner of positions), in that to the
-    left (as the upper right one), and in the two above these.
+    left (as the upper right one), and in the two above these. The sums from above stay in a register
+    down a column of vectors, ROWS at a time: more would leave the first-level cache. ``above`` is scratch.
     """
     width, pitch = lanes.width(image), w + 4
-    for j in range(0, w, width):
-        from_above = lanes.zeros(image)
-        for i in range(-1, h):
-            quad = 4 * (origin(w) + i * pitch + j)
-            upper_left, upper_right, lower_left, lower_right = lanes.load_quads(sums, quad)
-            if i >= 0:
-                put(image, at + i * w + j, w - j, from_above + (upper_left + lanes.after(sums[quad - 3], upper_right)))
-            from_above = lower_left + lanes.after(sums[quad - 1], lower_right)
+    for first in range(-1, h, ROWS):
+        for j in range(0, w, width):
+            from_above = lanes.load(above, j)
+            for i in range(first, min(first + ROWS, h)):
+                quad = 4 * (origin(w) + i * pitch + j)
+                upper_left, upper_right, lower_left, lower_right = lanes.load_quads(sums, quad)
+                if i >= 0:
+                    put(image, at + i * w + j, w - j, from_above + (upper_left + lanes.after(sums[quad - 3], upper_right)))
+                from_above = lower_left + lanes.after(sums[quad - 1], lower_right)
+            lanes.store(above, j, from_above)
     for k in range(0, sums.size, width):
         lanes.store(sums, k, lanes.zeros(image))
 

@@ -114,7 +114,7 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
     pixels, zero = g.size // max(count * channels, 1), lanes.zeros(g)
     tile = np.zeros(tile_size(h, w) if grad_theta.size else 0, g.dtype)
     corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
-    indices, quads = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    indices, quads, above = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype), np.empty(w + 16, g.dtype)
     for n in range(part * count // parts, (part + 1) * count // parts):
         deviation = _deviation(theta[n], scale)
         sums = (zero, zero, zero), (zero, zero, zero)
@@ -134,7 +134,7 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
                 if grad_x.size:
                     add(corners, w, indices, quads, length)
             if grad_x.size:
-                collect(corners, h, w, grad_x, channel * h * w)
+                collect(corners, above, h, w, grad_x, channel * h * w)
         if grad_theta.size:
             _write(grad_theta, n, sums, scale)
 

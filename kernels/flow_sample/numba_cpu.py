@@ -82,7 +82,7 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
     pixels = h * w
     tile = np.zeros(tile_size(h, w) if grad_flow.size else 0, g.dtype)
     corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
-    indices, quads = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype)
+    indices, quads, above = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype), np.empty(w + 16, g.dtype)
     for n in range(part * count // parts, (part + 1) * count // parts):
         for channel in range(n * channels, (n + 1) * channels):
             if grad_flow.size:
@@ -104,7 +104,7 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
                 if grad_x.size:
                     add(corners, w, indices, quads, length)
             if grad_x.size:
-                collect(corners, h, w, grad_x, channel * pixels)
+                collect(corners, above, h, w, grad_x, channel * pixels)
 
 
 @njit(parallel=True, **OPTIONS)
