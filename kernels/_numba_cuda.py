@@ -80,11 +80,12 @@ def interpolate(image, i, j, s, t):
 
 
 @cuda.jit(device=True)
-def scatter(sums, i, j, s, t, value):
-    """The transpose of interpolate: value, in steps, to the four pixels."""
-    h, w = sums.shape
-    for di in range(2):
-        for dj in range(2):
-            if 0 <= i + di < h and 0 <= j + dj < w:
-                weight = (t if di else 1 - t) * (s if dj else 1 - s)
-                cuda.atomic.add(sums, (i + di, j + dj), np.int64(value * weight))
+def target(corner, i, j, s, t, h, w):
+    """(inside the image?, row, column, weight) of one of the four pixels, 0 to 3; the transpose of interpolate adds to each.
+
+    The kernels add, not this function: in the simulator each call of a device function exchanges the
+    name ``cuda`` of its module, and calls in other threads may find either.
+    """
+    down, right = divmod(corner, 2)
+    weight = (t if down else 1 - t) * (s if right else 1 - s)
+    return 0 <= i + down < h and 0 <= j + right < w, i + down, j + right, weight

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numba import cuda
 
-from .._numba_cuda import THREADS, blocks_for, interpolate, launch, scatter, steps, xp
+from .._numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
 from .reference import FAR, border, grid
 
 
@@ -50,10 +50,14 @@ def _backward_x(g, change, base, basis, cut, per_unit, sums):
     n, k = divmod(cuda.grid(1), base.shape[1])
     if n >= g.shape[0]:
         return
-    inside, i, j, s, t = _place(change[n], base, basis, k, sums.shape[2], sums.shape[3], cut)
+    h, w = sums.shape[2], sums.shape[3]
+    inside, i, j, s, t = _place(change[n], base, basis, k, h, w, cut)
     if inside:
-        for c in range(g.shape[1]):
-            scatter(sums[n, c], i, j, s, t, g[n, c, k] * per_unit[n])
+        for corner in range(4):
+            there, row, column, weight = target(corner, i, j, s, t, h, w)
+            if there:
+                for c in range(g.shape[1]):
+                    cuda.atomic.add(sums, (n, c, row, column), np.int64(g[n, c, k] * per_unit[n] * weight))
 
 
 @cuda.jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from .._numba_cuda import blocks_for, interpolate, launch, scatter, steps, xp
+from .._numba_cuda import blocks_for, interpolate, launch, steps, target, xp
 
 
 @cuda.jit(device=True)
@@ -43,8 +43,11 @@ def _backward_x(g, flow, per_unit, sums):
     i, j = divmod(k, w)
     top, t, _ = _axis(i, flow[n, 0], i, j, h)
     left, s, _ = _axis(j, flow[n, 1], i, j, w)
-    for c in range(g.shape[1]):
-        scatter(sums[n, c], top, left, s, t, g[n, c, i, j] * per_unit[n])
+    for corner in range(4):
+        there, row, column, weight = target(corner, top, left, s, t, h, w)
+        if there:
+            for c in range(g.shape[1]):
+                cuda.atomic.add(sums, (n, c, row, column), np.int64(g[n, c, i, j] * per_unit[n] * weight))
 
 
 def forward(x, flow, slopes=False):
