@@ -20,16 +20,18 @@ INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that sta
 _one_at_a_time = threading.Lock()  # Numba's simplest thread pool ends the process if two threads use it at once
 
 
-def in_parallel(kernel, count, work, *arguments):
+def in_parallel(kernel, part, count, work, *arguments):
     """kernel(parts, *arguments), with ``count`` images in as many parts as Numba may use threads.
 
-    ``work`` is the number of pixels; waking a thread does not pay for fewer than some 20,000.
+    ``work`` is the number of pixels; waking a thread does not pay for fewer than some 20,000. What
+    is one part is computed here and now: part(0, 1, *arguments), which needs no threads at all.
     """
     parts = min(count, work // 20_000)
     if parts <= 1 or (parts := min(parts, numba.get_num_threads())) == 1:
-        return kernel(1, *arguments)
-    with _one_at_a_time:
-        return kernel(parts, *arguments)
+        part(0, 1, *arguments)
+    else:
+        with _one_at_a_time:
+            kernel(parts, *arguments)
 
 
 def table(rows, dtype):

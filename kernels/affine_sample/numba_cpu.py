@@ -170,7 +170,7 @@ def forward(x, theta, convention, size, slopes=False):
     y = np.empty((*x.shape[:2], *size), x.dtype)
     saved = np.empty((len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
     tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
-    in_parallel(_forward, len(x), y.size, x.shape, flat(x), np.ascontiguousarray(theta), *tables, flat(y), flat(saved))
+    in_parallel(_forward, _forward_part, len(x), y.size, x.shape, flat(x), np.ascontiguousarray(theta), *tables, flat(y), flat(saved))
     return (y, saved) if slopes else y
 
 
@@ -180,8 +180,8 @@ def backward(g, x, theta, convention, needs, slopes=None):
     grad_x, grad_theta = np.empty(x.shape if needs[0] else 0, x.dtype), np.empty(theta.shape if needs[1] else (0, 2, 3), x.dtype)
     tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
     if needs == (False, True) and slopes is not None:
-        in_parallel(_saved, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)
+        in_parallel(_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)
     else:
         theta = np.ascontiguousarray(theta)
-        in_parallel(_gradients, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)
+        in_parallel(_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)
     return grad_x if needs[0] else None, grad_theta if needs[1] else None

@@ -137,7 +137,7 @@ def forward(x, flow, slopes=False):
         return reference.forward(x, flow, slopes)
     y = np.empty(x.shape, x.dtype)
     saved = np.empty((len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
-    in_parallel(_forward, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))
+    in_parallel(_forward, _forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))
     return (y, saved) if slopes else y
 
 
@@ -146,8 +146,8 @@ def backward(g, x, flow, needs, slopes=None):
         return reference.backward(g, x, flow, needs, slopes)
     grad_x, grad_flow = np.empty(x.shape if needs[0] else 0, x.dtype), np.zeros(flow.shape if needs[1] else 0, x.dtype)
     if needs == (False, True) and slopes is not None:
-        in_parallel(_saved, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))
+        in_parallel(_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))
     else:
         tables = _tables(x.shape[2:], x.dtype)
-        in_parallel(_gradients, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)
+        in_parallel(_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)
     return grad_x if needs[0] else None, grad_flow if needs[1] else None

@@ -1,7 +1,13 @@
-"""The samplers' Numba kernels as compiled programs: with bounds checks, and kept on disk. Each in processes of its own."""
+"""The samplers' Numba kernels as compiled programs: with bounds checks, and kept on disk, on several threads."""
 import os
 import subprocess
 import sys
+
+import numba
+import numpy as np
+import pytest
+
+from sdpadv_np.kernels import affine_sample, flow_sample
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -39,8 +45,25 @@ y, slopes = affine_sample.forward(x, theta, slopes=True, implementation="numba")
 affine_sample.backward(y, x, theta, implementation="numba")
 affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), slopes=slopes)
 from sdpadv_np.kernels.affine_sample import numba_cpu as n
-print(*(sum(f.stats.cache_hits.values()) for f in (n._forward, n._gradients, n._saved)))
+print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients_part, n._saved_part)))
 """
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     hits = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True).stdout.split() for _ in range(2)]
     assert hits == [["0", "0", "0"], ["1", "1", "1"]]
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
+@pytest.mark.parametrize("kernel", (affine_sample, flow_sample))
+def test_threads_change_no_bit(rng, kernel):
+    x, g = rng.random((2, 64, 1, 28, 28), np.float32)
+    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (64, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (64, 2, 28, 28))
+    moved, results = moved.astype(np.float32), []
+    before = numba.get_num_threads()
+    for threads in (1, 2):
+        numba.set_num_threads(threads)
+        y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
+        both = kernel.backward(g, x, moved, implementation="numba")
+        alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
+        results.append([a.tobytes() for a in (y, slopes, *both, alone)])
+    numba.set_num_threads(before)
+    assert results[0] == results[1]
