@@ -55,7 +55,7 @@ class Case:
 class Problem:
     """The arrays of one case: images in [0, 1], what moves them (theta or flow), a gradient g of y. float32."""
 
-    def __init__(self, case: Case, settings: Settings, to_device):
+    def __init__(self, case: Case, settings, to_device):
         rng, self.case = np.random.default_rng(settings.seed), case
         shape = (case.count, case.channels, case.height, case.width)
         x, g = rng.random(shape, np.float32), rng.standard_normal(shape, np.float32)

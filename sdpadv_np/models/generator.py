@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import checks
-from ..autodiff import Tensor, ops
+from ..autodiff import ops
 from ..errors import FileError
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import norm

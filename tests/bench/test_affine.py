@@ -9,7 +9,7 @@ import pytest
 from sdpadv_np.bench import affine, peers, report
 from sdpadv_np.bench.problem import Case, Problem
 from sdpadv_np.cli import main
-from sdpadv_np.errors import ArgumentError, Error
+from sdpadv_np.errors import Error
 from sdpadv_np.kernels import affine_sample
 
 TINY = ["bench", "affine", "--quick", "--cases", "5x4x2:3", "--rounds", "3", "--conventions", "half_pixel", "tf_reference"]

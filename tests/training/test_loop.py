@@ -1,5 +1,4 @@
 """The epoch loop: what is kept, what is restored, what is refused."""
-import numpy as np
 import pytest
 
 import sdpadv_np as sd

@@ -21,7 +21,7 @@ from ..registry import define
 from ..tensor import raw
 from ._samples import cases
 from .reduction import sum
-from .shape import concatenate, reshape, swapaxes
+from .shape import concatenate, reshape
 
 
 def _slopes(g, x, positions, dy, dx, edge):
