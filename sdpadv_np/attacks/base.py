@@ -37,10 +37,13 @@ class GradientAttack:
     batch_size: int = 500
 
     def __post_init__(self):
-        checks.number("eps", self.eps, 0, 1)
+        self._check_eps()
         checks.choice("labels", self.labels, LABELS)
         checks.whole("seed", self.seed, 0)
         checks.whole("batch_size", self.batch_size)
+
+    def _check_eps(self):
+        checks.number("eps", self.eps, 0, 1)
 
     def __call__(self, x, y=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape, float32 (the classifier's dtype), x is not changed.

@@ -1,16 +1,40 @@
-"""FGSM: one step along the sign of the gradient (Goodfellow et al. 2015)."""
+"""FGSM: one step along the gradient (Goodfellow et al. 2015); R+FGSM: a random step before it (Tramèr et al. 2018)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from .. import checks
 from .base import GradientAttack, input_gradient
+
+NORMS = ("linf", "l2", "l1")
+
+
+def steepest(gradient, norm: str):
+    """For each image (N, C, H, W) the step of length 1 in ``norm`` that climbs most, to first order; 0 where the gradient is 0.
+
+    linf: the signs. l2: the gradient itself, scaled. l1: everything on the pixels of the largest
+    slope, shared equally between ties (CleverHans' ``optimize_linear``).
+    """
+    if norm == "linf":
+        return np.sign(gradient)
+    axes, size = (1, 2, 3), np.abs(gradient)
+    largest = size.max(axis=axes, keepdims=True)
+    if norm == "l1":
+        hit = (size == largest) & (largest > 0)
+        return np.sign(gradient) * hit / np.maximum(hit.sum(axis=axes, keepdims=True), 1).astype(gradient.dtype)
+    scaled = gradient / np.where(largest > 0, largest, 1)  # so that the squares of tiny slopes do not vanish
+    length = np.sqrt(np.square(scaled).sum(axis=axes, keepdims=True))
+    return scaled / np.where(length > 0, length, 1)
 
 
 @dataclass(frozen=True)
 class FGSM(GradientAttack):
-    """x_A = clip(x + eps sign(d CE / d x)).
+    """x_A = clip(x + eps s), s the steepest step of length 1 in ``norm``; for "linf" s = sign(d CE / d x).
+
+    eps : length of the step in ``norm``; at most 1 for "linf"
+    norm : "linf" (the paper's), "l2" or "l1"
 
     >>> import numpy as np, sdpadv_np as sd
     >>> attack = sd.attacks.FGSM(sd.models.ModelB(), eps=0.1)
@@ -19,5 +43,29 @@ class FGSM(GradientAttack):
     0.1
     """
 
+    norm: str = "linf"
+
+    def _check_eps(self):
+        checks.choice("norm", self.norm, NORMS)
+        checks.number("eps", self.eps, 0, 1 if self.norm == "linf" else np.inf)
+
     def _attack(self, x, y, rng):
-        return np.clip(x + self.eps * np.sign(input_gradient(self.classifier, x, y)), 0, 1)
+        return np.clip(x + self.eps * steepest(input_gradient(self.classifier, x, y), self.norm), 0, 1)
+
+
+@dataclass(frozen=True)
+class RFGSM(GradientAttack):
+    """R+FGSM: x' = clip(x + start sign(N(0, I))), x_A = clip(x' + (eps - start) sign(d CE / d x')).
+
+    start : length of the random step, at most eps; 0.05 as in Defense-GAN's experiments, Tramèr et al. use eps / 2
+    """
+
+    start: float = 0.05
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.number("start", self.start, 0, self.eps)
+
+    def _attack(self, x, y, rng):
+        started = np.clip(x + self.start * np.sign(rng.standard_normal(x.shape, np.float32)), 0, 1)
+        return np.clip(started + (self.eps - self.start) * np.sign(input_gradient(self.classifier, started, y)), 0, 1)

@@ -1,22 +1,30 @@
-"""FGSM, PGD, BIM, MIM: what they promise, and what they become in special cases."""
+"""FGSM, R+FGSM, PGD, BIM, MIM: what they promise, and what they become in special cases."""
 import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.attacks import BIM, FGSM, MIM, PGD
+from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
 from sdpadv_np.attacks.base import input_gradient
+from sdpadv_np.attacks.fgsm import steepest
 from sdpadv_np.errors import ArgumentError
 
-ATTACKS = (FGSM, PGD, BIM, MIM)
+ATTACKS = (FGSM, RFGSM, PGD, BIM, MIM)
+
+
+def small_start(attack, eps):
+    """R+FGSM's default random step would leave little of a small eps for the gradient's."""
+    return {"start": eps / 5} if attack is RFGSM else {}
+
+
 every_attack = pytest.mark.parametrize("attack", ATTACKS)
 
 
 @every_attack
-@pytest.mark.parametrize("eps", (0.05, 0.3))
+@pytest.mark.parametrize("eps", (0.1, 0.3))
 def test_promises(attack, eps, classifier, glyphs):
     x, y = glyphs.x_test[:300], glyphs.y_test[:300]
     before, weights = x.copy(), classifier.store.data.copy()
-    x_adv = attack(classifier, eps=eps)(x)
+    x_adv = attack(classifier, eps=eps, **small_start(attack, eps))(x)
     assert x_adv.shape == x.shape and x_adv.dtype == np.float32 and x_adv is not x
     assert np.abs(x_adv - x).max() <= eps + 1e-6 and x_adv.min() >= 0 and x_adv.max() <= 1
     assert classifier.accuracy(x_adv, y) < classifier.accuracy(x, y) - (0.5 if eps == 0.3 else 0.02)
@@ -26,7 +34,7 @@ def test_promises(attack, eps, classifier, glyphs):
 
 @every_attack
 def test_eps_zero_gives_back_the_image(attack, classifier, glyphs):
-    np.testing.assert_array_equal(attack(classifier, eps=0.0)(glyphs.x_test[:5]), glyphs.x_test[:5])
+    np.testing.assert_array_equal(attack(classifier, eps=0.0, **small_start(attack, 0.0))(glyphs.x_test[:5]), glyphs.x_test[:5])
 
 
 @every_attack
@@ -34,7 +42,7 @@ def test_the_same_bits_twice_and_in_any_batch_size(attack, classifier, glyphs):
     x = glyphs.x_test[:30]
     first = attack(classifier)(x)
     assert first.tobytes() == attack(classifier)(x).tobytes()
-    if attack is not PGD:  # whose random start is drawn batch by batch
+    if attack not in (PGD, RFGSM):  # whose random start is drawn batch by batch
         np.testing.assert_allclose(attack(classifier, batch_size=7)(x), first, atol=1e-6)
 
 
@@ -106,3 +114,44 @@ def test_bad_parameters_and_images(attack, classifier, glyphs):
     ):
         with pytest.raises(ArgumentError, match=message):
             call()
+
+
+def test_the_steepest_step_has_length_1_and_climbs_most(classifier, glyphs):
+    x, y = glyphs.x_test[:8], glyphs.y_test[:8]
+    gradient = input_gradient(classifier, x, y).astype(np.float64)
+    dual = {"linf": np.abs(gradient).sum(axis=(1, 2, 3)), "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))), "l1": np.abs(gradient).max(axis=(1, 2, 3))}
+    for norm, most in dual.items():
+        np.testing.assert_allclose((steepest(gradient, norm) * gradient).sum(axis=(1, 2, 3)), most, rtol=1e-12)
+
+
+def test_the_l1_step_is_shared_between_ties_and_0_without_a_slope():
+    gradient = np.zeros((2, 1, 2, 2), np.float32)
+    gradient[0, 0] = [[3, -3], [1, 0]]
+    np.testing.assert_array_equal(steepest(gradient, "l1")[0, 0], [[0.5, -0.5], [0, 0]])
+    for norm in ("linf", "l2", "l1"):
+        step = steepest(gradient, norm)
+        assert step.dtype == np.float32 and not step[1].any()
+
+
+@pytest.mark.parametrize(("norm", "order"), (("l2", 2), ("l1", 1)))
+def test_fgsm_in_other_norms_keeps_its_budget(norm, order, classifier, glyphs):
+    x = glyphs.x_test[:50]
+    x_adv = FGSM(classifier, eps=2.0, norm=norm)(x)
+    assert x_adv.dtype == np.float32 and x_adv.min() >= 0 and x_adv.max() <= 1
+    assert np.linalg.norm((x_adv - x).reshape(50, -1), order, axis=1).max() <= 2 + 1e-4
+
+
+def test_r_fgsm_without_its_start_is_fgsm(classifier, glyphs):
+    x = glyphs.x_test[:20]
+    np.testing.assert_array_equal(RFGSM(classifier, start=0.0)(x), FGSM(classifier)(x))
+
+
+@pytest.mark.parametrize(("make", "wrong"), (
+    (lambda c: FGSM(c, norm="l3"), "norm"),
+    (lambda c: FGSM(c, eps=2.0), "eps"),
+    (lambda c: FGSM(c, eps=-1.0, norm="l2"), "eps"),
+    (lambda c: RFGSM(c, eps=0.1, start=0.2), "start"),
+))
+def test_r_fgsm_and_norms_refuse_what_makes_no_sense(make, wrong, classifier):
+    with pytest.raises(ArgumentError, match=wrong):
+        make(classifier)
