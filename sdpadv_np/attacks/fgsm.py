@@ -15,7 +15,7 @@ def steepest(gradient, norm: str):
     """For each image (N, C, H, W) the step of length 1 in ``norm`` that climbs most, to first order; 0 where the gradient is 0.
 
     linf: the signs. l2: the gradient itself, scaled. l1: everything on the pixels of the largest
-    slope, shared equally between ties (CleverHans' ``optimize_linear``).
+    slope, shared equally between ties, as CleverHans does.
     """
     if norm == "linf":
         return np.sign(gradient)
@@ -47,7 +47,7 @@ class FGSM(GradientAttack):
 
     def _check_eps(self):
         checks.choice("norm", self.norm, NORMS)
-        checks.number("eps", self.eps, 0, 1 if self.norm == "linf" else np.inf)
+        checks.number("eps", self.eps, 0, 1 if self.norm == "linf" else np.finfo(np.float32).max)
 
     def _attack(self, x, y, rng):
         return np.clip(x + self.eps * steepest(input_gradient(self.classifier, x, y), self.norm), 0, 1)
