@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -45,10 +46,30 @@ def write_bytes(path, data: bytes) -> None:
         raise
 
 
+def write_folder(folder, contents: dict[str, bytes]) -> None:
+    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
+    folder = Path(folder)
+    if folder.exists():
+        raise FileError(f"{folder}: is there already; choose another one")
+    temporary = folder.with_name(f".{folder.name}{_TEMPORARY}")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a killed writer
+        for name, data in contents.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        os.replace(temporary, folder)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
+        raise
+
+
 def remove_unfinished(folder) -> None:
     """Remove what killed writers left in ``folder`` and below."""
-    for path in Path(folder).rglob(f".*{_TEMPORARY}"):
-        path.unlink()
+    for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _umask() -> int:

@@ -76,7 +76,8 @@ def find(name: str) -> Kind:
 def _value(text: str, hint):
     """``text`` as the type that a parameter is declared with; ValueError if it is none."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        for choice in sorted(typing.get_args(hint), key=(type(None), bool, int, float, str).index):
+        strict_first = [*(h for h in typing.get_args(hint) if h is not str), *(h for h in typing.get_args(hint) if h is str)]
+        for choice in strict_first:
             try:
                 return _value(text, choice)
             except ValueError:
@@ -94,6 +95,8 @@ def _value(text: str, hint):
         if text.lower() not in known:
             raise ValueError(text)
         return known[text.lower()]
+    if hint not in (int, float, str):
+        raise ValueError(text)
     return hint(text)
 
 

@@ -116,6 +116,6 @@ def _run(folder: RunFolder, p) -> None:
     main = trained[p.method].generator
     chosen = figures.examples(classifier, loaded.x_test, loaded.y_test)
     title = f"{METHODS[p.method]} against Model {p.classifier} on {p.dataset}, eps {p.eps:g}: accuracy {results[-1][2].accuracy:.4f}"
-    figures.grid(folder.path / "pictures.png", classifier, main, loaded.x_test[chosen], title, loaded.class_names)
+    figures.grid(folder.path / "pictures.png", figures.steps(main, loaded.x_test[chosen]), title, classifier, loaded.class_names)
     figures.curves(folder.path / "curves.png", histories)
     print(f"\n{tables.text(table)}\n\nwritten to {folder.path}: " + ", ".join(sorted(f.name for f in folder.path.iterdir() if f.is_file())))

@@ -52,7 +52,7 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
 
     chosen = figures.examples(classifier, glyphs.x_test, glyphs.y_test)
     assert len(chosen) == 10 and sorted(glyphs.y_test[chosen]) == list(range(10))
-    figures.grid(tmp_path / "g.png", classifier, sd.models.Generator(), glyphs.x_test[chosen], "title", glyphs.class_names)
+    figures.grid(tmp_path / "g.png", figures.steps(sd.models.Generator(), glyphs.x_test[chosen]), "title", classifier, glyphs.class_names)
     figures.curves(tmp_path / "c.png", {"Model B": classifier.history, "empty": []})
     for name in ("g.png", "c.png"):
         assert image.imread(tmp_path / name).std() > 0.05
