@@ -49,6 +49,15 @@ _TABLE_3 = {
 }
 
 
+def spelled(name: str) -> str:
+    """The name of an attack as the paper writes it, where it does.
+
+    >>> spelled("StAdv"), spelled("pgd"), spelled("DeepFool")
+    ('stAdv', 'PGD', 'DeepFool')
+    """
+    return next((known for known in _ACCURACY["mnist"]["A"] if known.lower() == name.lower()), name)
+
+
 def accuracy(dataset: str, model: str, attack: str, eps: float | None = None, defence: str = UNDEFENDED) -> float | None:
     """Table 1 or 2; None if the paper has no such figure.
 
