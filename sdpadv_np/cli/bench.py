@@ -10,7 +10,7 @@ from ..bench.peers import PEERS
 from ..errors import ArgumentError, FileError
 from ..evaluation import figures
 from ..kernels.affine_sample import CONVENTIONS
-from .common import Formatter
+from .common import Formatter, announce
 
 
 def add_parser(commands):
@@ -71,8 +71,7 @@ def _affine(arguments, output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{output}: cannot be made: {error.strerror}; choose another --output") from error
-    for name, value in vars(settings).items():
-        print(f"  {name} = {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
+    announce(vars(settings))
     record = affine.run(settings, lambda line: print(line, flush=True))
     print(f"\n{report.text(record)}\n")
     written = report.write(output, stem, record, report.markdown(record, "The samplers against their peers", f"{stem}.png"), report.picture(record))

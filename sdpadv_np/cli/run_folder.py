@@ -14,6 +14,7 @@ from ..data.sources import cache_folder
 from ..errors import ArgumentError, FileError
 from ..evaluation import tables
 from ..provenance import provenance
+from .common import announce
 
 _PARAMETERS = "parameters.json"
 
@@ -53,8 +54,7 @@ class RunFolder:
 
     def announce(self) -> None:
         print(f"run folder: {self.path}")
-        for name, value in self.parameters.items():
-            print(f"  {name} = {' '.join(value) if isinstance(value, list) else value}")
+        announce(self.parameters)
 
     def classifier(self, loaded, p: argparse.Namespace):
         """This run's classifier: its own, or one from the cache that was trained the same way, or trained now."""

@@ -10,11 +10,11 @@ from ..evaluation import figures, paper, tables
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
+from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
 from .common import Formatter, add_data_options, add_dataset, add_threads, threads
 from .run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")
-_EPOCHS = {"A": (5, 10), "B": (15, 20)}  # of the classifier and of the attack; A costs some thirty times B
 
 
 def add_parser(commands):
@@ -68,7 +68,7 @@ def _resolved(arguments) -> dict:
     p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")} | {"output": arguments.output}
     if p["method"] == "sdadv" or (p["method"] == "sdpadv" and p["eps"] == 0):
         p |= {"method": "sdadv", "eps": 0.0}
-    for name, default in zip(("classifier_epochs", "epochs"), _EPOCHS[p["classifier"]]):
+    for name, default in (("classifier_epochs", CLASSIFIER_EPOCHS[p["classifier"]]), ("epochs", EPOCHS[p["classifier"]])):
         p[name] = default if p[name] is None else p[name]
     if p["compare"] is None:
         p["compare"] = ["fgsm", "pgd", "mim"] + (["sdadv"] if p["classifier"] == "B" else [])

@@ -26,14 +26,15 @@ def png(figure) -> bytes:
 
 
 def examples(classifier, x, y, count: int = 10) -> np.ndarray:
-    """Numbers of ``count`` correctly classified images, one of each class as far as there are."""
+    """Numbers of ``count`` correctly classified images, class after class and again, as far as there are; then any others."""
     right = np.flatnonzero(classifier.logits(x).argmax(axis=1) == y)
-    firsts = [right[y[right] == k][:1] for k in np.unique(y)]
-    chosen = list(dict.fromkeys([*np.concatenate(firsts), *right]))
+    by_class = [right[y[right] == k] for k in np.unique(y)]
+    turns = [mine[turn] for turn in range(count) for mine in by_class if turn < len(mine)]
+    chosen = list(dict.fromkeys([*turns, *range(len(x))]))
     return np.array(chosen[:count])
 
 
-def steps(attack, x, x_adv=None) -> list[tuple[str, np.ndarray]]:
+def steps(attack, x, x_adv=None, y=None) -> list[tuple[str, np.ndarray]]:
     """The rows of :func:`grid`: x, x_T where the attack is a generator with a spatial step, x_A and the difference."""
     generator = getattr(attack, "generator", attack)
     rows = [("original x", x)]
@@ -42,7 +43,7 @@ def steps(attack, x, x_adv=None) -> list[tuple[str, np.ndarray]]:
         x_adv = out.x_a
         if generator.spatial and generator.eps:
             rows.append(("distorted $x_T$", out.x_t))
-    x_adv = attack(x) if x_adv is None else x_adv
+    x_adv = attack(x, y) if x_adv is None else x_adv
     return [*rows, ("adversarial $x_A$", x_adv), ("$x_A - x$", x_adv - x)]
 
 
