@@ -38,7 +38,9 @@ def new_folder(given: str | None, name: str, marker: str) -> Path:
 def announce(parameters: dict) -> None:
     """Every resolved parameter, one a line."""
     for name, value in parameters.items():
-        print(f"  {name} = {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+        if isinstance(value, dict):
+            value = [f"{k} {v}" for k, v in value.items()]
+        print(f"  {name} = {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..evaluation import paper
-from .cells import Cell
+from .cells import VARIANTS, Cell
 from .store import Store
 from .workshop import Workshop
 
@@ -45,12 +45,21 @@ def left(cells: list[Cell], records: dict[Cell, dict]) -> str:
         return "done"
     times = [seconds for cell in cells if (seconds := _expected(cell, records)) is not None]
     unknown = len(cells) - len(times)
-    return f"{len(cells)} cells left, {duration(sum(times))}" + (f" and {unknown} of a kind not met yet" if unknown else "")
+    return f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}" + (f" and {unknown} of a kind not met yet" if unknown else "")
 
 
 def _expected(cell: Cell, records) -> float | None:
-    like = [r["seconds"]["cell"] for c, r in records.items() if (c.attack, c.model) == (cell.attack, cell.model)]
-    return sum(like) / len(like) if like else None
+    """The mean of the same attack's cells on the same model; if there is none, of those that are trained, or are not, as it is."""
+
+    def mean(alike):
+        times = [record["seconds"]["cell"] for other, record in records.items() if other.attack != paper.CLEAN and alike(other)]
+        return sum(times) / len(times) if times else None
+
+    def trained(other):
+        return VARIANTS[other.attack][0] == "objective"
+
+    same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
+    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model)) if same is None and cell.attack != paper.CLEAN else same
 
 
 def duration(seconds: float) -> str:

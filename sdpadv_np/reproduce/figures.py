@@ -11,6 +11,7 @@ from .cells import Cell, of_figures
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
 _COLOURS = {"FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700", paper.STADV: "#997744", paper.SDADV: "#333333"}
 _SWEPT = ("#d7191c", "#f08030", "#c0408c", "#7a0010")
+_BESIDE = ((6, 5), (-16, -11), (6, 5), (6, -11))  # where a sweep's values stand, in points from theirs
 
 
 def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) -> None:
@@ -74,8 +75,8 @@ def demonstration(dataset: str, model: str, records, workshop) -> object:
     figure.suptitle(f"{dataset}, Model {model}: spatial distortions alone, and combined with a small perturbation", fontsize=11)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35))
     above = top.subplots(2, 1)
-    shown.panel(above[0], "a", "one image of each class", cells["Original images"], 10, 8, count=10)
-    shown.panel(above[1], "a", "the same, distorted (SdAdv)", cells[paper.SDADV], 10, 8, count=10)
+    shown.panel(above[0], "a", "Original images", cells["Original images"], 10, 8, count=10)
+    shown.panel(above[1], "a", "the same, spatially distorted (SdAdv)", cells[paper.SDADV], 10, 8, count=10)
     for axis, letter, name in zip(bottom.subplots(1, 3), "bcd", ("Original images", "PGD", "SdpAdv")):
         shown.panel(axis, letter, name, cells[name], 5, 7)
     return figure
@@ -86,6 +87,8 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
     figure = figures.canvas(11, 7.2)
     axis = figure.subplots()
     swept = [name for name in curves if name.startswith("SdpAdv over")]
+    (common,) = set.intersection(*(set(curves[name]) for name in swept))
+    middle = common.name  # the defaults, where the sweeps meet
     for name, cells in curves.items():
         points = [(c, records[c]["result"]) for c in cells if c in records]
         if not points:
@@ -97,11 +100,15 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
             axis.plot(*at.T, "o-", color=_SWEPT[number], label=name, linewidth=1.6, markersize=5, zorder=3)
             parameter = name.rpartition(" ")[2]
             for (cell, _), place in zip(points, at):
-                value = dict(cell.parameters).get(parameter, {"eps": 0.0, "gamma": 0.3, "kappa": 2.0, "alpha": 5.0}[parameter])
-                axis.annotate(f"{value:g}", place, xytext=(5, (6, -11, 6, -11)[number]), textcoords="offset points", fontsize=7, color=_SWEPT[number])
+                value = dict(cell.parameters).get(parameter, 0.0 if cell.attack == paper.SDADV else None)
+                if value is not None and cell.name != middle:
+                    axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], textcoords="offset points", fontsize=7.5, color=_SWEPT[number])
         else:
             attack, first = points[0][0].attack, "predicted" in name or "margin" in name
             axis.plot(*at.T, "s-" if first else "s:", color=_COLOURS.get(attack, "gray"), label=name, linewidth=1, markersize=5, markerfacecolor=None if first else "white")
+    if common in records:
+        result = records[common]["result"]
+        axis.plot(result["l2sq"], max(result["accuracy"], 0.5 / result["count"]), "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
     axis.set(yscale="log", xlabel="L2sq: squared distance of an image to its adversarial one, mean", ylabel="accuracy under attack (log)", title=title)
     axis.grid(True, which="both", alpha=0.15)
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)

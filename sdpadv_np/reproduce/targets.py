@@ -75,7 +75,7 @@ def checked(name: str, datasets, models) -> None:
 
 
 def files_of(name: str, datasets, models, records: dict, store: Store, parameters: dict) -> list:
-    """Write the target's tables as text, Markdown and JSON to the store's folder; returns [(path, blocks)...]: the paths written."""
+    """Write the target's tables as text, Markdown and JSON to the store's folder; returns the paths written."""
     target, folder = TARGETS[name], store.folder
     blocks = target.blocks(datasets, models, records)
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
