@@ -45,8 +45,8 @@ class Kind:
             raise ArgumentError(f"--set {text}: {name} is {_words(self.types[name])}, not {value!r}") from None
 
     def describe(self) -> str:
-        """One line: the parameters with their defaults."""
-        return ", ".join(f"{name}={value}" for name, value in self.defaults.items())
+        """One line: the parameters with their defaults, as ``setting`` reads them."""
+        return "  ".join(f"{name}={','.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)}" for name, value in self.defaults.items())
 
 
 def names() -> tuple[str, ...]:
@@ -54,7 +54,6 @@ def names() -> tuple[str, ...]:
     return tuple(_NAMES)
 
 
-@functools.lru_cache(maxsize=None)
 def find(name: str) -> Kind:
     """The attack called ``name``, in any case.
 
@@ -63,7 +62,11 @@ def find(name: str) -> Kind:
     """
     if name.lower() not in _NAMES:
         raise ArgumentError(f"there is no attack {name!r}; choose one of {', '.join(_NAMES)}")
-    public = _NAMES[name.lower()]
+    return _kind(_NAMES[name.lower()])
+
+
+@functools.lru_cache(maxsize=None)
+def _kind(public: str) -> Kind:
     make = getattr(attacks, public)
     example = make(None)
     cls = type(example)
@@ -83,6 +86,8 @@ def _value(text: str, hint):
             except ValueError:
                 continue
         raise ValueError(text)
+    if hint is tuple:
+        return tuple(_value(part, int | float) for part in text.split(","))
     if typing.get_origin(hint) is tuple:
         parts = text.split(",")
         inner = [h for h in typing.get_args(hint) if h is not Ellipsis]
@@ -101,7 +106,7 @@ def _value(text: str, hint):
 
 
 def _words(hint) -> str:
-    if typing.get_origin(hint) is tuple:
+    if tuple in (hint, typing.get_origin(hint)):
         return "numbers with commas between"
     return " or ".join(_WORDS.get(h, str(h)) for h in typing.get_args(hint) or (hint,))
 

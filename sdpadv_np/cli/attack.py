@@ -63,7 +63,7 @@ def _run(a, folder) -> None:
     x_adv = given.writable(x_adv)
     record = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": distortion.of(attack.attack, given.x),
+        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": distortion.of(attack.attack, given.x, given.y),
     }
     for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
@@ -81,6 +81,8 @@ def _attacked(attack, given, target) -> tuple[np.ndarray, float]:
         if not hasattr(attack, "classifier"):
             raise ArgumentError("--target: a trained generator has no targets; choose an attack by name")
         further["targets"] = np.full(len(given.x), target, np.int64)
+    few = slice(2)
+    attack(given.x[few], None if given.y is None else given.y[few], **{k: v[few] for k, v in further.items()})  # compile what is compiled on first use
     started = time.perf_counter()
     x_adv = attack(given.x, given.y, **further)
     return np.asarray(x_adv, np.float32), time.perf_counter() - started

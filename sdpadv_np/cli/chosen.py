@@ -76,7 +76,7 @@ def _generator(path) -> Chosen:
     if isinstance(generator, models.Classifier):
         raise FileError(f"{path}: holds a classifier; as an attack give the generator.h5 of a run")
     parameters = {**generator.settings, **generator.parameters()}
-    return Chosen(generator.settings.get("method", "generator"), generator.eps or None, generator, parameters)
+    return Chosen(generator.settings.get("method", "generator"), getattr(generator, "eps", None) or None, generator, parameters)
 
 
 def _told_apart(found: list[Chosen], names) -> list[Chosen]:

@@ -60,7 +60,7 @@ def _run(a, folder) -> None:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
     results, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
     for name, eps, attack, settings in attacks:
-        result, moved = evaluation.evaluate(classifier, attack, x, y), distortion.of(attack, x)
+        result, moved = evaluation.evaluate(classifier, attack, x, y), distortion.of(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
         results.append((name, eps, result))
         spatial.append(distortion.text(moved))

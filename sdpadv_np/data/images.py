@@ -118,11 +118,9 @@ def _arrays(path: Path, kind: str) -> dict[str, np.ndarray]:
             return {"": idx.parse(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data, str(path))}
         if kind == "h5":
             return _read_h5(path)
-        loaded = np.load(path, allow_pickle=False)
-        if kind == "npy":
-            return {"": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        with open(path, "rb") as file:  # np.load leaves it open when it fails
+            loaded = np.load(file, allow_pickle=False)
+            return {"": loaded} if kind == "npy" else {name: loaded[name] for name in loaded.files}
     except (Error, MemoryError):
         raise
     except Exception as error:  # zipfile, zlib, gzip, NumPy and h5py raise a great many kinds for a damaged file

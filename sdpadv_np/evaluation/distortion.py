@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_FEW = 100
+
 
 def readable(theta, width: int = 28) -> dict[str, float]:
     """Means over the images of what theta (N, 6), in the order (a, b, e, c, d, f), does to what is seen.
@@ -32,16 +34,27 @@ def readable(theta, width: int = 28) -> dict[str, float]:
     return {name: round(float(v.mean()), 3) for name, v in figures.items()}
 
 
-def of(attack, x) -> dict[str, float] | None:
-    """The readable distortion of images x by ``attack``; None if it is not an affine one."""
+def of(attack, x, y=None) -> dict[str, float] | None:
+    """The readable distortion of images x by ``attack``; None if it does not distort.
+
+    Of generators with a spatial step that of :func:`readable`; of STM rotation and shift, of stAdv
+    the mean length of its flow in pixels, both on the first hundred images, because they are searched for again.
+    """
     generator = getattr(attack, "generator", attack)
-    if not getattr(generator, "spatial", False):
-        return None
-    return readable(generator.theta(x), x.shape[-1])
+    if getattr(generator, "spatial", False):
+        return readable(generator.theta(x), x.shape[-1])
+    few, labels = x[:_FEW], None if y is None else y[:_FEW]
+    if hasattr(attack, "transformation"):
+        dx, dy, angle = attack.transformation(few, labels, progress=False).T
+        shift = np.hypot(dx * x.shape[-1], dy * x.shape[-2]) * (2 if attack.shift_twice else 1)
+        return {"rotation": round(float(np.abs(angle).mean()), 3), "shift": round(float(shift.mean()), 3)}
+    if hasattr(attack, "flow"):
+        flow = np.asarray(attack.flow(few, labels, progress=False), np.float64)
+        return {"flow": round(float(np.hypot(flow[:, 0], flow[:, 1]).mean()), 3)}
+    return None
 
 
 def text(figures: dict[str, float] | None) -> str:
-    """One short cell of a table: "12°, 91 %, stretch 20 %, 2.1 px"; empty for None."""
-    if figures is None:
-        return ""
-    return "{rotation:.0f}°, size {size:.0f} %, stretch {stretch:.0f} %, {shift:.1f} px".format(**figures)
+    """One short cell of a table: "12°, size 91 %, stretch 20 %, 2.1 px"; empty for None."""
+    words = {"rotation": "{:.0f}°", "size": "size {:.0f} %", "stretch": "stretch {:.0f} %", "shift": "{:.1f} px", "flow": "flow {:.2f} px"}
+    return ", ".join(words[name].format(value) for name, value in (figures or {}).items())

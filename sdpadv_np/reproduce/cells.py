@@ -17,6 +17,7 @@ VARIANTS = {  # attack -> (parameter, its values), in the order of the paper's r
 }
 WORDS = {"predicted": "predicted labels", "true": "true labels", "cross_entropy": "cross-entropy", "margin": "margin"}
 SPATIAL = (paper.STM, paper.STADV, paper.SDADV)  # without eps
+OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN")  # in no table of the paper; as they are by default
 SWEEPS = {  # of SdpAdv, around its defaults
     "eps": (0.0, 0.05, 0.1, 0.2, 0.3), "gamma": (0.1, 0.2, 0.3, 0.4), "kappa": (0.0, 1.0, 2.0, 5.0), "alpha": (0.8, 5.0, 10.0, 20.0, 40.0),
 }
@@ -86,7 +87,7 @@ def of_figures(dataset: str, model: str) -> dict[str, Cell]:
 
 
 def of_tradeoff(dataset: str, model: str) -> dict[str, list[Cell]]:
-    """Curve -> its cells: SdpAdv along each parameter, and every other attack of the table as a curve over eps or as a point."""
+    """Curve -> its cells: SdpAdv along each parameter, and every other attack as a curve over eps or as a point."""
     curves = {}
     for name, values in SWEEPS.items():
         base = {"eps": 0.1, "objective": "margin"}
@@ -95,7 +96,7 @@ def of_tradeoff(dataset: str, model: str) -> dict[str, list[Cell]]:
         if attack != "SdpAdv":
             for cell in of_row(dataset, model, attack):
                 curves.setdefault(f"{attack}, {cell.variant}", []).append(cell)
-    return curves
+    return curves | {attack: [Cell(dataset, model, attack)] for attack in OTHERS}
 
 
 def _sdpadv(dataset, model, parameters: dict) -> Cell:

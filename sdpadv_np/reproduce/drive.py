@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..attacks import registry
 from ..evaluation import paper
-from .cells import VARIANTS, Cell
+from .cells import Cell
 from .store import Store
 from .workshop import Workshop
 
@@ -56,7 +57,7 @@ def _expected(cell: Cell, records) -> float | None:
         return sum(times) / len(times) if times else None
 
     def trained(other):
-        return VARIANTS[other.attack][0] == "objective"
+        return other.attack != paper.CLEAN and registry.find(other.attack).trained
 
     same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
     return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model)) if same is None and cell.attack != paper.CLEAN else same

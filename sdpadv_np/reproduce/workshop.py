@@ -65,7 +65,7 @@ class Workshop:
         making = result.seconds * result.count / 100
         return {
             "settings": self.settings(cell), "result": result.as_dict(), "hundred": hundred.as_dict(),
-            "distortion": None if attack is None else distortion.of(attack, x),
+            "distortion": None if attack is None else distortion.of(attack, x, y),
             "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)}, "made": provenance(),
         }
 
