@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import xp
-from ..errors import GraphError
+from ..errors import GraphError, PlanError
 from .rules.shape import sum_to
 from .tensor import Tensor, raw, state
 
@@ -73,7 +73,7 @@ def gradients_into(output: Tensor, inputs, buffers) -> None:
     """Write the gradients of ``output`` into ``buffers`` (arrays of the inputs' shapes): one per input."""
     found = _gradients(output, None, {t.seq for t in inputs}, False)
     for t, buffer in zip(inputs, buffers):
-        buffer[...] = found.get(t.seq, 0)
+        np.copyto(buffer, found.get(t.seq, 0))
 
 
 class _Released:
@@ -131,7 +131,7 @@ def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: boo
                     total = gradients[seq] = gradients[seq] + d
                     if xp.is_array(total):
                         owned.add(seq)
-    except GraphError:
+    except (GraphError, PlanError):
         raise
     except Exception as error:
         raise node.op.failure(error, node.inputs, node.params, node.where()) from error
