@@ -205,7 +205,7 @@ class Recorder:
             self.note(into, *arrays)
             return target
         result = self.buffer(_array(call(*arrays, **extra)))
-        if method == "__call__" and not extra:
+        if method == "__call__" and not extra and ufunc is not np.maximum and ufunc is not np.minimum:  # which want out by name
             self.note(call, *arrays, result.array)  # the quickest of all calls
         else:
             self.note(functools.partial(call, out=result.array, **extra), *arrays)
@@ -215,6 +215,15 @@ class Recorder:
         """A function of NumPy's, or a method: a view stays a view, anything else is noted."""
         if function is np.copyto:
             return self.write(functools.partial(function, **bare(kwargs)) if kwargs else function, args, (0,))
+        if "out" in kwargs:
+            kwargs, out = dict(kwargs), kwargs["out"]
+            del kwargs["out"]
+            if out is not None:
+                self._changing([out])
+                into = functools.partial(function, out=bare(out), **bare(kwargs))
+                into(*bare(args))
+                self.note(into, *bare(args))
+                return out
         if function in _SHAPE_ALONE or not _recorded((args, kwargs)):
             return self._make(function, args, kwargs)
         arrays, extra = bare(args), bare(kwargs)
