@@ -1,13 +1,34 @@
 """2-D convolution (cross-correlation, as networks use it) and its two gradients.
 
-    y[n,o,i,j] = sum over c,a,b of x[n, c, i*stride + a - top, j*stride + b - left] * w[o,c,a,b]
+    y[n,o,i,j] = act(bias[o] + sum over c,a,b of x[n, c, i*stride + a - top, j*stride + b - left] * w[o,c,a,b])
 
 x (N,C,H,W), w (O,C,kh,kw), zero padding ((top, bottom), (left, right)). The three functions are
 the three faces of one trilinear form, which is why each one's derivatives are the other two.
+Arrays may have any strides. Results have the shape (N,C,H,W) over channels-last memory
+(``y.transpose(0, 2, 3, 1)`` is C-contiguous), the order in which the kernels compute, so that
+layers meet without copies.
 """
-from .reference import forward, input_gradient, weight_gradient
+from __future__ import annotations
 
-__all__ = ["forward", "input_gradient", "resolve_padding", "weight_gradient"]
+from .._choice import Implementations
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
+ALGORITHMS = ("auto", "direct", "winograd")
+
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
+implementations, why_not = _choose.available, _choose.why_not
+
+
+def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", implementation=None, out=None):
+    return _choose(x, implementation).forward(x, w, stride, padding, bias, activation, algorithm, out)
+
+
+def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None):
+    return _choose(g, implementation).input_gradient(g, w, size, stride, padding, algorithm, out)
+
+
+def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", implementation=None, out=None):
+    return _choose(g, implementation).weight_gradient(g, x, kernel, stride, padding, algorithm, out)
 
 
 def resolve_padding(padding, size, kernel, stride):
