@@ -21,6 +21,10 @@ class TrainingError(Error, ArithmeticError):
     """Training cannot go on, because a loss or a weight is no longer finite."""
 
 
+class AttackError(Error, RuntimeError):
+    """An attack failed on some images, because the classifier did."""
+
+
 class OperationError(Error, ValueError):
     """An operation was given operands that it cannot work on."""
 

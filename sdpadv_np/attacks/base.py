@@ -1,71 +1,167 @@
-"""What all attacks share: how they are called, whose labels they use, and the gradient they follow."""
+"""What all attacks share: how they are called, what they aim at, and the classifier's answers, checked.
+
+An attack is a small frozen description. ``attack(x, y)`` cuts the images into batches, settles what
+each batch aims at (a Goal), and hands it to ``_attack`` of the method, whose result it checks. Batches
+bound the memory; an image's result depends on the batch it lies in only through random draws.
+"""
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import checks
-from ..autodiff import Tensor, grad, ops
+from ..autodiff import Tensor, grad, no_grad, ops
+from ..errors import ArgumentError, AttackError, Error
+from ..training import Progress
 
 LABELS = ("predicted", "true")
 
 
-def input_gradient(classifier, x, y) -> np.ndarray:
-    """d CE(f(x), y) / d x for each image, (N, C, H, W)."""
+class Goal(NamedTuple):
+    """What an attack aims at: away from ``labels`` (N,), or, if ``targeted``, into them."""
+
+    labels: np.ndarray
+    targeted: bool = False
+
+    def climb(self, logits):
+        """(N,), what gradient attacks increase: CE(f(x), label), or -CE(f(x), target)."""
+        loss = ops.cross_entropy(logits, labels=self.labels)
+        return -loss if self.targeted else loss
+
+    def margin(self, logits):
+        """(N,), what margin attacks decrease, below 0 exactly where the goal is reached: Z_y - max of the others, or its negative."""
+        margin = ops.margin(logits, labels=self.labels)
+        return -margin if self.targeted else margin
+
+    def reached(self, logits) -> np.ndarray:
+        """(N,) booleans, by the predicted class of logits (an array)."""
+        hit = logits.argmax(axis=1) == self.labels
+        return hit if self.targeted else ~hit
+
+    def of(self, images) -> Goal:
+        """The goal of some of the images: an index array, a mask or a slice."""
+        return Goal(self.labels[images], self.targeted)
+
+
+def slope(classifier, x, function) -> tuple[np.ndarray, np.ndarray]:
+    """(logits, gradient): logits (N, K) at x, and d sum(function(logits)) / dx, (N, C, H, W); function gives one number per image."""
     t = Tensor(x, requires_grad=True)
-    loss = ops.sum(ops.cross_entropy(classifier.logits(t), labels=y))
-    return grad(loss, [t])[0].data
+    z = classifier.logits(t)
+    return z.data, grad(ops.sum(function(z)), [t])[0].data
+
+
+def jacobian(classifier, x, classes) -> tuple[np.ndarray, np.ndarray]:
+    """(logits, d Z_k / dx for each k of ``classes`` (N, k), as (N, k, C, H, W)): one forward pass, k backward passes."""
+    t = Tensor(x, requires_grad=True)
+    z = classifier.logits(t)
+    rows = []
+    for column in classes.T:
+        g = np.zeros_like(z.data)
+        g[np.arange(len(x)), column] = 1
+        rows.append(grad(z, [t], g)[0].data)
+    return z.data, np.stack(rows, axis=1)
+
+
+def logits(classifier, x) -> np.ndarray:
+    """The classifier's logits (N, K) at x, believed only after they were looked at."""
+    with no_grad():
+        z = classifier.logits(x)
+    if not hasattr(z, "shape") or len(z.shape) != 2 or len(z) != len(x):
+        raise ArgumentError(f"the classifier's logits have shape {getattr(z, 'shape', None)} for {len(x)} images; expected ({len(x)}, classes)")
+    if not np.isfinite(z).all():
+        raise ArgumentError(f"the classifier's logits at image {int(np.argmax(~np.isfinite(z).all(axis=1)))} of the batch are not finite; look at its weights")
+    if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
+        raise ArgumentError("the classifier returns probabilities (no row has a negative number, each sums to 1); attacks need logits: return those before the softmax")
+    return z
 
 
 @dataclass(frozen=True)
-class GradientAttack:
-    """An attack that follows the classifier's gradient, as CleverHans 3.0.1 defines it.
+class Attack:
+    """``attack(x, y)`` makes adversarial examples.
 
     classifier : anything with ``logits(x)``
-    eps : largest change of a pixel, in [0, 1]
     labels : "predicted" attacks the classifier's own prediction on x (CleverHans' default, and what
         the paper's figures show), "true" attacks the labels given as y
-    seed : of the random start, where there is one
+    seed : of the random draws, where there are any
     batch_size : images at a time
     """
 
     classifier: object
-    eps: float = 0.3
+    _: KW_ONLY
     labels: str = "predicted"
     seed: int = 0
     batch_size: int = 500
 
+    slow = False  # whether a progress bar is worth its line
+
     def __post_init__(self):
-        self._check_eps()
         checks.choice("labels", self.labels, LABELS)
         checks.whole("seed", self.seed, 0)
         checks.whole("batch_size", self.batch_size)
 
-    def _check_eps(self):
-        checks.number("eps", self.eps, 0, 1)
-
-    def __call__(self, x, y=None):
+    def __call__(self, x, y=None, targets=None, progress: bool = True):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape, float32 (the classifier's dtype), x is not changed.
 
-        y (N,) are the true labels; needed if ``labels="true"``, ignored otherwise.
+        y : (N,) true labels; needed if ``labels="true"``, ignored otherwise
+        targets : (N,) classes into which each image is to be moved, instead of away from its label
+        progress : show a bar with ETA, where the attack is slow and somebody watches
         """
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
         x = x.astype(getattr(self.classifier, "dtype", np.float32), copy=False)
-        if self.labels == "true":
+        classes = getattr(self.classifier, "classes", 10)
+        if targets is not None:
+            aim = checks.labels(targets, len(x), classes, "targets")
+        elif self.labels == "true":
             if y is None:
-                raise checks.ArgumentError('labels="true" needs the labels: call attack(x, y), or use labels="predicted"')
-            y = checks.labels(y, len(x), getattr(self.classifier, "classes", 10))
+                raise ArgumentError('labels="true" needs the labels: call attack(x, y), or use labels="predicted"')
+            aim = checks.labels(y, len(x), classes)
+        else:
+            aim = None
         rng, parts = np.random.default_rng(self.seed), []
-        for start in range(0, len(x), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            target = y[part] if self.labels == "true" else self.classifier.logits(x[part]).argmax(axis=1)
-            parts.append(self._attack(x[part], target, rng))
+        with Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
+            for start in range(0, len(x), self.batch_size):
+                part = slice(start, start + self.batch_size)
+                try:
+                    z = logits(self.classifier, x[part])
+                    goal = Goal(z.argmax(axis=1) if aim is None else aim[part], targets is not None)
+                    parts.append(self._attack(x[part], goal, rng))
+                except Error:
+                    raise
+                except Exception as error:
+                    raise AttackError(f"{type(self).__name__}: images {start} to {start + len(x[part]) - 1} of {len(x)}: {type(error).__name__}: {error}") from error
+                bar.update(steps=len(x[part]))
         return np.concatenate(parts)
+
+    def _attack(self, x, goal: Goal, rng):
+        """Adversarial examples for one batch."""
+        raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 
     def parameters(self) -> dict:
         """Every parameter but the classifier, to print and store."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "classifier"}
+
+
+@dataclass(frozen=True)
+class GradientAttack(Attack):
+    """An attack that follows the classifier's gradient, as CleverHans 3.0.1 defines it.
+
+    eps : largest change of a pixel, in [0, 1]
+    """
+
+    eps: float = 0.3
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_eps()
+
+    def _check_eps(self):
+        checks.number("eps", self.eps, 0, 1)
+
+    def _gradient(self, x, goal):
+        """d climb / dx."""
+        return slope(self.classifier, x, goal.climb)[1]
 
     def _limit(self, x_adv, x):
         """Back within eps of x, and within [0, 1]."""

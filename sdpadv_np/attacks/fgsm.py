@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from .base import GradientAttack, input_gradient
+from .base import GradientAttack
 
 NORMS = ("linf", "l2", "l1")
 
@@ -49,8 +49,8 @@ class FGSM(GradientAttack):
         checks.choice("norm", self.norm, NORMS)
         checks.number("eps", self.eps, 0, 1 if self.norm == "linf" else np.finfo(np.float32).max)
 
-    def _attack(self, x, y, rng):
-        return np.clip(x + self.eps * steepest(input_gradient(self.classifier, x, y), self.norm), 0, 1)
+    def _attack(self, x, goal, rng):
+        return np.clip(x + self.eps * steepest(self._gradient(x, goal), self.norm), 0, 1)
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,6 @@ class RFGSM(GradientAttack):
         super().__post_init__()
         checks.number("start", self.start, 0, self.eps)
 
-    def _attack(self, x, y, rng):
+    def _attack(self, x, goal, rng):
         started = np.clip(x + self.start * np.sign(rng.standard_normal(x.shape, np.float32)), 0, 1)
-        return np.clip(started + (self.eps - self.start) * np.sign(input_gradient(self.classifier, started, y)), 0, 1)
+        return np.clip(started + (self.eps - self.start) * np.sign(self._gradient(started, goal)), 0, 1)

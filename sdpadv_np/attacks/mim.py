@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from .base import GradientAttack, input_gradient
+from .base import GradientAttack
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class MIM(GradientAttack):
         checks.whole("steps", self.steps)
         checks.number("decay", self.decay)
 
-    def _attack(self, x, y, rng):
+    def _attack(self, x, goal, rng):
         x_adv, momentum = x, np.zeros_like(x)
         for _ in range(self.steps):
-            gradient = input_gradient(self.classifier, x_adv, y)
+            gradient = self._gradient(x_adv, goal)
             scale = np.abs(gradient).mean(axis=(1, 2, 3), keepdims=True)
             momentum = self.decay * momentum + gradient / np.maximum(scale, 1e-12)
             x_adv = self._limit(x_adv + self.step * np.sign(momentum), x)

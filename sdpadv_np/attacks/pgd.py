@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from .base import GradientAttack, input_gradient
+from .base import GradientAttack
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class PGD(GradientAttack):
         checks.number("step", self.step, 0, 1)
         checks.whole("steps", self.steps)
 
-    def _attack(self, x, y, rng):
+    def _attack(self, x, goal, rng):
         x_adv = x
         if self.random_start:
             x_adv = np.clip(x + rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), 0, 1)
         for _ in range(self.steps):
-            x_adv = self._limit(np.clip(x_adv + self.step * np.sign(input_gradient(self.classifier, x_adv, y)), 0, 1), x)
+            x_adv = self._limit(np.clip(x_adv + self.step * np.sign(self._gradient(x_adv, goal)), 0, 1), x)
         return x_adv
 
 

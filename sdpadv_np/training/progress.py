@@ -16,7 +16,7 @@ class Progress:
     printed, each with the time left. ``shown=False`` prints nothing.
     """
 
-    def __init__(self, title: str, total: int, shown: bool = True, done: int = 0):
+    def __init__(self, title: str, total: int, shown: bool = True, done: int = 0, unit: str = "step"):
         self.title, self.total, self.done, self.shown = title, total, done, shown
         self.first, self.started, self.bar = done, time.monotonic(), None
         if shown and sys.stderr.isatty():
@@ -24,7 +24,7 @@ class Progress:
                 from tqdm import tqdm
             except ImportError:
                 return
-            self.bar = tqdm(total=total, initial=done, desc=title, unit="step", dynamic_ncols=True, leave=False)
+            self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True, leave=False)
 
     def update(self, figures: dict | None = None, steps: int = 1) -> None:
         """``steps`` more are done; show ``figures`` now and then."""

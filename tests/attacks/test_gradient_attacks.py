@@ -4,9 +4,9 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
-from sdpadv_np.attacks.base import input_gradient
+from sdpadv_np.attacks.base import Goal, jacobian, slope
 from sdpadv_np.attacks.fgsm import steepest
-from sdpadv_np.errors import ArgumentError
+from sdpadv_np.errors import ArgumentError, AttackError
 
 ATTACKS = (FGSM, RFGSM, PGD, BIM, MIM)
 
@@ -81,7 +81,7 @@ def test_predicted_and_true_labels_differ_where_the_prediction_is_wrong(classifi
 def test_the_gradient_is_that_of_the_cross_entropy(classifier, glyphs, rng):
     x, y = glyphs.x_test[:3].astype(np.float64), glyphs.y_test[:3]
     f = sd.models.ModelB(dtype=np.float64)
-    got = input_gradient(f, x, y)
+    got = slope(f, x, Goal(y).climb)[1]
     direction = rng.standard_normal(x.shape)
 
     def loss(t):
@@ -118,7 +118,7 @@ def test_bad_parameters_and_images(attack, classifier, glyphs):
 
 def test_the_steepest_step_has_length_1_and_climbs_most(classifier, glyphs):
     x, y = glyphs.x_test[:8], glyphs.y_test[:8]
-    gradient = input_gradient(classifier, x, y).astype(np.float64)
+    gradient = slope(classifier, x, Goal(y).climb)[1].astype(np.float64)
     dual = {"linf": np.abs(gradient).sum(axis=(1, 2, 3)), "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))), "l1": np.abs(gradient).max(axis=(1, 2, 3))}
     for norm, most in dual.items():
         np.testing.assert_allclose((steepest(gradient, norm) * gradient).sum(axis=(1, 2, 3)), most, rtol=1e-12)
@@ -156,3 +156,60 @@ def test_r_fgsm_without_its_start_is_fgsm(classifier, glyphs):
 def test_norms_and_starts_refuse_what_makes_no_sense(make, wrong, classifier):
     with pytest.raises(ArgumentError, match=wrong):
         make(classifier)
+
+
+@every_attack
+def test_targets_are_reached(attack, classifier, glyphs):
+    x = glyphs.x_test[:60]
+    targets = (classifier.predict(x) + 1) % 10
+    x_adv = attack(classifier)(x, targets=targets)
+    assert np.abs(x_adv - x).max() <= 0.3 + 1e-6
+    hit, before = (classifier.predict(x_adv) == targets).mean(), 0
+    assert hit > before + (0.3 if attack in (PGD, BIM, MIM) else 0.05)
+    with pytest.raises(ArgumentError, match="targets has labels"):
+        attack(classifier)(x, targets=targets + 10)
+
+
+def test_a_goal_is_reached_exactly_below_0(rng):
+    z, labels = rng.standard_normal((50, 10)), rng.integers(0, 10, 50)
+    for targeted in (False, True):
+        goal = Goal(labels, targeted)
+        np.testing.assert_array_equal(goal.margin(z) < 0, goal.reached(z))
+    some = rng.random(50) > 0.5
+    np.testing.assert_array_equal(goal.of(some).labels, labels[some])
+
+
+def test_the_jacobian_is_each_class_s_gradient(classifier, glyphs):
+    x = glyphs.x_test[:4]
+    classes = np.array([[0, 3], [1, 2], [9, 9], [5, 0]])
+    z, rows = jacobian(classifier, x, classes)
+    assert rows.shape == (4, 2, 1, 28, 28)
+    for n in range(4):
+        for k in range(2):
+            _, expected = slope(classifier, x[n : n + 1], lambda logits: logits[:, int(classes[n, k])])
+            np.testing.assert_allclose(rows[n, k], expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("answer", "message"), (
+    (lambda z: np.full_like(z, np.nan), "not finite"),
+    (lambda z: z[:, :, None], "shape"),
+    (lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True), "probabilities"),
+))
+def test_a_classifier_s_answers_are_looked_at(answer, message, classifier, glyphs):
+    class Wrong:
+        def logits(self, x):
+            return answer(classifier.logits(x))
+
+    with pytest.raises(ArgumentError, match=message):
+        FGSM(Wrong())(glyphs.x_test[:3])
+
+
+def test_a_classifier_that_fails_is_named_with_its_images(classifier, glyphs):
+    class Fails:
+        def logits(self, x):
+            if not isinstance(x, np.ndarray) or len(x) < 4:
+                raise RuntimeError("out of memory")
+            return classifier.logits(x)
+
+    with pytest.raises(AttackError, match="FGSM: images 0 to 3 of 7: RuntimeError: out of memory"):
+        FGSM(Fails(), batch_size=4)(glyphs.x_test[:7])
