@@ -33,9 +33,11 @@ Gray (2016), its transforms after Toom and Cook.
 """
 from __future__ import annotations
 
+from .. import activation as _activation
 from .._choice import Implementations
+from .._entrance import entrance
 
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
+ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")
 WINOGRAD_ERROR = 2e-4  # the largest, as a share of the result's root mean square
 
@@ -43,6 +45,7 @@ _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations, why_not = _choose.available, _choose.why_not
 
 
+@entrance
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", implementation=None, out=None):
     """activation(x convolved with w, plus bias): y (N,O,Ho,Wo).
 
@@ -51,35 +54,36 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     bias : (O,) or (O,1,1), or None
     activation : linear, relu, leaky_relu (slope 0.2) or tanh
     """
-    kernel, output = w.shape[2:], _output(x.shape[2:], w.shape[2:], stride, padding)
-    _check(algorithm, out, (len(x), len(w), *output))
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[1]:
         raise ValueError(f"x {list(x.shape)} must be (N,C,H,W) and w {list(w.shape)} (O,C,kh,kw), with the same C")
-    if min(output) < 1:
-        raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]} does not fit into x {list(x.shape)} with padding {padding}")
+    _check(algorithm, out, (len(x), len(w), *_output(x.shape[2:], w.shape[2:], stride, padding)))
     if bias is not None and bias.size != len(w):
         raise ValueError(f"bias has {bias.size} numbers and w makes {len(w)} channels; give it one each")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation is {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+    _activation.check(activation)
     return _choose(x, implementation).forward(x, w, stride, padding, bias, activation, algorithm, out)
 
 
+@entrance
 def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None):
     """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g."""
-    _check(algorithm, out, (len(g), w.shape[1], *size))
     _check_gradient(g, len(w), _output(size, w.shape[2:], stride, padding))
+    _check(algorithm, out, (len(g), w.shape[1], *size))
     return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, out)
 
 
+@entrance
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", implementation=None, out=None):
     """The gradient of w (O,C,*kernel) from that of y, g (N,O,Ho,Wo)."""
-    _check(algorithm, out, (g.shape[1], x.shape[1], *kernel))
     _check_gradient(g, g.shape[1], _output(x.shape[2:], kernel, stride, padding))
+    _check(algorithm, out, (g.shape[1], x.shape[1], *kernel))
     return _choose(g, implementation).weight_gradient(g, x, tuple(kernel), stride, padding, algorithm, out)
 
 
 def _output(size, kernel, stride, padding):
-    return tuple((n + sum(pads) - k) // stride + 1 for n, k, pads in zip(size, kernel, padding))
+    output = tuple((n + sum(pads) - k) // stride + 1 for n, k, pads in zip(size, kernel, padding))
+    if min(output) < 1:
+        raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]} does not fit into images of {size[0]} x {size[1]} with padding {padding}")
+    return output
 
 
 def _check(algorithm, out, shape):

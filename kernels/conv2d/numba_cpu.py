@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._entrance import put
 from .._lanes.matrix import whole
 from . import _direct, _weights, reference
 from ._direct import Shape
@@ -51,7 +52,7 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     _direct.forward(s, _flat(x), _weights.for_outputs(_plain(w)), _weights.filled(bias, s.o), _CODES[activation], memory)
     if activation == "tanh":
         np.tanh(memory, out=memory)
-    return reference.returned(y, out)
+    return put(out, y)
 
 
 def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
@@ -60,7 +61,7 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
     s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
     _direct.input_gradient(s, _flat(g), _weights.for_inputs(_plain(w)), memory)
-    return reference.returned(x, out)
+    return put(out, x)
 
 
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
@@ -74,4 +75,4 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
         rows = wide.reshape(-1)
     gradient = np.zeros(s.kh * s.kw * s.c * s.o, np.float32)
     _direct.weight_gradient(s, _flat(x), rows, pitch, gradient)
-    return reference.returned(_weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw)), out)
+    return put(out, _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw)))

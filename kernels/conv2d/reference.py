@@ -4,14 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._choice import module_of
-
-LEAK = 0.2
-ACTIVATIONS = {
-    "linear": lambda y: y,
-    "relu": lambda y: np.maximum(y, 0),
-    "leaky_relu": lambda y: np.where(y > 0, y, LEAK * y),
-    "tanh": np.tanh,
-}
+from .._entrance import put
+from ..activation import reference as activations
 
 
 def _windows(x, kernel, stride, padding):
@@ -29,32 +23,31 @@ def _columns(windows):
     return windows.reshape(n * ho * wo, c * kh * kw)
 
 
-def returned(result, out):
-    """``out``, filled with the result, if there is one."""
-    if out is None:
-        return result
-    out[...] = result
-    return out
+def only_direct(algorithm):
+    if algorithm == "winograd":
+        raise ValueError('algorithm "winograd" is for float32 arrays in main memory, computed by Numba; use "direct" or "auto"')
 
 
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None):
     """y (N,O,Ho,Wo)."""
+    only_direct(algorithm)
     windows = _windows(x, w.shape[2:], stride, padding)
     y = np.dot(_columns(windows), w.reshape(len(w), -1).T)
-    if bias is not None:
-        y = y + bias.reshape(-1)
-    return returned(ACTIVATIONS[activation](y).reshape(*windows.shape[:3], len(w)).transpose(0, 3, 1, 2), out)
+    activations.forward(y, None if bias is None else bias.reshape(-1), activation)
+    return put(out, y.reshape(*windows.shape[:3], len(w)).transpose(0, 3, 1, 2))
 
 
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
     """Gradient of w (O,C,kh,kw) from that of y."""
+    only_direct(algorithm)
     o, c = g.shape[1], x.shape[1]
     rows = g.transpose(1, 0, 2, 3).reshape(o, -1)
-    return returned(np.dot(rows, _columns(_windows(x, kernel, stride, padding))).reshape(o, c, *kernel), out)
+    return put(out, np.dot(rows, _columns(_windows(x, kernel, stride, padding))).reshape(o, c, *kernel))
 
 
 def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
     """Gradient of x (N,C,*size) from that of y: each kernel tap adds a strided copy."""
+    only_direct(algorithm)
     n, o, ho, wo = g.shape
     _, c, kh, kw = w.shape
     (top, bottom), (left, right) = padding
@@ -64,4 +57,4 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
         for b in range(kw):
             padded[:, a : a + ho * stride : stride, b : b + wo * stride : stride] += windows[..., a, b]
     inner = module_of(g).ascontiguousarray(padded[:, top : top + size[0], left : left + size[1]])
-    return returned(inner.transpose(0, 3, 1, 2), out)
+    return put(out, inner.transpose(0, 3, 1, 2))
