@@ -21,6 +21,7 @@ OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGA
 SWEEPS = {  # of SdpAdv, around its defaults
     "eps": (0.0, 0.05, 0.1, 0.2, 0.3), "gamma": (0.1, 0.2, 0.3, 0.4), "kappa": (0.0, 1.0, 2.0, 5.0), "alpha": (0.8, 5.0, 10.0, 20.0, 40.0),
 }
+STANDARD = {"gamma": 0.3, "kappa": 2.0, "alpha": 5.0}  # of sd.attacks.SdpAdv: left out of a cell, which so is the same in every sweep and in the table
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,7 @@ def of_tradeoff(dataset: str, model: str) -> dict[str, list[Cell]]:
 def _sdpadv(dataset, model, parameters: dict) -> Cell:
     if parameters["eps"] == 0:  # as the tables call it
         return Cell(dataset, model, paper.SDADV, (("objective", parameters["objective"]),))
-    standard = {"gamma": 0.3, "kappa": 2.0, "alpha": 5.0}  # of sd.attacks.SdpAdv; the same cell in every sweep, and in the table
-    shown = {name: value for name, value in parameters.items() if standard.get(name) != value}
+    shown = {name: value for name, value in parameters.items() if STANDARD.get(name) != value}
     return Cell(dataset, model, "SdpAdv", tuple(shown.items()))
 
 

@@ -48,7 +48,7 @@ def in_the_papers_layout(dataset: str, model: str, records: dict[Cell, dict]) ->
     below = [row(a, v, lambda sizes: sizes) for a in VARIANTS if a not in SPATIAL for v in variants(a)]
     title = f"Accuracy of Model {model} on {dataset}"
     head = [text for defence, _ in GROUPS for text in (defence, "paper")]
-    sizes = [text for _, sizes in GROUPS for eps in sizes for text in (f"eps {eps:g}", "paper")]
+    sizes = [text for defence, sizes in GROUPS for eps in sizes for text in (f"{'' if defence == paper.UNDEFENDED else f'{defence}, '}eps {eps:g}", "paper")]
     return [Block(title, ("attack", "variant", *head), above), Block(f"{title}, by eps", ("attack", "variant", *sizes), below)]
 
 
