@@ -12,7 +12,10 @@ from ..errors import ArgumentError
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and leaves the example as it is written."""
+    """Shows defaults where there are any, and leaves the example as it is written."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
 def add_data_options(command) -> None:

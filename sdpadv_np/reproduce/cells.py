@@ -74,17 +74,20 @@ def of_table_3(datasets, model: str) -> list[Cell]:
     return [cell for d in datasets for cell in [Cell(d, model), *(c for attack, eps in rows for c in of_row(d, model, attack, eps))]]
 
 
-def of_figures(dataset: str, model: str) -> dict[str, Cell]:
-    """Panel title -> cell: what Figures 1, 3 and 4 show; the trained ones with the objective margin, the others on predicted labels."""
+ORIGINAL = "Original images"
+DEMONSTRATION = (ORIGINAL, paper.SDADV, "PGD", "SdpAdv")  # Figure 1
+SAMPLES = (ORIGINAL, "PGD", "AdvGAN", paper.STM, paper.STADV, "SdpAdv")  # Figures 3 and 4
 
-    def cell(attack, *eps):
-        parameter, values = VARIANTS[attack]
-        return Cell(dataset, model, attack, (*(("eps", e) for e in eps), (parameter, "margin" if parameter == "objective" else values[0])))
 
-    return {
-        "Original images": Cell(dataset, model), "PGD": cell("PGD", 0.3), "AdvGAN": cell("AdvGAN", 0.3), paper.STM: cell(paper.STM),
-        paper.STADV: cell(paper.STADV), "SdpAdv": cell("SdpAdv", 0.1), paper.SDADV: cell(paper.SDADV),
-    }
+def of_figure(dataset: str, model: str, panels) -> dict[str, Cell]:
+    """Panel -> its cell, with the paper's eps: the trained attacks by the objective margin, the others on predicted labels."""
+    eps, found = {"PGD": 0.3, "AdvGAN": 0.3, "SdpAdv": 0.1}, {}
+    for panel in panels:
+        size = (("eps", eps[panel]),) if panel in eps else ()
+        parameter, values = VARIANTS.get(panel, (None, ()))
+        variant = () if parameter is None else ((parameter, "margin" if parameter == "objective" else values[0]),)
+        found[panel] = Cell(dataset, model, paper.CLEAN if panel == ORIGINAL else panel, (*size, *variant))
+    return found
 
 
 def of_tradeoff(dataset: str, model: str) -> dict[str, list[Cell]]:

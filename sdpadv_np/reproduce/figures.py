@@ -6,7 +6,7 @@ import string
 import numpy as np
 
 from ..evaluation import figures, paper
-from .cells import Cell, of_figures
+from .cells import DEMONSTRATION, ORIGINAL, SAMPLES, Cell, of_figure
 
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
 _COLOURS = {"FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700", paper.STADV: "#997744", paper.SDADV: "#333333"}
@@ -58,26 +58,32 @@ class _Shown:
         _panel(axis, shown, texts, classes != y, f"{title}\n{accuracy}", columns, size)
 
 
+def _sheet(title: str):
+    """A figure with room between its panels."""
+    figure = figures.canvas(13.6, 10.4)
+    figure.get_layout_engine().set(w_pad=0.14, h_pad=0.1)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
 def samples(dataset: str, model: str, records, workshop) -> object:
     """Figures 3 and 4: the originals and five attacks on the same images, with the model's predictions."""
-    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figures(dataset, model)
-    figure = figures.canvas(13.2, 8.6)
-    figure.suptitle(f"{dataset}, Model {model}: images and their adversarial ones; above each the predicted class and its probability, red where it is wrong", fontsize=11)
-    for axis, letter, name in zip(figure.subplots(2, 3).flat, string.ascii_lowercase, ("Original images", "PGD", "AdvGAN", paper.STM, paper.STADV, "SdpAdv")):
+    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figure(dataset, model, SAMPLES)
+    figure = _sheet(f"{dataset}, Model {model}: images and their adversarial ones; above each the predicted class and its probability, red where it is wrong")
+    for axis, letter, name in zip(figure.subplots(2, 3).flat, string.ascii_lowercase, SAMPLES):
         shown.panel(axis, letter, name, cells[name], 5, 7)
     return figure
 
 
 def demonstration(dataset: str, model: str, records, workshop) -> object:
     """Figure 1: one image of each class and its spatial distortion; below, originals, PGD and SdpAdv on the same images."""
-    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figures(dataset, model)
-    figure = figures.canvas(13.2, 8.6)
-    figure.suptitle(f"{dataset}, Model {model}: spatial distortions alone, and combined with a small perturbation", fontsize=11)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35))
+    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figure(dataset, model, DEMONSTRATION)
+    figure = _sheet(f"{dataset}, Model {model}: spatial distortions alone, and combined with a small perturbation")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))
     above = top.subplots(2, 1)
-    shown.panel(above[0], "a", "Original images", cells["Original images"], 10, 8, count=10)
+    shown.panel(above[0], "a", ORIGINAL, cells[ORIGINAL], 10, 8, count=10)
     shown.panel(above[1], "a", "the same, spatially distorted (SdAdv)", cells[paper.SDADV], 10, 8, count=10)
-    for axis, letter, name in zip(bottom.subplots(1, 3), "bcd", ("Original images", "PGD", "SdpAdv")):
+    for axis, letter, name in zip(bottom.subplots(1, 3), "bcd", (ORIGINAL, "PGD", "SdpAdv")):
         shown.panel(axis, letter, name, cells[name], 5, 7)
     return figure
 

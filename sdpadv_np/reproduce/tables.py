@@ -99,11 +99,11 @@ def transfer(dataset: str, models, records: dict[Cell, dict]) -> Block:
 
 
 def as_json(records: dict[Cell, dict]) -> list[dict]:
-    """Every cell with the paper's figures."""
+    """Every cell's figures with the paper's; its settings and machine are in its own file."""
     return [
         {
             "cell": cell.name, "attack": cell.attack, "variant": cell.variant, "eps": cell.eps, "dataset": cell.dataset, "model": cell.model,
-            "victim": cell.victim or cell.model, **record,
+            "victim": cell.victim or cell.model, **{part: record[part] for part in ("result", "hundred", "distortion", "seconds")},
             "paper": None if cell.victim else {
                 "accuracy": paper.accuracy(cell.dataset, cell.model, cell.attack, cell.eps, cell.defence),
                 "l2sq": paper.l2sq(cell.dataset, cell.attack, cell.eps) if cell.model == "A" else None,

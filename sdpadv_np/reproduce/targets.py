@@ -42,7 +42,12 @@ def _tradeoff_picture(dataset, model, records, workshop):
 
 
 _TABLE = {"cells": lambda datasets, models: [c for d in datasets for c in cells.of_table(d, models)], "blocks": _layout}
-_SAMPLES = {"cells": _each(lambda d, m: list(cells.of_figures(d, m).values())), "blocks": _only_details}
+
+
+def _figure(description, dataset, panels, picture):
+    return Target(description, (dataset,), ("A",), _each(lambda d, m: list(cells.of_figure(d, m, panels).values())), _only_details, picture)
+
+
 TARGETS = {
     "table1": Target("Table 1: accuracies on MNIST", ("mnist",), ("A", "B"), **_TABLE),
     "table2": Target("Table 2: accuracies on Fashion-MNIST", ("fashion-mnist",), ("A", "B"), **_TABLE),
@@ -50,9 +55,9 @@ TARGETS = {
         "Table 3: accuracy, L2sq, seconds", ("mnist", "fashion-mnist"), ("A",), lambda datasets, models: [c for m in models for c in cells.of_table_3(datasets, m)],
         lambda datasets, models, records: [tables.table_3(d, m, records) for d in datasets for m in models] + [tables.details(records)],
     ),
-    "figure1": Target("Figure 1: spatial distortion, PGD and SdpAdv", ("mnist",), ("A",), **_SAMPLES, picture=figures.demonstration),
-    "figure3": Target("Figure 3: the attacks on MNIST", ("mnist",), ("A",), **_SAMPLES, picture=figures.samples),
-    "figure4": Target("Figure 4: the attacks on Fashion-MNIST", ("fashion-mnist",), ("A",), **_SAMPLES, picture=figures.samples),
+    "figure1": _figure("Figure 1: spatial distortion, PGD and SdpAdv", "mnist", cells.DEMONSTRATION, figures.demonstration),
+    "figure3": _figure("Figure 3: the attacks on MNIST", "mnist", cells.SAMPLES, figures.samples),
+    "figure4": _figure("Figure 4: the attacks on Fashion-MNIST", "fashion-mnist", cells.SAMPLES, figures.samples),
     "tradeoff": Target(
         "beyond the paper: accuracy against distance, SdpAdv over eps, gamma, kappa, alpha", ("mnist",), ("B",),
         _each(lambda d, m: [c for curve in cells.of_tradeoff(d, m).values() for c in curve]), _only_details, _tradeoff_picture,
@@ -79,9 +84,9 @@ def files_of(name: str, datasets, models, records: dict, store: Store, parameter
     target, folder = TARGETS[name], store.folder
     blocks = target.blocks(datasets, models, records)
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
-    command = " ".join(f"`{k} = {v}`" for k, v in parameters.items())
+    shown = "; ".join(f"{k}: {', '.join(f'{a} {b}' for a, b in v.items()) if isinstance(v, dict) else ', '.join(v) if isinstance(v, tuple) else v}" for k, v in parameters.items())
     body = "\n".join(block.markdown() for block in blocks)
-    files.write_text(folder / f"{name}.md", f"# {target.description}\n\nMade by `sdpadv reproduce {name}` with {command}. Each cell's own record is in `cells/`.\n\n{body}")
+    files.write_text(folder / f"{name}.md", f"# {target.description}\n\nMade by `sdpadv reproduce {name}`, {shown}. Each cell's own record is in `cells/`.\n\n{body}")
     files.write_json(folder / f"{name}.json", {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()})
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]
 
