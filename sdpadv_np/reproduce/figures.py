@@ -31,7 +31,7 @@ def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) ->
 def _absent(axis, title: str) -> None:
     axis.set_axis_off()
     axis.set_title(title, fontsize=10)
-    axis.text(0.5, 0.5, "not in this version", ha="center", va="center", fontsize=9, color="gray", transform=axis.transAxes)
+    axis.text(0.5, 0.5, "not computed", ha="center", va="center", fontsize=9, color="gray", transform=axis.transAxes)
 
 
 class _Shown:
