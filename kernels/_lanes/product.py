@@ -45,6 +45,29 @@ def _vector(context, builder, array, value, lanes, at, room=None):
     return builder.bitcast(place_of(context, builder, array, value, at, room), lanes.vector.as_pointer())
 
 
+def _rectified(builder, value, below):
+    """``value`` where it is above 0 or not a number."""
+    return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
+
+
+def _leaking(builder, value):
+    return builder.fmul(ir.Constant(value.type, [LEAK] * value.type.count), value)
+
+
+@intrinsic
+def activated(typing, lanes, activation):
+    """LINEAR, RELU or LEAKY of the lanes."""
+
+    def code(context, builder, signature, values):
+        value, activation = values
+        leaky = _rectified(builder, value, _leaking(builder, value))
+        relu = _rectified(builder, value, ir.Constant(value.type, None))
+        value = builder.select(builder.icmp_signed("==", activation, I64(LEAKY)), leaky, value)
+        return builder.select(builder.icmp_signed("==", activation, I64(RELU)), relu, value)
+
+    return lanes(lanes, types.intp), code
+
+
 @intrinsic(prefer_literal=True)
 def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c, c_at, c_pitch, room, bias, bias_at, add, activation):
     """Rows first, first + 1, ... of c, ``room`` columns from c_at on; past row count - 1 that row again, so that no tile is cut.
@@ -94,14 +117,10 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c,
             left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]
             tile.change(lambda r, v, total: call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, left[r], right[v], total))
 
-        def rectified(below):
-            return lambda r, v, total: builder.select(builder.fcmp_unordered(">", total, zero), total, below(total))  # NaN stays NaN
-
-        leak = splat(builder, lanes.vector, ir.Constant(ir.FloatType(), LEAK))
         with builder.if_then(builder.icmp_signed("==", activation, I64(RELU))):
-            tile.change(rectified(lambda total: zero))
+            tile.change(lambda r, v, total: _rectified(builder, total, zero))
         with builder.if_then(builder.icmp_signed("==", activation, I64(LEAKY))):
-            tile.change(rectified(lambda total: builder.fmul(leak, total)))
+            tile.change(lambda r, v, total: _rectified(builder, total, _leaking(builder, total)))
         for (r, v), place in tile.sums.items():
             call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), builder.load(place), out(r, v), size, masks[v])
         return context.get_dummy_value()
