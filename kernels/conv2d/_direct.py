@@ -23,7 +23,7 @@ from .._bilinear import OPTIONS, in_parallel
 from .._lanes.matrix import grid, product
 
 _CACHE = 2**18  # numbers that a group of images may take
-_ROWS = 1024  # enough for the last, partly idle, tile of rows not to matter
+_ROWS = 250  # enough for the last, partly idle, tile of rows not to matter
 _TOGETHER = 500  # multiplications that take about as long as a sampler's pixel, which in_parallel counts
 
 

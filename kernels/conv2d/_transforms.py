@@ -13,7 +13,7 @@ near 1; in the kernels their entries are constants of the code.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import log2, prod
+from math import log2
 
 import numpy as np
 from llvmlite import ir
@@ -59,18 +59,12 @@ def matrices(m):
     }
 
 
-def _with_transposes(m):
-    forward = matrices(m)
-    return forward | {"A": [list(row) for row in zip(*forward["AT"])], "B": [list(row) for row in zip(*forward["BT"])]}
+def _with_transposes(forward):
+    turned = {"AT": "A", "BT": "B", "G": "GT"}
+    return forward | {turned[name]: list(zip(*matrix)) for name, matrix in forward.items()}
 
 
-MATRICES = {m: _with_transposes(m) for m in POINTS}
-
-
-def weight_matrix(m):
-    """(t * t, 9): both steps of G w G^T as one matrix on the nine taps."""
-    g = np.array(MATRICES[m]["G"], np.float64)
-    return np.kron(g, g)
+MATRICES = {m: _with_transposes(matrices(m)) for m in POINTS}
 
 
 def _combined(builder, lanes, matrix, vectors):
@@ -97,29 +91,32 @@ def _constant(lanes, c):
 
 @intrinsic(prefer_literal=True)
 def transform(typing, which, m, source, at, row, column, target, to, target_row, target_column, add):
-    """target (+)= M source M^T for sixteen channels at a time, M = MATRICES[m][which].
+    """target (+)= M source M^T for sixteen channels at a time, M = MATRICES[m][which]; m may be a variable.
 
     source[at + i * row + j * column] is the first channel of the element (i, j), likewise the target's.
     """
-    matrix, lanes = MATRICES[m.literal_value][which.literal_value], of(source)
-    adds = bool(add.literal_value)
-    n = len(matrix[0])
+    lanes, adds = of(source), bool(add.literal_value)
 
     def code(context, builder, signature, values):
-        _, _, source_, at, row, column, target_, to, target_row, target_column, _ = values
+        _, m, source_, at, row, column, target_, to, target_row, target_column, _ = values
 
         def address(array, value, start, row, i, column, j):
             place = builder.add(start, builder.add(builder.mul(row, I64(i)), builder.mul(column, I64(j))))
             return builder.bitcast(place_of(context, builder, array, value, place), lanes.vector.as_pointer())
 
-        half = []  # rows of source, combined along the columns
-        for i in range(n):
-            vectors = [builder.load(address(source, source_, at, row, i, column, j), align=4) for j in range(n)]
-            half.append(_combined(builder, lanes, matrix, vectors))
-        for j, vectors in enumerate(zip(*half)):
-            for i, result in enumerate(_combined(builder, lanes, matrix, vectors)):
-                place = address(target, target_, to, target_row, i, target_column, j)
-                builder.store(builder.fadd(builder.load(place, align=4), result) if adds else result, place, align=4)
+        def write(matrix):
+            n, half = len(matrix[0]), []  # half: rows of the source, combined along the columns
+            for i in range(n):
+                vectors = [builder.load(address(source, source_, at, row, i, column, j), align=4) for j in range(n)]
+                half.append(_combined(builder, lanes, matrix, vectors))
+            for j, vectors in enumerate(zip(*half)):
+                for i, result in enumerate(_combined(builder, lanes, matrix, vectors)):
+                    place = address(target, target_, to, target_row, i, target_column, j)
+                    builder.store(builder.fadd(builder.load(place, align=4), result) if adds else result, place, align=4)
+
+        for outputs, matrices in MATRICES.items():
+            with builder.if_then(builder.icmp_signed("==", m, I64(outputs))):
+                write(matrices[which.literal_value])
         return context.get_dummy_value()
 
-    return types.void(which, m, source, *[types.intp] * 3, target, *[types.intp] * 3, add), code
+    return types.void(which, types.intp, source, *[types.intp] * 3, target, *[types.intp] * 3, add), code

@@ -6,7 +6,8 @@ import functools
 import numpy as np
 
 from .._lanes.matrix import grid, packed, scatter, whole
-from ._transforms import TAPS, weight_matrix
+from ._planes import weight_planes, weight_taps
+from ._transforms import TAPS
 
 _KEPT = 32  # packed weights; a classifier has a few layers, two packings each
 _SAMPLED = 64
@@ -93,29 +94,24 @@ def _phases(w, stride):
     return w.reshape(-1), outputs, channels, [u * stride * side + v * stride for u in range(TAPS) for v in range(TAPS)]
 
 
-def _planes(m, taps):
-    """G w G^T of packed taps: all planes, one after the other."""
-    return np.dot(weight_matrix(m).astype(np.float32), np.stack(taps)).reshape(-1)
-
-
 @kept
 def planes_for_outputs(w, stride, m):
     """The planes W[q] of kernels/conv2d/_winograd.py, packed."""
     flat, outputs, channels, starts = _phases(w, stride)
-    return _planes(m, [packed(flat, channels + start, outputs) for start in starts])
+    return weight_planes(np.concatenate([packed(flat, channels + start, outputs) for start in starts]), m)
 
 
 @kept
 def planes_for_inputs(w, stride, m):
     """The transposes of the planes, packed."""
     flat, outputs, channels, starts = _phases(w, stride)
-    return _planes(m, [packed(flat, outputs, channels + start) for start in starts])
+    return weight_planes(np.concatenate([packed(flat, outputs, channels + start) for start in starts]), m)
 
 
 def from_planes(planes, shape, stride, m):
     """w's gradient (O,C,kh,kw) from that of its planes [t * t, channels, O]."""
     o, c, kh, kw = shape
-    taps = np.dot(weight_matrix(m).astype(np.float32).T, planes.reshape((m + TAPS - 1) ** 2, -1))
+    taps = weight_taps(planes, m).reshape(TAPS * TAPS, -1)
     result = np.empty((o, c, TAPS * stride, TAPS * stride), np.float32)
     flat, outputs, channels, starts = _phases(result, stride)
     for tap, start in zip(taps, starts):
