@@ -16,10 +16,11 @@ tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one ti
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .._bilinear import OPTIONS, in_parallel
+from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, product
+from .._threads import in_threads
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
 
@@ -28,7 +29,6 @@ _SUMMED = 128  # tiles that make one sum for the weights' gradient, before it go
 _CHANNELS = 96  # of the input that are done together then
 _APART = 16  # numbers between two planes, so that theirs do not all fall into the same lines of the cache
 _OVER = 64  # numbers that a product may read beyond its last row
-_TOGETHER = 500
 
 
 def _group(s, k, tiles):
@@ -107,38 +107,18 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
                 product(left, rows, channels, steps, right, s.o, target, s.o, s.o, nothing, start > 0, 0)
 
 
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, s, k, group, framed, x, weights, bias, activation, y):
-    for part in prange(parts):
-        _forward_part(part, parts, s, k, group, framed, x, weights, bias, activation, y)
-
-
-@njit(parallel=True, **OPTIONS)
-def _input(parts, s, k, group, alone, g, weights, x):
-    for part in prange(parts):
-        _input_part(part, parts, s, k, group, alone, g, weights, x)
-
-
-@njit(parallel=True, **OPTIONS)
-def _weight(parts, s, k, group, framed, x, g, gradient):
-    for part in prange(parts):
-        _weight_part(part, parts, s, k, group, framed, x, g, gradient)
-
-
 def forward(s, x, weights, bias, activation, y):
     framed, k = tiles_of(s)
-    work = s.multiplications // _TOGETHER
-    in_parallel(_forward, _forward_part, s.count, work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
+    in_threads(_forward_part, s.count, s.work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
 
 
 def input_gradient(s, g, weights, x):
     framed, k = tiles_of(s)
     alone = k.down * k.across == 1 and not framed.framed  # one tile, all of the image: nothing to add
-    in_parallel(_input, _input_part, s.count, s.multiplications // _TOGETHER, framed, k, _group(s, k, _TILES), alone, g, weights, x)
+    in_threads(_input_part, s.count, s.work, framed, k, _group(s, k, _TILES), alone, g, weights, x)
 
 
 def weight_gradient(s, x, g, gradient):
     """The gradient's planes [t * t, depth, O]."""
     framed, k = tiles_of(s)
-    work = s.multiplications // _TOGETHER
-    in_parallel(_weight, _weight_part, k.depth // 16, work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)
+    in_threads(_weight_part, k.depth // 16, s.work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)
