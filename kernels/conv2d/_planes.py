@@ -25,17 +25,17 @@ class Tiles(NamedTuple):
     def depth(self):
         return self.phases * self.run
 
+    @property
+    def products(self):
+        """Multiplications for an image and a pair of channels."""
+        return self.t * self.t * self.down * self.across
+
 
 def tiles_of(s):
     """(the shape, its frame as large as the tiles need it; the Tiles), with the m that multiplies least."""
-
-    def multiplications(m):
-        return (m + TAPS - 1) ** 2 * -(-s.ho // m) * -(-s.wo // m)
-
-    m = min(POINTS, key=multiplications)
-    down, across = -(-s.ho // m), -(-s.wo // m)
-    framed = s._replace(tall=s.stride * (m * down + TAPS - 1), wide=s.stride * (m * across + TAPS - 1))
-    return framed, Tiles(m, m + TAPS - 1, down, across, s.stride, s.stride * s.c)
+    choices = (Tiles(m, m + TAPS - 1, -(-s.ho // m), -(-s.wo // m), s.stride, s.stride * s.c) for m in POINTS)
+    k = min(choices, key=lambda k: k.products)
+    return s._replace(tall=s.stride * (k.m * k.down + TAPS - 1), wide=s.stride * (k.m * k.across + TAPS - 1)), k
 
 
 @njit(**INLINE)

@@ -7,7 +7,10 @@ from .._entrance import put
 from .._lanes.matrix import whole
 from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
+from ._planes import tiles_of
+from ._transforms import TAPS
 
+_CHANNELS = 32  # fewer were measured to gain little by winograd
 _CODES = {"linear": 0, "relu": 1, "leaky_relu": 2, "tanh": 0}  # what the product's last step does; tanh is done after it
 
 
@@ -19,13 +22,16 @@ def _shape(x_shape, w_shape, stride, padding):
 
 
 def _by_winograd(s, algorithm):
-    applies = all(2 * s.stride < k <= 3 * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
+    """Whether to compute so: "auto" does where at least half of the multiplications are saved, and enough channels share the transforms."""
+    applies = all(2 * s.stride < k <= TAPS * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
     if algorithm == "winograd" and not applies:
         raise ValueError(
-            f"algorithm winograd is for kernels of three taps a stride (3x3 stride 1, 5x5 and 6x6 stride 2), with stride * C and O multiples of 16, "
-            f"not for {s.kh}x{s.kw} stride {s.stride} from {s.c} to {s.o} channels; use \"direct\" or \"auto\""
+            "algorithm winograd is for kernels of three taps a stride (3x3 stride 1, 5x5 and 6x6 stride 2), with stride * C and O multiples of 16, "
+            f'not for {s.kh}x{s.kw} stride {s.stride} from {s.c} to {s.o} channels; use "direct" or "auto"'
         )
-    return algorithm == "winograd" or algorithm == "auto" and applies
+    if algorithm != "auto":
+        return algorithm == "winograd"
+    return applies and min(s.stride * s.c, s.o) >= _CHANNELS and 2 * tiles_of(s)[1].products <= TAPS**2 * s.ho * s.wo
 
 
 def _reals(*arrays):
@@ -61,7 +67,7 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
     rest = _weights.filled(bias, s.o), _CODES[activation], memory
     if _by_winograd(s, algorithm):
-        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(_plain(w), stride, _winograd.tiles_of(s)[1].m), *rest)
+        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(_plain(w), stride, tiles_of(s)[1].m), *rest)
     else:
         _direct.forward(s, _flat(x), _weights.for_outputs(_plain(w)), *rest)
     if activation == "tanh":
@@ -75,7 +81,7 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
     s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
     if _by_winograd(s, algorithm):
-        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(_plain(w), stride, _winograd.tiles_of(s)[1].m), memory)
+        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(_plain(w), stride, tiles_of(s)[1].m), memory)
     else:
         _direct.input_gradient(s, _flat(g), _weights.for_inputs(_plain(w)), memory)
     return put(out, x)
@@ -87,7 +93,7 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
     s = _shape(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
     pitch, rows = whole(s.o), _flat(g)
     if _by_winograd(s, algorithm):
-        k = _winograd.tiles_of(s)[1]
+        k = tiles_of(s)[1]
         planes = np.zeros(k.t * k.t * k.depth * s.o, np.float32)
         _winograd.weight_gradient(s, _flat(x), rows, planes)
         return put(out, _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m))
