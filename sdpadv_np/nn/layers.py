@@ -7,7 +7,7 @@ import numpy as np
 
 from ..autodiff import ops
 
-ACTIVATIONS = {"linear": lambda x: x, "relu": ops.relu, "tanh": ops.tanh}
+ACTIVATIONS = {"linear": lambda x: x, "relu": ops.relu, "leaky_relu": ops.leaky_relu, "tanh": ops.tanh}
 
 
 INITIAL = {  # how weights begin; fan_in and fan_out count the numbers that an output and an input meet

@@ -1,0 +1,64 @@
+"""How fast is a training step? The paper's trainings, and a double backward, beside PyTorch."""
+from __future__ import annotations
+
+import functools
+
+from . import steps, torch_steps, torches
+from .goals import Goal
+from .runner import Inapplicable, Job, Question
+
+_CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
+
+
+def _jobs(case: str, make, peer_step, batch: int, settings, peers):
+    """The step of a case, and the same without optimiser; ``make(batch, seed)`` gives our task and its stores."""
+    batch = min(batch, 16) if settings.quick else batch
+    start = functools.partial(make, batch, settings.seed)
+    numbers = steps.batches(len(steps.images()[0]), batch, settings.seed)
+    for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
+        makers = {"ours": functools.partial(steps.ours, start, numbers, optimise)}
+        makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise, case) for name, variant in peers.items()}
+        yield Job(case, task, makers, tolerances={f"update of {name}": 1e-2 for name in ("classifier", "generator", "discriminator", "critic")})
+
+
+def _peer(variant, peer_step, start, numbers, optimise, case):
+    if variant.channels_last and case not in _CONVOLUTIONS:
+        raise Inapplicable("no convolution here")
+    if variant.fused and not variant.channels_last and not variant.compiled and not optimise:
+        raise Inapplicable("no optimiser here")
+    return peer_step(variant, start()[0], optimise).contender(numbers)
+
+
+def _case(title, make, first, peer_step, batch):
+    return functools.partial(_jobs, title, functools.partial(make, first), peer_step, batch)
+
+
+QUESTION = Question(
+    name="train",
+    title="Training steps against PyTorch's",
+    asks="a training step: SdpAdv, classifiers, WGAN-GP's critic",
+    cases={
+        "sdpadv-b": _case("SdpAdv on Model B", steps.sdpadv, "B", torch_steps.SdpAdvStep, 128),
+        "sdpadv-a": _case("SdpAdv on Model A", steps.sdpadv, "A", torch_steps.SdpAdvStep, 128),
+        "model-b": _case("Model B", steps.classifier, "B", torch_steps.ClassifierStep, 128),
+        "model-a": _case("Model A", steps.classifier, "A", torch_steps.ClassifierStep, 128),
+        "wgan-gp": _case("WGAN-GP critic 784-200-200-1", steps.critic, "784-200-200-1", torch_steps.CriticStep, 64),
+        "wgan-gp-conv": _case("WGAN-GP critic Defense-GAN", steps.critic, "Defense-GAN", torch_steps.CriticStep, 50),
+    },
+    quick=("sdpadv-b", "model-b", "wgan-gp"),
+    peers=tuple(torches.VARIANTS),
+    default_peers=torches.DEFAULT,
+    load=torches.load,
+    against=tuple(torches.VARIANTS),
+    goals=(
+        Goal("SdpAdv on Model B", steps.STEP, "ours", "torch", 2.7, 2.1),
+        Goal("SdpAdv on Model B", steps.STEP, "ours", "torch.compile", 3.0, 2.1),
+        Goal("SdpAdv on Model A", steps.STEP, "ours", "torch", 3.5, 2.5),
+        Goal("Model B", steps.STEP, "ours", "torch", 2.8, 2.1),
+        Goal("Model B", steps.STEP, "ours", "torch.fused", 1.8, 1.5),
+        Goal("Model B", steps.GRADIENTS, "ours", "torch", 1.5, 1.3),
+        Goal("Model A", steps.STEP, "ours", "torch", 2.5, 1.5),
+        Goal("WGAN-GP critic 784-200-200-1", steps.STEP, "ours", "torch", 1.5, 1.0),
+        Goal("WGAN-GP critic Defense-GAN", steps.STEP, "ours", "torch", 1.5, 1.0),
+    ),
+)
