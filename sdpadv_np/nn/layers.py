@@ -37,7 +37,7 @@ class Dense:
         return {"W": INITIAL[self.init](rng, shape, *shape), "b": np.zeros(self.outputs) if self.bias is None else np.array(self.bias)}
 
     def __call__(self, x, W, b):
-        return ACTIVATIONS[self.activation](ops.dense(x, W, b))
+        return ops.dense(x, W, b, activation=self.activation)
 
 
 @dataclass(frozen=True)
