@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 class Goal:
     """One promise: ``goal`` is what is wanted, below ``floor`` something is wrong.
 
-    ours : a word that the contender's name contains; the fastest such one is judged
+    ours : the contender that is judged
     against : the peer that it must be so many times as fast as; None: goal and floor are seconds, the fewer the better
     """
 
@@ -28,15 +28,12 @@ def judge(goal: Goal, result: dict) -> dict:
     'floor reached, goal missed'
     """
     judged = asdict(goal)
-    measured = {name: c for name, c in result["contenders"].items() if goal.ours in name.split()}
-    if not measured:
+    if goal.ours not in result["contenders"]:
         return judged | {"verdict": f"not measured: {goal.ours} is missing"}
-    fastest = min(measured, key=lambda name: measured[name]["seconds"]["median"])
-    judged["by"] = fastest
-    ratios = measured[fastest]["times_as_fast_as"]
+    ratios = result["contenders"][goal.ours]["times_as_fast_as"]
     if goal.against not in (None, *ratios):
         return judged | {"verdict": f"not measured: {goal.against} is missing"}
-    judged["measured"] = measured[fastest]["seconds"] if goal.against is None else ratios[goal.against]
+    judged["measured"] = result["contenders"][goal.ours]["seconds"] if goal.against is None else ratios[goal.against]
     sign = -1 if goal.against is None else 1  # of seconds the fewer, of ratios the more
     goal_reached, floor_reached = (sign * judged["measured"]["median"] >= sign * bound for bound in (goal.goal, goal.floor))
     return judged | {"verdict": "reached" if goal_reached else "floor reached, goal missed" if floor_reached else "missed"}

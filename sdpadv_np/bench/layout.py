@@ -46,7 +46,7 @@ def tables(record) -> list[tuple]:
     return found + ([("Goals", _GOALS, [_goal(title, goal, measure) for title, goal in goals])] if goals else [])
 
 
-_GOALS = ("case and task", "of", "against", "measured", "quartiles", "goal", "floor", "verdict")
+_GOALS = ("case and task", "by", "against", "measured", "quartiles", "goal", "floor", "verdict")
 
 
 def _goal(title, goal, measure) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _goal(title, goal, measure) -> tuple[str, ...]:
 
     spread = goal.get("measured")
     measured = (figure(spread["median"]), f"{figure(spread['low'])} - {figure(spread['high'])}") if spread else ("", "")
-    return (title, goal.get("by", goal["ours"]), goal["against"] or "the clock", *measured, figure(goal["goal"]), figure(goal["floor"]), goal["verdict"])
+    return (title, goal["ours"], goal["against"] or "the clock", *measured, figure(goal["goal"]), figure(goal["floor"]), goal["verdict"])
 
 
 def _absent(result, name) -> str:
@@ -117,6 +117,7 @@ def _dots(panel, record, results, palette) -> None:
         panel.axvline(1, color="gray", linewidth=0.8, linestyle="--")
     panel.set_yticks(range(len(results)), [r["title"] for r in results], fontsize=8)
     panel.set(xscale="log", xlabel=f"times as fast as {base}" if base else measure)
+    panel.xaxis.set_major_formatter("{x:g}")
     panel.invert_yaxis()
     panel.grid(True, axis="x", which="both", alpha=0.3)
     _legend(panel)

@@ -35,6 +35,15 @@ class Contender:
     tolerance: float = 0.0
 
 
+def absent(reason: str) -> Callable:
+    """The maker of a contender that there cannot be."""
+
+    def make():
+        raise Inapplicable(reason)
+
+    return make
+
+
 @dataclass
 class Prepared:
     """Contenders that ran once and were right, and why the others are not among them."""
@@ -105,6 +114,7 @@ class Settings:
     budget: float  # seconds of one contender in one job
     quick: bool = False
     scan: bool = False
+    clock: str = "wall"
     threads: int = 1
     seed: int = 0
 
@@ -131,6 +141,7 @@ class Question:
     against: tuple[str, ...]
     goals: tuple[goals.Goal, ...] = ()
     scans: tuple[str, ...] = ()
+    clocks: tuple[str, ...] = tuple(timing.CLOCKS)
     effort: dict = field(default_factory=lambda: {"rounds": 25, "budget": 8.0})
 
     def resolve(self, quick: bool = False, scan: bool = False, **given) -> Settings:
@@ -145,11 +156,13 @@ class Question:
                     raise ArgumentError(f"{name}: there is no {value!r}; choose among {', '.join(known)}")
         for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
             checks.whole(name, getattr(settings, name), low)
+        checks.choice("clock", settings.clock, timing.CLOCKS)
         return settings
 
     def run(self, settings: Settings, say=print) -> dict:
         """Measure everything that ``settings`` ask for; returns the record of it. ``say`` is given one line of progress per job."""
         found, missing, versions = self.load(settings.peers)
+        missing = {name: reason for name, reason in missing.items() if name in self.peers}
         for name, reason in missing.items():
             say(f"missing: {name}: {reason}")
         results = []
@@ -181,7 +194,7 @@ def measure(job: Job, settings: Settings, against=(), missing=None) -> dict:
         raise Error(f"{job.title}: {next(iter(job.makers))}, which the others are compared with, fails: {reasons[next(iter(job.makers))]}")
     reference.clear()
     gc.collect()
-    samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), budget=settings.budget)
+    samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), timing.CLOCKS[settings.clock], budget=settings.budget)
     contenders = {
         name: {
             "seconds": timing.spread(own / job.units), "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],

@@ -24,7 +24,7 @@ class _Step:
         variant.reset()
 
     def network(self, name, network, optimiser):
-        """A network of ours to be trained with Adam's rates of ``optimiser``, one of ours."""
+        """A network of ours (for images of 28x28, if it has convolutions) to be trained with Adam's rates of ``optimiser``, one of ours."""
         module = self.modules[name] = Module(self.variant, network)
         self.optimisers[name] = self.variant.adam(module.parameters, optimiser.lr, (optimiser.beta1, optimiser.beta2))
         return module
