@@ -6,7 +6,6 @@ in memory, PyTorch's eager default with the columns.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 
@@ -23,12 +22,6 @@ FACES = ("forward", "input gradient", "weight gradient")
 _FLIPPED = 2e-2  # winograd in a whole network: some ReLUs switch
 
 
-def with_algorithm(network, algorithm: str):
-    """The network, its convolutions computed by this algorithm from now on."""
-    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer for layer in network.layers]
-    return network
-
-
 def _model(count: int, settings, peers):
     count = min(count, 8) if settings.quick else count
     x = steps.images()[0][:count]
@@ -40,7 +33,7 @@ def _model(count: int, settings, peers):
 
 
 def _our_model(algorithm, x, g, task, seed):
-    network = with_algorithm(ModelA(seed).network, algorithm)
+    network = steps.with_algorithm(ModelA(seed).network, algorithm)
 
     def both():
         images = Tensor(x, requires_grad=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from ..evaluation import figures
 from . import timing
 
+RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
 CAPTION = "Each contender beside the first peer, and how times grow"
 LEGEND = (
-    "Medians with quartiles. x: how many times as fast as that contender, the median of the ratios within each round (above 1 it is faster than that peer). "
+    "Medians with quartiles. x: how many times as fast (of memory: as small) as that contender, the median of the ratios within each round; above 1 it is ahead of that peer. "
     "Wrong results are refused before anything is timed. none: it has no such function; missing: see below the tables."
 )
 _OURS, _PEERS = ("tab:blue", "tab:cyan", "tab:green", "tab:olive"), ("tab:red", "tab:orange", "tab:pink", "tab:purple", "tab:brown")
@@ -38,11 +39,13 @@ def tables(record) -> list[tuple]:
     rows = []
     for result in results:
         for name, c in result["contenders"].items():
-            ratios = ["1" if peer == name else _ratio(c["times_as_fast_as"][peer]) if peer in c["times_as_fast_as"] else _absent(result, peer) for peer in against]
+            known = c[RATIOS[measure]]
+            ratios = ["1" if peer == name else _ratio(known[peer]) if peer in known else _absent(result, peer) for peer in against]
             first = timing.text(c["first_call_seconds"]) if "first_call_seconds" in c else ""
             rows.append((result["title"], name, amount(c[measure]["median"], measure), _quartiles(c[measure], measure), *ratios, first))
     goals = [(result["title"], goal) for result in results for goal in result["goals"]]
     found = [("", columns, rows)] if rows else []
+    found += [(heading, columns, [tuple(row) for row in more]) for heading, columns, more in record.get("tables", [])]
     return found + ([("Goals", _GOALS, [_goal(title, goal, measure) for title, goal in goals])] if goals else [])
 
 
@@ -96,7 +99,8 @@ def picture(record) -> bytes:
         for panel, (title, (what, lines)) in zip(columns[-1].subplots(len(curves), 1, squeeze=False)[:, 0], curves.items()):
             _lines(panel, title, what, lines, palette, record["measure"])
     threads = record["settings"]["threads"]
-    figure.suptitle(f"{record['title']}: {record['made']['processor']}, {threads} thread{'s' * (threads > 1)}", fontsize=10)
+    clock = ", processor time" * (record["settings"]["clock"] == "cpu")
+    figure.suptitle(f"{record['title']}: {record['made']['processor']}, {threads} thread{'s' * (threads > 1)}{clock}", fontsize=10)
     return figures.png(figure)
 
 
@@ -105,7 +109,7 @@ def _dots(panel, record, results, palette) -> None:
     base = next((name for name in record["against"] if any(name in r["contenders"] for r in results)), None)
     for y, result in enumerate(results):
         for name, c in result["contenders"].items():
-            spread = c[measure] if base is None else c["times_as_fast_as"].get(base)
+            spread = c[measure] if base is None else c[RATIOS[measure]].get(base)
             if spread:
                 bars = [[spread["median"] - spread["low"]], [spread["high"] - spread["median"]]]
                 panel.errorbar([spread["median"]], [y], xerr=bars, color=palette[name], marker="o", markersize=5, capsize=2, linestyle="none", label=name)
@@ -116,7 +120,7 @@ def _dots(panel, record, results, palette) -> None:
     if base is not None:
         panel.axvline(1, color="gray", linewidth=0.8, linestyle="--")
     panel.set_yticks(range(len(results)), [r["title"] for r in results], fontsize=8)
-    panel.set(xscale="log", xlabel=f"times as fast as {base}" if base else measure)
+    panel.set(xscale="log", xlabel=RATIOS[measure].replace("_", " ") + f" {base}" if base else measure)
     panel.xaxis.set_major_formatter("{x:g}")
     panel.invert_yaxis()
     panel.grid(True, axis="x", which="both", alpha=0.3)

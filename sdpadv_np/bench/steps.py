@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
@@ -100,9 +101,16 @@ def critic(kind: str, batch: int, seed: int) -> tuple[CriticTraining, dict]:
     return task, {"critic": task.store}
 
 
-def ours(make, numbers, optimise: bool = True) -> Contender:
-    """The step of ``make() -> (task, stores)`` over the batches ``numbers``."""
+def with_algorithm(network: Network, algorithm: str) -> Network:
+    """The network, its convolutions computed by this algorithm from now on."""
+    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer for layer in network.layers]
+    return network
+
+
+def ours(make, numbers, optimise: bool = True, algorithm: str = "auto", tolerance: float = 0.0) -> Contender:
+    """The step of ``make() -> (task, stores)`` over the batches ``numbers``; convolutions by ``algorithm``."""
     task, stores = make()
+    with_algorithm(task.critic if hasattr(task, "critic") else task.classifier.network, algorithm)
     if not optimise:
         for name in ("optimiser", "d_optimiser"):
             if hasattr(task, name):
@@ -113,7 +121,7 @@ def ours(make, numbers, optimise: bool = True) -> Contender:
     def read(figures):
         return results(figures, {name: (store.gradient, store.data) for name, store in stores.items()}, before, optimise)
 
-    return Contender(lambda: task.step(next(turns), 0), read)
+    return Contender(lambda: task.step(next(turns), 0), read, tolerance)
 
 
 def results(figures: dict, weights: dict, before: dict, optimise: bool) -> dict:

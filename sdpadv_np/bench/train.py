@@ -8,6 +8,7 @@ from .goals import Goal
 from .runner import Job, Question, absent
 
 _CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
+_FLIPPED = 5e-2  # winograd: some ReLUs switch, and Adam's first step makes much of small gradients
 
 
 def _jobs(case: str, make, peer_step, batch: int, settings, peers):
@@ -16,7 +17,10 @@ def _jobs(case: str, make, peer_step, batch: int, settings, peers):
     start = functools.partial(make, batch, settings.seed)
     numbers = steps.batches(len(steps.images()[0]), batch, settings.seed)
     for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
-        makers = {"ours": functools.partial(steps.ours, start, numbers, optimise)}
+        ours = functools.partial(steps.ours, start, numbers, optimise)
+        makers = {"ours": ours}
+        if case in _CONVOLUTIONS:
+            makers = {"ours direct": functools.partial(ours, "direct"), "ours winograd": functools.partial(ours, "winograd", _FLIPPED), "ours": functools.partial(ours, "auto", _FLIPPED)}
         makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise) for name, variant in peers.items()}
         if case not in _CONVOLUTIONS:
             makers["torch.channels_last"] = absent("no convolution here")
