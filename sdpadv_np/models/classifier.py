@@ -158,7 +158,7 @@ class _Training:
         logits = self.classifier.logits(Tensor(self.x[chosen]))
         loss = ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
         self.classifier.store.differentiate(loss)
-        self.optimiser.lr = self.lr * (1 - int(self.optimiser.t) / self.steps)
+        self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
         self.optimiser.step()
         return {"loss": loss.item()}
 
