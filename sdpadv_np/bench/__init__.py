@@ -4,6 +4,6 @@
 ``peers`` adapt other libraries, ``goals`` judges, ``report`` and the layouts make tables, pictures
 and files. Each question's ``run(settings, say)`` returns a plain record.
 """
-from . import conv, ops, startup, train
+from . import conv, memory, ops, startup, train
 
-QUESTIONS = {module.QUESTION.name: module.QUESTION for module in (train, conv, ops, startup)}
+QUESTIONS = {module.QUESTION.name: module.QUESTION for module in (train, conv, ops, memory, startup)}

@@ -30,7 +30,7 @@ def judge(goal: Goal, result: dict) -> dict:
     judged = asdict(goal)
     if goal.ours not in result["contenders"]:
         return judged | {"verdict": f"not measured: {goal.ours} is missing"}
-    ratios = result["contenders"][goal.ours]["times_as_fast_as"]
+    ratios = result["contenders"][goal.ours].get("times_as_fast_as", {})
     if goal.against not in (None, *ratios):
         return judged | {"verdict": f"not measured: {goal.against} is missing"}
     judged["measured"] = result["contenders"][goal.ours]["seconds"] if goal.against is None else ratios[goal.against]

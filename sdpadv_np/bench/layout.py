@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ..evaluation import figures
 from . import timing
+from .runner import RATIOS
 
-RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
 CAPTION = "Each contender beside the first peer, and how times grow"
 LEGEND = (
     "Medians with quartiles. x: how many times as fast (of memory: as small) as that contender, the median of the ratios within each round; above 1 it is ahead of that peer. "
@@ -18,13 +18,8 @@ LEGEND = (
 _OURS, _PEERS = ("tab:blue", "tab:cyan", "tab:green", "tab:olive"), ("tab:red", "tab:orange", "tab:pink", "tab:purple", "tab:brown")
 
 
-def amount(value: float, measure: str) -> str:
-    """A measured value with its unit."""
-    return timing.text(value) if measure == "seconds" else f"{value / 1e6:.3g} MB"
-
-
 def _quartiles(spread, measure) -> str:
-    return f"{amount(spread['low'], measure)} - {amount(spread['high'], measure)}"
+    return f"{timing.text(spread['low'], measure)} - {timing.text(spread['high'], measure)}"
 
 
 def _ratio(spread) -> str:
@@ -41,8 +36,7 @@ def tables(record) -> list[tuple]:
         for name, c in result["contenders"].items():
             known = c[RATIOS[measure]]
             ratios = ["1" if peer == name else _ratio(known[peer]) if peer in known else _absent(result, peer) for peer in against]
-            first = timing.text(c["first_call_seconds"]) if "first_call_seconds" in c else ""
-            rows.append((result["title"], name, amount(c[measure]["median"], measure), _quartiles(c[measure], measure), *ratios, first))
+            rows.append((result["title"], name, timing.text(c[measure]["median"], measure), _quartiles(c[measure], measure), *ratios, timing.text(c["first_call_seconds"])))
     goals = [(result["title"], goal) for result in results for goal in result["goals"]]
     found = [("", columns, rows)] if rows else []
     found += [(heading, columns, [tuple(row) for row in more]) for heading, columns, more in record.get("tables", [])]
@@ -54,7 +48,7 @@ _GOALS = ("case and task", "by", "against", "measured", "quartiles", "goal", "fl
 
 def _goal(title, goal, measure) -> tuple[str, ...]:
     def figure(value):
-        return amount(value, measure) if goal["against"] is None else f"{value:.3g}x"
+        return timing.text(value, measure) if goal["against"] is None else f"{value:.3g}x"
 
     spread = goal.get("measured")
     measured = (figure(spread["median"]), f"{figure(spread['low'])} - {figure(spread['high'])}") if spread else ("", "")
@@ -62,7 +56,7 @@ def _goal(title, goal, measure) -> tuple[str, ...]:
 
 
 def _absent(result, name) -> str:
-    return "none" if name in result["inapplicable"] else "missing"
+    return "none" if name in result["inapplicable"] else "missing" if name in result["missing"] else ""
 
 
 def notes(record) -> list[str]:

@@ -127,7 +127,8 @@ class Question:
     quick, scans : names of the cases of --quick, and of those that only --scan adds
     load : function(names) -> ({name: adapter}, {name: why it is missing}, {library: version})
     against : contenders that ours are compared with
-    effort : {"rounds", "budget"} of a full run
+    clocks : names in timing.CLOCKS
+    effort, quick_effort : {"rounds", "budget"} of a full run, and with --quick
     """
 
     name: str
@@ -141,22 +142,25 @@ class Question:
     against: tuple[str, ...]
     goals: tuple[goals.Goal, ...] = ()
     scans: tuple[str, ...] = ()
-    clocks: tuple[str, ...] = tuple(timing.CLOCKS)
+    clocks: tuple[str, ...] = ("wall", "cpu")
+    measure: str = "seconds"  # or bytes
+    extras: Callable | None = None  # function(settings, peers) -> further tables, (heading, columns, rows) each
     effort: dict = field(default_factory=lambda: {"rounds": 25, "budget": 8.0})
+    quick_effort: dict = field(default_factory=lambda: {"rounds": 3, "budget": 0.1})
 
     def resolve(self, quick: bool = False, scan: bool = False, **given) -> Settings:
         """The defaults, with what is given (and not None) in their place."""
         given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         cases = self.quick if quick else tuple(name for name in self.cases if name not in self.scans)
-        effort = {"rounds": 3, "budget": 0.1} if quick else self.effort
-        settings = Settings(**{"cases": cases + (self.scans if scan else ()), "peers": self.default_peers, **effort, "quick": quick, "scan": scan, **given})
+        effort = self.quick_effort if quick else self.effort
+        settings = Settings(**{"cases": cases + (self.scans if scan else ()), "peers": self.default_peers, **effort, "quick": quick, "scan": scan, "clock": self.clocks[0], **given})
         for name, known in (("cases", self.cases), ("peers", self.peers)):
             for value in getattr(settings, name):
                 if value not in known:
                     raise ArgumentError(f"{name}: there is no {value!r}; choose among {', '.join(known)}")
         for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
             checks.whole(name, getattr(settings, name), low)
-        checks.choice("clock", settings.clock, timing.CLOCKS)
+        checks.choice("clock", settings.clock, self.clocks)
         return settings
 
     def run(self, settings: Settings, say=print) -> dict:
@@ -169,17 +173,21 @@ class Question:
         with timing.equal_threads(settings.threads) as still_equal:
             for case in settings.cases:
                 for job in self.cases[case](settings, found):
-                    result = measure(job, settings, self.against, missing)
+                    result = measure(job, settings, self.against, missing, self.measure)
                     still_equal()
                     result["goals"] = [goals.judge(goal, result) for goal in self.goals if not settings.quick and (goal.case, goal.task) == (job.case, job.task)]
-                    say(f"{job.title}: " + ", ".join(f"{name} {timing.text(c['seconds']['median'])}" for name, c in result["contenders"].items()))
+                    say(f"{job.title}: " + ", ".join(f"{name} {timing.text(c[self.measure]['median'], self.measure)}" for name, c in result["contenders"].items()))
                     results.append(result)
-        return {"question": self.name, "title": self.title, "against": list(self.against), "measure": "seconds", "settings": asdict(settings),
-                "device": "CPU", "peers": versions, "made": provenance(), "results": results}
+            tables = self.extras(settings, found) if self.extras else []
+        return {"question": self.name, "title": self.title, "against": list(self.against), "measure": self.measure, "settings": asdict(settings),
+                "device": "CPU", "peers": versions, "made": provenance(), "results": results, "tables": tables}
 
 
-def measure(job: Job, settings: Settings, against=(), missing=None) -> dict:
-    """One job: every contender made, run once, checked, and then timed in turns."""
+RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
+
+
+def measure(job: Job, settings: Settings, against=(), missing=None, what: str = "seconds") -> dict:
+    """One job: every contender made, run once, checked, and then measured in turns."""
     reference: dict = {}
 
     def check(name, contender, results):
@@ -197,8 +205,8 @@ def measure(job: Job, settings: Settings, against=(), missing=None) -> dict:
     samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), timing.CLOCKS[settings.clock], budget=settings.budget)
     contenders = {
         name: {
-            "seconds": timing.spread(own / job.units), "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],
-            "times_as_fast_as": {peer: timing.ratio(samples[peer], own) for peer in against if peer in samples},
+            what: timing.spread(own / job.units), "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],
+            RATIOS[what]: {peer: timing.ratio(samples[peer], own) for peer in against if peer in samples},
         }
         for name, own in samples.items()
     }

@@ -15,7 +15,7 @@ _AT_SIDES = 16  # images, when the size grows
 DISTORT = "generator forward"
 
 
-def _classifier(side: int, seed: int) -> Classifier:
+def classifier(side: int, seed: int) -> Classifier:
     """Model B's layers for images of another size."""
     kind = type("B", (Classifier,), {
         "architecture": "B", "image_shape": (1, side, side),
@@ -24,15 +24,16 @@ def _classifier(side: int, seed: int) -> Classifier:
     return kind(seed)
 
 
-def _task(side: int, count: int, seed: int):
+def sdpadv(side: int, count: int, seed: int):
+    """SdpAdv's training on ``count`` random images, and its stores."""
     rng = np.random.default_rng(seed)
     x, y = rng.random((count, 1, side, side), np.float32), rng.integers(0, 10, count)
-    return steps.sdpadv("B", count, seed, x, y, _classifier(side, seed))
+    return steps.sdpadv("B", count, seed, x, y, classifier(side, seed))
 
 
 def _jobs(what: str, side: int, count: int, settings, peers):
     scan = (what, count if what == "images" else side)
-    start, numbers = functools.partial(_task, side, count, settings.seed), [np.arange(count)]
+    start, numbers = functools.partial(sdpadv, side, count, settings.seed), [np.arange(count)]
     case = f"SdpAdv, {what} growing" + f", {_AT_SIDES} images" * (what != "images") + ", 28x28" * (what == "images")
     peers = {name: variant for name, variant in peers.items() if name == "torch"}
     makers = {"ours": functools.partial(steps.ours, start, numbers)}

@@ -7,7 +7,7 @@ from . import steps, torch_steps, torches
 from .goals import Goal
 from .runner import Job, Question, absent
 
-_CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
+CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
 _FLIPPED = 5e-2  # winograd: some ReLUs switch, and Adam's first step makes much of small gradients
 
 
@@ -19,10 +19,10 @@ def _jobs(case: str, make, peer_step, batch: int, settings, peers):
     for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
         ours = functools.partial(steps.ours, start, numbers, optimise)
         makers = {"ours": ours}
-        if case in _CONVOLUTIONS:
+        if case in CONVOLUTIONS:
             makers = {"ours direct": functools.partial(ours, "direct"), "ours winograd": functools.partial(ours, "winograd", _FLIPPED), "ours": functools.partial(ours, "auto", _FLIPPED)}
         makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise) for name, variant in peers.items()}
-        if case not in _CONVOLUTIONS:
+        if case not in CONVOLUTIONS:
             makers["torch.channels_last"] = absent("no convolution here")
         if not optimise:
             makers["torch.fused"] = absent("no optimiser here")
@@ -33,22 +33,19 @@ def _peer(variant, peer_step, start, numbers, optimise):
     return peer_step(variant, start()[0], optimise).contender(numbers)
 
 
-def _case(title, make, first, peer_step, batch):
-    return functools.partial(_jobs, title, functools.partial(make, first), peer_step, batch)
-
-
+CASES = {  # name: (title, our task from (batch, seed), PyTorch's program, batch)
+    "sdpadv-b": ("SdpAdv on Model B", functools.partial(steps.sdpadv, "B"), torch_steps.SdpAdvStep, 128),
+    "sdpadv-a": ("SdpAdv on Model A", functools.partial(steps.sdpadv, "A"), torch_steps.SdpAdvStep, 128),
+    "model-b": ("Model B", functools.partial(steps.classifier, "B"), torch_steps.ClassifierStep, 128),
+    "model-a": ("Model A", functools.partial(steps.classifier, "A"), torch_steps.ClassifierStep, 128),
+    "wgan-gp": ("WGAN-GP critic 784-200-200-1", functools.partial(steps.critic, "784-200-200-1"), torch_steps.CriticStep, 64),
+    "wgan-gp-conv": ("WGAN-GP critic Defense-GAN", functools.partial(steps.critic, "Defense-GAN"), torch_steps.CriticStep, 50),
+}
 QUESTION = Question(
     name="train",
     title="Training steps against PyTorch's",
     asks="a training step: SdpAdv, classifiers, WGAN-GP's critic",
-    cases={
-        "sdpadv-b": _case("SdpAdv on Model B", steps.sdpadv, "B", torch_steps.SdpAdvStep, 128),
-        "sdpadv-a": _case("SdpAdv on Model A", steps.sdpadv, "A", torch_steps.SdpAdvStep, 128),
-        "model-b": _case("Model B", steps.classifier, "B", torch_steps.ClassifierStep, 128),
-        "model-a": _case("Model A", steps.classifier, "A", torch_steps.ClassifierStep, 128),
-        "wgan-gp": _case("WGAN-GP critic 784-200-200-1", steps.critic, "784-200-200-1", torch_steps.CriticStep, 64),
-        "wgan-gp-conv": _case("WGAN-GP critic Defense-GAN", steps.critic, "Defense-GAN", torch_steps.CriticStep, 50),
-    },
+    cases={name: functools.partial(_jobs, *case) for name, case in CASES.items()},
     quick=("sdpadv-b", "model-b", "wgan-gp"),
     peers=tuple(torches.VARIANTS),
     default_peers=torches.DEFAULT,

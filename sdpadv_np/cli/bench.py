@@ -76,7 +76,7 @@ def _add_question(question, questions):
         command.add_argument("--peers", nargs="*", choices=question.peers, default=list(question.default_peers), metavar="NAME",
                              help=f"any of {', '.join(question.peers)}{slow}")
         options += ("peers",)
-    if question.clocks:
+    if len(question.clocks) > 1:
         command.add_argument("--clock", choices=question.clocks, default=question.clocks[0], help="cpu: the processor's time, of all threads; steadier on a busy machine")
         options += ("clock",)
     if question.scans:
