@@ -78,7 +78,7 @@ def growth(contender: str, seed: int, count: int) -> dict:
     gc.collect()
     gc.disable()  # what only the cycle collector could free is counted
     tracemalloc.start()
-    call()
+    timing.wall(call, count // 10)  # until Python's free lists have been filled under its eyes
     objects, traced = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
     timing.wall(call, count // 10)
     return {"resident": along, "objects": len(gc.get_objects()) - objects, "traced": tracemalloc.get_traced_memory()[0] - traced}
