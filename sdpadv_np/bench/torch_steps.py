@@ -26,7 +26,7 @@ class _Step:
     def network(self, name, network, optimiser):
         """A network of ours (for images of 28x28, if it has convolutions) to be trained with Adam's rates of ``optimiser``, one of ours."""
         module = self.modules[name] = Module(self.variant, network)
-        self.optimisers[name] = self.variant.adam(module.parameters, optimiser.lr, (optimiser.beta1, optimiser.beta2))
+        self.optimisers[name] = self.variant.adam(module.parameters, float(optimiser.lr), (optimiser.beta1, optimiser.beta2))
         return module
 
     def update(self, name, loss):
@@ -76,7 +76,7 @@ class SdpAdvStep(_Step):
         self.d = self.network("discriminator", task.discriminator, task.d_optimiser).module
         self.h_sd, self.h_p = (Module(variant, network) for network in (generator.localisation, generator.perturbation))
         self.modules["generator"] = _Both(self.h_sd, self.h_p)
-        self.optimisers["generator"] = variant.adam(self.modules["generator"].parameters, task.optimiser.lr)
+        self.optimisers["generator"] = variant.adam(self.modules["generator"].parameters, float(task.optimiser.lr))
         self.classifier = Module(variant, task.classifier.network, generator.image_shape[1:]).frozen().module
         self.identity = self.torch.tensor([1.0, 0, 0, 0, 1, 0])
         self.x, self.y = variant.tensor(task.x), variant.tensor(task.y)

@@ -8,7 +8,11 @@ from .goals import Goal
 from .runner import Job, Question, absent
 
 CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
-_FLIPPED = 5e-2  # winograd: some ReLUs switch, and Adam's first step makes much of small gradients
+_FLIPPED = {"tolerance": 5e-2}  # winograd: some ReLUs switch, and Adam's first step makes much of small gradients
+_OURS = {  # by whether there are convolutions: our ways of doing it, the first is the reference; "ours" is what a user gets
+    False: {"ours eager": {"plan": False}, "ours": {}},
+    True: {"ours direct": {"algorithm": "direct"}, "ours winograd": {"algorithm": "winograd", **_FLIPPED}, "ours eager": {"plan": False, **_FLIPPED}, "ours": _FLIPPED},
+}
 
 
 def _jobs(case: str, make, peer_step, batch: int, settings, peers):
@@ -17,10 +21,7 @@ def _jobs(case: str, make, peer_step, batch: int, settings, peers):
     start = functools.partial(make, batch, settings.seed)
     numbers = steps.batches(len(steps.images()[0]), batch, settings.seed)
     for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
-        ours = functools.partial(steps.ours, start, numbers, optimise)
-        makers = {"ours": ours}
-        if case in CONVOLUTIONS:
-            makers = {"ours direct": functools.partial(ours, "direct"), "ours winograd": functools.partial(ours, "winograd", _FLIPPED), "ours": functools.partial(ours, "auto", _FLIPPED)}
+        makers = {name: functools.partial(steps.ours, start, numbers, optimise, **how) for name, how in _OURS[case in CONVOLUTIONS].items()}
         makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise) for name, variant in peers.items()}
         if case not in CONVOLUTIONS:
             makers["torch.channels_last"] = absent("no convolution here")
