@@ -9,7 +9,8 @@ import functools
 
 import numpy as np
 
-from ..autodiff import Tensor, grad
+from ..autodiff import Plan, Tensor, grad
+from ..autodiff.tensor import raw
 from ..kernels import conv2d
 from ..models import ModelA
 from ..nn import Conv2d
@@ -27,21 +28,29 @@ def _model(count: int, settings, peers):
     x = steps.images()[0][:count]
     g = np.random.default_rng(settings.seed).standard_normal((count, 10), np.float32)
     for task in (FORWARD, BOTH):
-        makers = {f"ours {name}": functools.partial(_our_model, name, x, g, task, settings.seed) for name in ("direct", "winograd")}
+        makers = {f"ours {name}{' plan' * plan}": functools.partial(_our_model, name, plan, x, g, task, settings.seed)
+                  for plan in (False, True) for name in ("direct", "winograd")}
         makers |= {name: functools.partial(_their_model, variant, x, g, task, settings.seed) for name, variant in peers.items()}
         yield Job(f"Model A N {count}", task, makers)
 
 
-def _our_model(algorithm, x, g, task, seed):
-    network = steps.with_algorithm(ModelA(seed).network, algorithm)
+def _our_model(algorithm, plan, x, g, task, seed):
+    model = ModelA(seed)
+    network = steps.with_algorithm(model.network, algorithm)
 
-    def both():
+    def forward(x):
+        return (network(x),)
+
+    def both(x):
         images = Tensor(x, requires_grad=True)
         logits = network(images)
-        return logits.data, grad(logits, [images], g)[0].data
+        return logits, grad(logits, [images], g)[0]
 
-    call = (lambda: (network(x),)) if task == FORWARD else both
-    return Contender(call, _named, 0.0 if algorithm == "direct" else _FLIPPED)
+    function = forward if task == FORWARD else both
+    if plan:
+        function = Plan(function, [model.store])
+        function(x), function(x)  # recorded, verified; from now on replayed
+    return Contender(lambda: function(x), lambda results: _named([raw(r) for r in results]), 0.0 if algorithm == "direct" else _FLIPPED)
 
 
 def _named(results) -> dict:
