@@ -81,7 +81,7 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", implementat
 
 def _output(size, kernel, stride, padding):
     output = tuple((n + sum(pads) - k) // stride + 1 for n, k, pads in zip(size, kernel, padding))
-    if min(output) < 1:
+    if min(output) < 1 or min(map(min, padding)) < 0:
         raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]} does not fit into images of {size[0]} x {size[1]} with padding {padding}")
     return output
 
