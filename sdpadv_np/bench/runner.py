@@ -177,6 +177,8 @@ class Question:
                     still_equal()
                     result["goals"] = [goals.judge(goal, result) for goal in self.goals if not settings.quick and (goal.case, goal.task) == (job.case, job.task)]
                     say(f"{job.title}: " + ", ".join(f"{name} {timing.text(c[self.measure]['median'], self.measure)}" for name, c in result["contenders"].items()))
+                    for name in result["missing"].keys() - missing.keys():
+                        say(f"  missing: {name}: {result['missing'][name]}")
                     results.append(result)
             tables = self.extras(settings, found) if self.extras else []
         return {"question": self.name, "title": self.title, "against": list(self.against), "measure": self.measure, "settings": asdict(settings),
