@@ -89,22 +89,22 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, so
     def code(context, builder, signature, values):
         _, a_, rows_, first, count, steps_, b_, b_at, b_pitch, soon, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
         tile = _Tile(builder, lanes, count_of_vectors)
+
+        def at_most(value, limit):
+            return builder.select(builder.icmp_signed("<", value, limit), value, limit)
+
         places, outs = [], []
         for r in range(tile.height):
             row = builder.add(first, I64(r))
-            row = builder.select(builder.icmp_signed("<", row, count), row, builder.sub(count, I64(1)))
+            row = at_most(row, builder.sub(count, I64(1)))
             places.append(builder.load(place_of(context, builder, rows, rows_, row, I64(1))))
             outs.append(builder.add(c_at, builder.mul(row, c_pitch)))
-        rooms = []
-        for v in range(tile.vectors):
-            left = builder.sub(room, I64(16 * v))
-            left = builder.select(builder.icmp_signed(">", left, I64(0)), left, I64(0))
-            rooms.append(builder.select(builder.icmp_signed("<", left, I64(16)), left, I64(16)))
-        masks = [room_for(builder, lanes, left) for left in rooms]
+        masks = [room_for(builder, lanes, builder.sub(room, I64(16 * v))) for v in range(tile.vectors)]
         zero, size = ir.Constant(lanes.vector, None), ir.IntType(32)(4)
+        outs = [place_of(context, builder, c, c_, out, at_most(room, I64(16 * tile.vectors))) for out in outs]
 
         def out(r, v):
-            return _vector(context, builder, c, c_, lanes, builder.add(outs[r], I64(16 * v)), rooms[v])
+            return builder.bitcast(builder.gep(outs[r], [I64(16 * v)]), lanes.vector.as_pointer())
 
         def started(r, v, _):
             return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, out(r, v), size, masks[v], zero)

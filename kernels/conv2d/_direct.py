@@ -16,15 +16,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .. import _lanes as lanes
-from .._bilinear import OPTIONS, in_parallel
+from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, product
+from .._threads import in_threads
 
 _CACHE = 2**18  # numbers that a group of images may take
 _ROWS = 250  # enough for the last, partly idle, tile of rows not to matter
-_TOGETHER = 500  # multiplications that take about as long as a sampler's pixel, which in_parallel counts
+_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
 
 
 class Shape(NamedTuple):
@@ -48,6 +49,11 @@ class Shape(NamedTuple):
     @property
     def multiplications(self):
         return self.count * self.ho * self.wo * self.kh * self.kw * self.c * self.o
+
+    @property
+    def work(self):
+        """As in_threads counts it."""
+        return self.multiplications // _A_PIXEL
 
     @property
     def framed(self):
@@ -168,28 +174,10 @@ def _input_part(part, parts, s, group, alone, g, weights, x):
                 unframe(tile, start + n, s, x)
 
 
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, s, group, framed, x, weights, bias, activation, y):
-    for part in prange(parts):
-        _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y)
-
-
-@njit(parallel=True, **OPTIONS)
-def _weight(parts, s, group, framed, x, g, pitch, gradient):
-    for part in prange(parts):
-        _weight_part(part, parts, s, group, framed, x, g, pitch, gradient)
-
-
-@njit(parallel=True, **OPTIONS)
-def _input(parts, s, group, alone, g, weights, x):
-    for part in prange(parts):
-        _input_part(part, parts, s, group, alone, g, weights, x)
-
-
 def forward(s, x, weights, bias, activation, y):
     """weights: w[K, O], packed; bias: filled up to whole panels, or empty; all arrays 1-D."""
     group = s.group(s.tall * s.wide * s.c)
-    in_parallel(_forward, _forward_part, s.count, s.multiplications // _TOGETHER, s, group, s.framed, x, weights, bias, activation, y)
+    in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, weights, bias, activation, y)
 
 
 def input_gradient(s, g, weights, x):
@@ -197,10 +185,10 @@ def input_gradient(s, g, weights, x):
     depth = s.kh * s.kw * s.c
     alone = not s.framed and (s.h, s.w) == (s.kh, s.kw)  # one window, all of the image: nothing to add
     group = s.group(s.o if alone else s.ho * s.wo * depth)
-    in_parallel(_input, _input_part, s.count, s.multiplications // _TOGETHER, s, group, alone, g, weights, x)
+    in_threads(_input_part, s.count, s.work, s, group, alone, g, weights, x)
 
 
 def weight_gradient(s, x, g, pitch, gradient):
     """The gradient [K, O]; g's rows are ``pitch`` apart."""
     group = s.group(s.tall * s.wide * s.c)
-    in_parallel(_weight, _weight_part, s.kh * s.kw * s.c, s.multiplications // _TOGETHER, s, group, s.framed, x, g, pitch, gradient)
+    in_threads(_weight_part, s.kh * s.kw * s.c, s.work, s, group, s.framed, x, g, pitch, gradient)

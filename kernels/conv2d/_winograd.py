@@ -16,21 +16,24 @@ tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one ti
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .._bilinear import OPTIONS, in_parallel
+from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, product
+from .._threads import in_threads
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
 
 _TILES = 36  # done together
+_SUMMED = 128  # tiles that make one sum for the weights' gradient, before it goes to memory
+_CHANNELS = 96  # of the input that are done together then
 _APART = 16  # numbers between two planes, so that theirs do not all fall into the same lines of the cache
 _OVER = 64  # numbers that a product may read beyond its last row
-_TOGETHER = 500
 
 
-def _group(s, k):
-    return max(min(_TILES // (k.down * k.across), s.count), 1)
+def _group(s, k, tiles):
+    """How many images to do together if so many tiles are wanted."""
+    return max(min(tiles // (k.down * k.across), s.count), 1)
 
 
 @njit(**OPTIONS)
@@ -80,56 +83,42 @@ def _input_part(part, parts, s, k, group, alone, g, weights, x):
 
 @njit(**OPTIONS)
 def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
-    """Each part does some of the input channels, over all images: so the sums are the same for any number of parts."""
+    """Each part does some of the input channels, over all images: so the sums are the same for any number of parts.
+
+    The weights' planes are the largest of the three; so many tiles are summed before these are
+    touched, and the input's planes, to fit the cache, are made for some of the channels at a time.
+    """
     depth, tiles, count, blocks = k.phases * k.run, k.down * k.across, k.t * k.t, k.phases * k.run // 16
-    first, last = 16 * (part * blocks // parts), 16 * ((part + 1) * blocks // parts)
-    channels = last - first
     frames, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
-    x_plane, y_plane = group * tiles * channels + _APART, group * tiles * s.o + _APART
+    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * s.o + _APART
     x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane + _OVER, x.dtype)
-    rows, steps = grid(1, 0, 1, 0, channels, 1), grid(1, 0, 1, 0, group * tiles, channels)
+    end = 16 * ((part + 1) * blocks // parts)
     for start in range(0, s.count, group):
         images = min(group, s.count - start)
-        input_planes(images_in_frames(x, start, images, s, frames), images, s, k, first, last, x_planes, x_plane)
+        source = images_in_frames(x, start, images, s, frames)
         output_planes(g, start, images, s, k, y_planes, y_plane)
-        for q in range(count):
-            left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
-            target = gradient[(q * depth + first) * s.o : (q * depth + last) * s.o]
-            product(left, rows, channels, steps[: images * tiles], right, s.o, target, s.o, s.o, nothing, start > 0, 0)
-
-
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, s, k, group, framed, x, weights, bias, activation, y):
-    for part in prange(parts):
-        _forward_part(part, parts, s, k, group, framed, x, weights, bias, activation, y)
-
-
-@njit(parallel=True, **OPTIONS)
-def _input(parts, s, k, group, alone, g, weights, x):
-    for part in prange(parts):
-        _input_part(part, parts, s, k, group, alone, g, weights, x)
-
-
-@njit(parallel=True, **OPTIONS)
-def _weight(parts, s, k, group, framed, x, g, gradient):
-    for part in prange(parts):
-        _weight_part(part, parts, s, k, group, framed, x, g, gradient)
+        for first in range(16 * (part * blocks // parts), end, _CHANNELS):
+            channels = min(_CHANNELS, end - first)
+            input_planes(source, images, s, k, first, first + channels, x_planes, x_plane)
+            rows, steps = grid(1, 0, 1, 0, channels, 1), grid(1, 0, 1, 0, images * tiles, channels)
+            for q in range(count):
+                left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
+                target = gradient[(q * depth + first) * s.o : (q * depth + first + channels) * s.o]
+                product(left, rows, channels, steps, right, s.o, target, s.o, s.o, nothing, start > 0, 0)
 
 
 def forward(s, x, weights, bias, activation, y):
     framed, k = tiles_of(s)
-    work = s.multiplications // _TOGETHER
-    in_parallel(_forward, _forward_part, s.count, work, framed, k, _group(s, k), framed.framed, x, weights, bias, activation, y)
+    in_threads(_forward_part, s.count, s.work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
 
 
 def input_gradient(s, g, weights, x):
     framed, k = tiles_of(s)
     alone = k.down * k.across == 1 and not framed.framed  # one tile, all of the image: nothing to add
-    in_parallel(_input, _input_part, s.count, s.multiplications // _TOGETHER, framed, k, _group(s, k), alone, g, weights, x)
+    in_threads(_input_part, s.count, s.work, framed, k, _group(s, k, _TILES), alone, g, weights, x)
 
 
 def weight_gradient(s, x, g, gradient):
     """The gradient's planes [t * t, depth, O]."""
     framed, k = tiles_of(s)
-    work = s.multiplications // _TOGETHER
-    in_parallel(_weight, _weight_part, k.depth // 16, work, framed, k, _group(s, k), framed.framed, x, g, gradient)
+    in_threads(_weight_part, k.depth // 16, s.work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)

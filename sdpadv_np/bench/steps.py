@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import data, losses
+from .. import data
 from ..attacks import SdpAdv
 from ..attacks.sdpadv_training import SdpAdvTraining
 from ..autodiff import Plan, Tensor, grad, ops
@@ -62,7 +62,7 @@ class CriticTraining:
     def learn(self, real, fake, mix):
         mixed = Tensor(mix * real + (1 - mix) * fake, requires_grad=True)
         (slope,) = grad(ops.sum(self.critic(mixed)), [mixed], create_graph=True)
-        penalty = ops.mean(ops.square(losses.norm(slope) - 1.0))
+        penalty = ops.mean(ops.square(ops.norm(slope) - 1.0))
         distance = ops.mean(self.critic(Tensor(real))) - ops.mean(self.critic(Tensor(fake)))
         self.store.differentiate(penalty * self.penalty - distance)
         self.optimiser.step()
