@@ -27,9 +27,10 @@ optimiser.step()
 print(loss.item())
 """
 _TORCH = _BATCH + """
-import torch
-from torch import nn
-torch.set_num_threads(int(__import__("os").environ["OMP_NUM_THREADS"]))
+from importlib import import_module
+torch = import_module("torch")
+nn = torch.nn
+torch.set_num_threads(int(import_module("os").environ["OMP_NUM_THREADS"]))
 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 10))
 optimiser = torch.optim.Adam(model.parameters(), fused=True)
 loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
