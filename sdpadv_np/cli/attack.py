@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks, files
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import distortion, figures
+from ..evaluation import figures, readable
 from ..evaluation.metrics import measure
 from ..provenance import provenance
 from . import chosen
@@ -63,7 +63,7 @@ def _run(a, folder) -> None:
     x_adv = given.writable(x_adv)
     record = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": distortion.of(attack.attack, given.x, given.y),
+        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": readable.of(attack.attack, given.x, given.y),
     }
     for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")

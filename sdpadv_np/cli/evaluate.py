@@ -6,7 +6,7 @@ import sys
 from .. import checks, data, evaluation, files
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import distortion, figures, paper, tables
+from ..evaluation import figures, paper, readable, tables
 from ..provenance import provenance
 from . import chosen
 from .common import Formatter, add_data_options, add_dataset, add_threads, announce, new_folder, threads
@@ -60,10 +60,10 @@ def _run(a, folder) -> None:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
     results, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
     for name, eps, attack, settings in attacks:
-        result, moved = evaluation.evaluate(classifier, attack, x, y), distortion.of(attack, x, y)
+        result, moved = evaluation.evaluate(classifier, attack, x, y), readable.of(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
         results.append((name, eps, result))
-        spatial.append(distortion.text(moved))
+        spatial.append(readable.text(moved))
         records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
     table = tables.rows(results, "" if a.images else a.dataset, classifier.architecture)
     columns = tables.COLUMNS

@@ -1,60 +1,72 @@
-"""What an affine distortion does, in words: degrees, per cent, pixels."""
+"""What a spatial attack did to an image, in words that a reader can picture: degrees, pixels, per cent."""
 from __future__ import annotations
 
 import numpy as np
 
-_FEW = 100
+from .. import checks
+from ..errors import ArgumentError
 
 
-def readable(theta, width: int = 28) -> dict[str, float]:
-    """Means over the images of what theta (N, 6), in the order (a, b, e, c, d, f), does to what is seen.
+def describe_theta(theta, size) -> dict[str, np.ndarray]:
+    """How affine distortions change pictures of ``size`` (H, W): a dict of float64 arrays (N,).
 
-    rotation : degrees, without sign
-    size : per cent of the original's (square root of the area)
-    stretch : per cent by which the longer axis grew against the shorter
-    shift : pixels by which the centre moved
+    theta : (N, 6) or (N, 2, 3), output to input positions in [-1, 1], as SdpAdv and affine_sample have it
 
-    theta maps output positions to input positions, so the picture itself is moved by its inverse.
-    A singular theta has no inverse; it counts as one of determinant 1e-6.
+    What is described is the movement of the picture, the inverse of theta, in pixels and split as
+    rotation times a symmetric matrix (polar decomposition): it is first scaled and sheared, then turned.
+
+    rotation : degrees, counter-clockwise
+    shift_right, shift_down : pixels that the picture's centre moves
+    scale_x, scale_y : per cent; 100 is unchanged, a negative scale_x is a mirror image
+    shear : degrees by which the picture's right angle between x and y is narrowed
+
+    A theta that flattens the picture (determinant 0) cannot be described: its entries are NaN.
 
     >>> import numpy as np
-    >>> readable(np.array([[2.0, 0, 0.5, 0, 2.0, 0]]))  # samples twice as far apart: half the size
-    {'rotation': 0.0, 'size': 50.0, 'stretch': 0.0, 'shift': 3.5}
+    >>> from sdpadv_np.evaluation.distortion import describe_theta
+    >>> theta = np.array([[1, 0, 0.2, 0, 0.8, 0]])  # read 0.2 further to the right, and 0.8 as far from the middle row
+    >>> {name: round(float(value[0]), 2) + 0.0 for name, value in describe_theta(theta, (28, 28)).items()}
+    {'rotation': 0.0, 'shift_right': -2.8, 'shift_down': 0.0, 'scale_x': 100.0, 'scale_y': 125.0, 'shear': 0.0}
     """
-    m = np.asarray(theta, np.float64).reshape(-1, 2, 3)
-    (a, b, e), (c, d, f) = m[:, 0].T, m[:, 1].T
-    longer, shorter = np.linalg.svd(m[:, :, :2], compute_uv=False).T
-    area = np.maximum(np.abs(a * d - b * c), 1e-6)
-    figures = {
-        "rotation": np.degrees(np.abs(np.arctan2(c - b, a + d))),
-        "size": 100 / np.sqrt(area),
-        "stretch": 100 * (longer / np.maximum(shorter, 1e-6) - 1),
-        "shift": np.hypot(d * e - b * f, a * f - c * e) / area * width / 2,
+    theta = np.asarray(theta, np.float64)
+    if theta.ndim not in (2, 3) or theta.shape[1:] not in ((6,), (2, 3)):
+        raise ArgumentError(f"theta has shape {theta.shape}; expected (N, 6) or (N, 2, 3)")
+    height, width = (checks.whole("size", n) for n in size)
+    theta = theta.reshape(-1, 2, 3)
+    pixels = np.array([width / 2, height / 2])  # per unit of u and v
+    matrix, offset = theta[:, :, :2] * pixels[:, None] / pixels, theta[:, :, 2] * pixels
+    determinant = matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        adjugate = np.stack([matrix[:, 1, 1], -matrix[:, 0, 1], -matrix[:, 1, 0], matrix[:, 0, 0]], axis=1).reshape(-1, 2, 2)
+        moved = np.where(determinant[:, None, None] == 0, np.nan, adjugate / determinant[:, None, None])
+    mirror = np.where(determinant < 0, -1.0, 1.0)
+    moved[:, :, 0] *= mirror[:, None]
+    angle = np.arctan2(moved[:, 1, 0] - moved[:, 0, 1], moved[:, 0, 0] + moved[:, 1, 1])  # clockwise, for y points down
+    c, s = np.cos(angle), np.sin(angle)
+    stretch = np.stack([c, s, -s, c], axis=1).reshape(-1, 2, 2) @ moved  # symmetric
+    moved[:, :, 0] *= mirror[:, None]
+    shift = -np.einsum("nij,nj->ni", moved, offset)
+    x, y = stretch[:, :, 0], stretch[:, :, 1]
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    return {
+        "rotation": np.degrees(-angle), "shift_right": shift[:, 0], "shift_down": shift[:, 1],
+        "scale_x": 100 * stretch[:, 0, 0] * mirror, "scale_y": 100 * stretch[:, 1, 1],
+        "shear": np.degrees(np.arcsin(np.clip((x * y).sum(axis=1) / lengths, -1, 1))),
     }
-    return {name: round(float(v.mean()), 3) for name, v in figures.items()}
 
 
-def of(attack, x, y=None) -> dict[str, float] | None:
-    """The readable distortion of images x by ``attack``; None if it does not distort.
+def describe_flow(flow) -> dict[str, np.ndarray]:
+    """How far flows (N, 2, H, W) move the pixels of each image: a dict of arrays (N,), in pixels.
 
-    Of generators with a spatial step that of :func:`readable`; of STM rotation and shift, of stAdv
-    the mean length of its flow in pixels, both on the first hundred images, because they are searched for again.
+    mean, largest : of the length of all the image's flow vectors
+
+    >>> import numpy as np
+    >>> from sdpadv_np.evaluation.distortion import describe_flow
+    >>> describe_flow(np.stack([np.full((1, 2, 2), 3.0), np.full((1, 2, 2), 4.0)], axis=1))
+    {'mean': array([5.]), 'largest': array([5.])}
     """
-    generator = getattr(attack, "generator", attack)
-    if getattr(generator, "spatial", False):
-        return readable(generator.theta(x), x.shape[-1])
-    few, labels = x[:_FEW], None if y is None else y[:_FEW]
-    if hasattr(attack, "transformation"):
-        dx, dy, angle = attack.transformation(few, labels, progress=False).T
-        shift = np.hypot(dx * x.shape[-1], dy * x.shape[-2]) * (2 if attack.shift_twice else 1)
-        return {"rotation": round(float(np.abs(angle).mean()), 3), "shift": round(float(shift.mean()), 3)}
-    if hasattr(attack, "flow"):
-        flow = np.asarray(attack.flow(few, labels, progress=False), np.float64)
-        return {"flow": round(float(np.hypot(flow[:, 0], flow[:, 1]).mean()), 3)}
-    return None
-
-
-def text(figures: dict[str, float] | None) -> str:
-    """One short cell of a table: "12°, size 91 %, stretch 20 %, 2.1 px"; empty for None."""
-    words = {"rotation": "{:.0f}°", "size": "size {:.0f} %", "stretch": "stretch {:.0f} %", "shift": "{:.1f} px", "flow": "flow {:.2f} px"}
-    return ", ".join(words[name].format(value) for name, value in (figures or {}).items())
+    flow = np.asarray(flow)
+    if flow.ndim != 4 or flow.shape[1] != 2 or flow.size == 0:
+        raise ArgumentError(f"flow has shape {flow.shape}; expected (N, 2, H, W)")
+    length = np.hypot(flow[:, 0].astype(np.float64), flow[:, 1])
+    return {"mean": length.mean(axis=(1, 2)), "largest": length.max(axis=(1, 2))}

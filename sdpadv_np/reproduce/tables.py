@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..evaluation import distortion, paper, tables
+from ..evaluation import paper, readable, tables
 from .cells import SPATIAL, VARIANTS, WORDS, Cell
 
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3
@@ -61,7 +61,7 @@ def details(records: dict[Cell, dict]) -> Block:
         theirs = None if cell.victim else paper.accuracy(cell.dataset, cell.model, cell.attack, cell.eps)
         rows.append((
             cell.name, _number(r["accuracy"]), _theirs(theirs), _number(r["success_rate"]), _number(r["l2sq"], 1), _theirs(paper.l2sq(cell.dataset, cell.attack, cell.eps), 1),
-            _number(r["linf"], 2), _number(r["seconds"]), distortion.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
+            _number(r["linf"], 2), _number(r["seconds"]), readable.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
         ))
     return Block("Every cell", columns, rows)
 

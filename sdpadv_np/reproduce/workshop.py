@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import data, evaluation, trained
 from ..attacks import registry
-from ..evaluation import distortion, paper
+from ..evaluation import paper, readable
 from ..provenance import provenance
 from .cells import Cell
 
@@ -65,7 +65,7 @@ class Workshop:
         making = result.seconds * result.count / 100
         return {
             "settings": self.settings(cell), "result": result.as_dict(), "hundred": hundred.as_dict(),
-            "distortion": None if attack is None else distortion.of(attack, x, y),
+            "distortion": None if attack is None else readable.of(attack, x, y),
             "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)}, "made": provenance(),
         }
 

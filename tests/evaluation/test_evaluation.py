@@ -83,17 +83,18 @@ def test_the_papers_columns_add_up_to_its_sums(dataset, model):
 
 
 def test_readable_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
-    from sdpadv_np.evaluation import distortion
+    from sdpadv_np.evaluation import readable
 
     turn = np.radians(-30)
     theta = np.array([[np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0]])
-    assert distortion.readable(theta) == pytest.approx({"rotation": 30, "size": 100, "stretch": 0, "shift": 0}, abs=1e-3)
-    assert distortion.readable([[1, 0, 0.3, 0, 1, -0.4]])["shift"] == pytest.approx(0.5 * 14)
-    assert distortion.readable([[2.0, 0, 0, 0, 0.5, 0]]) == pytest.approx({"rotation": 0, "size": 100, "stretch": 300, "shift": 0})
-    assert np.isfinite(list(distortion.readable(np.zeros((1, 6))).values())).all()
+    assert readable.of_theta(theta, (28, 28)) == pytest.approx({"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3)
+    two = [[1, 0, 0.3, 0, 1, -0.4], [2.0, 0, 0, 0, 0.5, 0], np.zeros(6)]  # the last flattens the picture
+    assert readable.of_theta(two, (28, 28)) == pytest.approx({"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5})
+    assert readable.of_theta(np.zeros((1, 6)), (28, 28)) == {}
     x = glyphs.x_test[:3]
-    assert distortion.of(sd.attacks.SdpAdv(classifier), x)["size"] == 100 and distortion.of(sd.models.Generator(eps=0.1), x)["shift"] == 0
-    assert distortion.of(sd.attacks.FGSM(classifier), x) is None and distortion.of(sd.attacks.AdvGAN(classifier), x) is None
+    assert readable.of(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100 and readable.of(sd.models.Generator(eps=0.1), x)["shift"] == 0
+    assert readable.of(sd.attacks.FGSM(classifier), x) is None and readable.of(sd.attacks.AdvGAN(classifier), x) is None
+
     class Turned:
         shift_twice = True
 
@@ -104,9 +105,9 @@ def test_readable_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
         def flow(self, x, y, progress):
             return np.stack([np.full(x.shape[:1] + x.shape[2:], v) for v in (3.0, 4.0)], axis=1)
 
-    assert distortion.of(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and distortion.of(Flowing(), x) == {"flow": 5.0}
-    assert distortion.text(distortion.of(Turned(), x)) == "30°, 5.6 px"
-    assert distortion.text(None) == "" and "100 %" in distortion.text(distortion.readable([[1, 0, 0, 0, 1, 0]]))
+    assert readable.of(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and readable.of(Flowing(), x) == {"flow": 5.0}
+    assert readable.text(readable.of(Turned(), x)) == "30°, 5.6 px"
+    assert readable.text(None) == ""
 
 
 def test_examples_take_turns_over_the_classes(classifier, glyphs):
