@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
 from .. import attacks
 from ..errors import ArgumentError
@@ -68,12 +68,18 @@ def find(name: str) -> Kind:
 @functools.lru_cache(maxsize=None)
 def _kind(public: str) -> Kind:
     make = getattr(attacks, public)
-    example = make(None)
-    cls = type(example)
-    # A function such as SdAdv returns another class's attack with something settled: what it changed and does not take.
-    own, ordinary = inspect.signature(make).parameters, {f.name: f.default for f in fields(cls)}
-    defaults = {k: v for k, v in example.parameters().items() if make is cls or k in own or v == ordinary[k]}
+    if inspect.isclass(make):
+        cls, defaults = make, _defaults(make)
+    else:  # a function such as SdAdv returns another class's attack with something settled: what it changed and does not take
+        example, own = make(None), inspect.signature(make).parameters
+        cls, ordinary = type(example), _defaults(type(example))
+        defaults = {name: getattr(example, name) for name, value in ordinary.items() if name in own or getattr(example, name) == value}
     return Kind(public, make, defaults, typing.get_type_hints(cls), hasattr(cls, "fit"))
+
+
+def _defaults(cls) -> dict:
+    """The parameters of a dataclass, without the classifier."""
+    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in fields(cls) if f.init and f.name != "classifier"}
 
 
 def _value(text: str, hint):

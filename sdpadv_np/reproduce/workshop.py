@@ -46,9 +46,9 @@ class Workshop:
         if cell.victim:
             settings["victim_epochs"] = self.run.classifier_epochs[cell.victim]
         if cell.attack != paper.CLEAN:
-            attack = self._attack(cell, None)
-            settings["parameters"] = attack.parameters()
-            settings["epochs"] = self.run.epochs[cell.model] if hasattr(attack, "fit") else None
+            kind = registry.find(cell.attack)
+            settings["parameters"] = {**kind.defaults, **self._parameters(cell)}
+            settings["epochs"] = self.run.epochs[cell.model] if kind.trained else None
         return json.loads(json.dumps(settings))  # as it is read again
 
     def missing(self, cell: Cell) -> bool:
@@ -93,7 +93,7 @@ class Workshop:
     def attack(self, cell: Cell):
         """(the cell's attack, ready; seconds its training took)."""
         classifier = self.classifier(cell.dataset, cell.model)
-        attack = self._attack(cell, classifier)
+        attack = registry.find(cell.attack).make(classifier, **self._parameters(cell))
         if not hasattr(attack, "fit"):
             return attack, 0.0
         epochs, weights = self.run.epochs[cell.model], hashlib.sha256(classifier.store.data.tobytes()).hexdigest()
@@ -103,9 +103,8 @@ class Workshop:
         self._checkpoint(path).unlink(missing_ok=True)
         return attack, _seconds(attack.generator.history)
 
-    def _attack(self, cell: Cell, classifier):
-        kind = registry.find(cell.attack)
-        return kind.make(classifier, **{"seed": self.run.seed, **dict(cell.parameters)})
+    def _parameters(self, cell: Cell) -> dict:
+        return {"seed": self.run.seed, **dict(cell.parameters)}
 
     def _checkpoint(self, path: Path) -> Path:
         return self.work / "checkpoints" / path.name
