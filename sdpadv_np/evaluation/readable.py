@@ -50,4 +50,4 @@ def text(figures: dict[str, float] | None) -> str:
     >>> text({"rotation": 12.3, "scale_x": 91.0, "scale_y": 110.0, "shear": 2.0, "shift": 2.13})
     '12°, x 91 %, y 110 %, shear 2°, 2.1 px'
     """
-    return ", ".join(_WORDS[name].format(value) for name, value in (figures or {}).items())
+    return ", ".join(_WORDS[name].format(value) for name, value in (figures or {}).items() if name in _WORDS)
