@@ -8,6 +8,8 @@ from .. import files
 from ..errors import FileError
 from .cells import Cell
 
+_ABSENT = "absent"
+
 
 class Store:
     """Finished cells in ``folder``/cells. A cell is there whole or not at all; so a killed run goes on where it stopped."""
@@ -29,13 +31,19 @@ class Store:
             was = record["settings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(f"{path}: is damaged ({error}); remove it, and it is computed again") from error
-        for name in [*settings, *was]:
-            if was.get(name) != settings.get(name):
+        was, now = _flat(was), _flat(settings)
+        for name in [*now, *was]:
+            if was.get(name, _ABSENT) != now.get(name, _ABSENT):
                 raise FileError(
-                    f"{path}: was computed with {name} = {was.get(name)!r}, now it is {settings.get(name)!r}; "
+                    f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
         return record
 
     def keep(self, cell: Cell, record: dict) -> None:
         files.write_json(self.path(cell), record)
+
+
+def _flat(settings: dict) -> dict:
+    """The parameters of the attack beside the other settings."""
+    return {**{k: v for k, v in settings.items() if k != "parameters"}, **{f"parameter {k}": v for k, v in (settings.get("parameters") or {}).items()}}

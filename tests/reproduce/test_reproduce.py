@@ -160,7 +160,7 @@ def test_a_folder_of_other_settings_or_a_damaged_cell_is_refused(done, work, tmp
 
     shutil.copytree(done, tmp_path / "r")
     command = ["reproduce", "table1", *TINY, *FEW, "--output", str(tmp_path / "r"), "--work", work]
-    for option, said in ((["--seed", "1"], "seed = 0, now it is 1"), (["--limit", "50"], "limit = 60, now it is 50"), (["--epochs", "2"], "epochs = 1, now it is 2")):
+    for option, said in ((["--seed", "1"], "seed 0, now it is 1"), (["--limit", "50"], "limit 60, now it is 50"), (["--epochs", "2"], "epochs 1, now it is 2")):
         assert f"was computed with {said}; give the same options, choose another --output" in line(capsys, *command, *option)
     path = tmp_path / "r/cells/glyphs-B-FGSM-eps0.1-true.json"
     path.write_text(path.read_text()[:100])
@@ -271,6 +271,9 @@ def test_store_keeps_whole_files_only(tmp_path):
     assert store.record(cell, {"seed": 0}) is None
     store.keep(cell, {"settings": {"seed": 0}, "result": 1})
     assert store.record(cell, {"seed": 0})["result"] == 1
-    with pytest.raises(sd.Error, match="was computed with seed = 0, now it is 3"):
+    with pytest.raises(sd.Error, match="was computed with seed 0, now it is 3"):
         store.record(cell, {"seed": 3})
+    store.keep(cell, {"settings": {"parameters": {"kappa": 2.0}}})
+    with pytest.raises(sd.Error, match="was computed with parameter tau absent, now it is None"):
+        store.record(cell, {"parameters": {"kappa": 2.0, "tau": None}})
     assert os.listdir(tmp_path / "cells") == ["mnist-B-no-attack.json"]
