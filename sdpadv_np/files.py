@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +67,11 @@ def write_folder(folder, contents: dict[str, bytes]) -> None:
         raise
 
 
-def remove_unfinished(folder) -> None:
-    """Remove what killed writers left in ``folder`` and below."""
+def remove_unfinished(folder, older: float = 0.0) -> None:
+    """Remove what killed writers left in ``folder`` and below; ``older`` seconds spare what another process is writing now."""
     for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if time.time() - path.stat().st_mtime >= older:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -76,7 +76,7 @@ def _run(target: str, p: dict, wanted: list[str]) -> None:
     if reproduce.TARGETS[target].picture:
         figures.canvas(1, 1)  # that matplotlib is missing shows now and not after hours
     store = reproduce.Store(p["output"])
-    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], data_dir=p["data_dir"]), p["work"], _say)
+    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], data_dir=p["data_dir"]), p["work"], _say)
     cells = reproduce.TARGETS[target].cells(p["datasets"], p["models"])
     chosen = [c for c in cells if not wanted or any(text.lower() in c.name.lower() for text in wanted) or store.path(c).exists()]
     if not chosen:

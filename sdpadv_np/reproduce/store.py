@@ -9,6 +9,7 @@ from ..errors import FileError
 from .cells import Cell
 
 _ABSENT = "absent"
+OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
 
 
 class Store:
@@ -16,7 +17,7 @@ class Store:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        files.remove_unfinished(self.folder)
+        files.remove_unfinished(self.folder, OLD)
 
     def path(self, cell: Cell) -> Path:
         return self.folder / "cells" / f"{cell.name}.json"

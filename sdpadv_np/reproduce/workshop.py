@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import data, evaluation, trained
+from .. import data, evaluation, files, trained
 from ..attacks import registry
 from ..evaluation import paper, readable
 from ..provenance import provenance
 from .cells import Cell
+from .store import OLD
 
 # of training, if not told otherwise; A costs some thirty times B
 CLASSIFIER_EPOCHS, EPOCHS = {"A": 5, "B": 15}, {"A": 10, "B": 20}
@@ -26,6 +27,7 @@ class Run:
     batch_size: int = 128
     limit: int | None = None
     seed: int = 0
+    threads: int = 1  # only to be stored; see cli.common.threads
     data_dir: str | None = None
 
 
@@ -34,6 +36,8 @@ class Workshop:
 
     def __init__(self, run: Run, work, report=print):
         self.run, self.work, self.report = run, Path(work), report
+        for name in ("classifiers", "generators", "checkpoints"):
+            files.remove_unfinished(self.work / name, OLD)
         self._data: dict = {}
         self._classifiers: dict = {}
 
@@ -66,7 +70,7 @@ class Workshop:
         return {
             "settings": self.settings(cell), "result": result.as_dict(), "hundred": hundred.as_dict(),
             "distortion": None if attack is None else readable.of(attack, x, y),
-            "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)}, "made": provenance(),
+            "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)}, "threads": self.run.threads, "made": provenance(),
         }
 
     def data(self, name: str):
