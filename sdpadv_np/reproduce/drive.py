@@ -21,6 +21,10 @@ def compute(cells: list[Cell], store: Store, workshop: Workshop, report=print, a
         names = [cell.name for cell in dict.fromkeys(cells) if cell.attack == attack]
         report(f"skipped: this version has no attack {attack}: {', '.join(names)}")
     records = {cell: record for cell in there if (record := store.record(cell, workshop.settings(cell)))}
+
+    def in_order():
+        return {cell: records[cell] for cell in there if cell in records}
+
     if records:
         report(f"{len(records)} of {len(there)} cells are there already, in {store.folder}")
     for cell in there:
@@ -29,8 +33,8 @@ def compute(cells: list[Cell], store: Store, workshop: Workshop, report=print, a
         records[cell] = workshop.compute(cell)
         store.keep(cell, records[cell])
         report(f"[{len(records)}/{len(there)}] {line(cell, records[cell])}; {left([c for c in there if c not in records], records)}")
-        after(records)
-    return records
+        after(in_order())
+    return in_order()
 
 
 def line(cell: Cell, record: dict) -> str:

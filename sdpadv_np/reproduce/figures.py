@@ -6,11 +6,12 @@ import string
 import numpy as np
 
 from ..evaluation import figures, paper
-from .cells import DEMONSTRATION, ORIGINAL, SAMPLES, Cell, of_figure
+from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure
 
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
 _COLOURS = {"FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700", paper.STADV: "#997744", paper.SDADV: "#333333"}
 _SWEPT = ("#d7191c", "#f08030", "#c0408c", "#7a0010")
+_MARKERS = "v^<>PXD"  # of the attacks that are in no table
 _BESIDE = ((6, 5), (-16, -11), (6, 5), (6, -11))  # where a sweep's values stand, in points from theirs
 
 
@@ -110,12 +111,13 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
                 if value is not None and cell.name != middle:
                     axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], textcoords="offset points", fontsize=7.5, color=_SWEPT[number])
         else:
-            attack, first = points[0][0].attack, "predicted" in name or "margin" in name
-            axis.plot(*at.T, "s-" if first else "s:", color=_COLOURS.get(attack, "gray"), label=name, linewidth=1, markersize=5, markerfacecolor=None if first else "white")
+            attack, second = points[0][0].attack, "true" in name or "cross" in name
+            marker, color = ("s", _COLOURS[attack]) if attack in _COLOURS else (_MARKERS[OTHERS.index(attack)], "dimgray")
+            axis.plot(*at.T, marker=marker, linestyle=":" if second else "-", color=color, label=name, linewidth=1, markersize=6, markerfacecolor="white" if second else color)
     if common in records:
         result = records[common]["result"]
         axis.plot(result["l2sq"], max(result["accuracy"], 0.5 / result["count"]), "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
-    axis.set(yscale="log", xlabel="L2sq: squared distance of an image to its adversarial one, mean", ylabel="accuracy under attack (log)", title=title)
+    axis.set(yscale="log", xlabel="L2sq: squared distance of an image to its adversarial one, mean", ylabel="accuracy under attack (log; 0 is drawn at half an image)", title=title)
     axis.grid(True, which="both", alpha=0.15)
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure

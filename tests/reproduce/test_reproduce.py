@@ -88,6 +88,8 @@ def test_what_is_there_is_not_computed_again_and_more_is_added(done, work, tmp_p
     monkeypatch.setattr(sd.attacks.SdpAdv, "fit", lambda *_, **__: pytest.fail("trained again"))
     assert main(["reproduce", "table1", *TINY, "--cells", "MIM-eps0.3", "--output", str(tmp_path / "r"), "--work", work]) == 0
     out = capsys.readouterr().out
+    order = [c["cell"] for c in json.loads((tmp_path / "r/table1.json").read_text())["cells"]]
+    assert order.index("glyphs-B-MIM-eps0.3-predicted") < order.index("glyphs-B-SdpAdv-eps0.1-margin")  # the plan's, not that of computing
     assert "10 of 12 cells are there already" in out and "[11/12] glyphs-B-MIM-eps0.3-predicted: accuracy" in out and "1 cell left, " in out
     assert {p: p.stat().st_mtime_ns for p in before} == before
     # another target takes the cells they share, and the trained networks
