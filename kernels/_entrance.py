@@ -16,6 +16,8 @@ from __future__ import annotations
 import functools
 import threading
 
+import numpy as np
+
 
 class _Recording(threading.local):
     recorder = None  # has call(function, args, kwargs, writes)
@@ -39,9 +41,14 @@ def entrance(function=None, *, writes=()):
     return door
 
 
+def space(out, shape, dtype):
+    """``out``, if it can be written to number after number, otherwise new memory, which :func:`put` copies into it."""
+    return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
+
+
 def put(out, result):
     """``result`` (an array, a tuple, None) itself, or ``out`` with its numbers: for functions that cannot write in place."""
-    if out is None or result is None:
+    if out is None or out is result:
         return result
     if isinstance(result, tuple):
         return tuple(put(o, r) for o, r in zip(out, result))

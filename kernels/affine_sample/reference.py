@@ -15,6 +15,7 @@ import functools
 import numpy as np
 
 from .._choice import module_of
+from .._entrance import entrance, put
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
@@ -88,25 +89,27 @@ def _corners(positions, size, dy, dx, edge):
             yield i * size[1] + j, wi * wj
 
 
-def sample(x, positions, dy=0, dx=0, edge="zeros"):
+@entrance
+def sample(x, positions, dy=0, dx=0, edge="zeros", out=None):
     """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
     y = sum(weight[:, None] * np.take_along_axis(flat, index[:, None], axis=2) for index, weight in _corners(positions, (h, w), dy, dx, edge))
-    return y.reshape(n, c, *positions.shape[2:])
+    return put(out, y.reshape(n, c, *positions.shape[2:]))
 
 
-def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
+@entrance
+def scatter(g, positions, size, dy=0, dx=0, edge="zeros", out=None):
     """The transpose of :func:`sample`: each g (N,C,Ho,Wo) added to its four pixels of (N,C,*size)."""
     n, c = g.shape[:2]
     pixels = size[0] * size[1]
     flat = g.reshape(n, c, g.shape[2] * g.shape[3])
     module = module_of(g)
     image = module.arange(n * c).reshape(n, c, 1) * pixels
-    out = module.zeros(n * c * pixels)
+    total = module.zeros(n * c * pixels)
     for index, weight in _corners(positions, size, dy, dx, edge):
-        out += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=out.size)
-    return out.astype(g.dtype).reshape(n, c, *size)
+        total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=total.size)
+    return put(out, total.astype(g.dtype).reshape(n, c, *size))
 
 
 def slopes_at(x, positions, edge):
@@ -114,19 +117,20 @@ def slopes_at(x, positions, edge):
     return np.stack([sample(x, positions, 0, 1, edge), sample(x, positions, 1, 0, edge)], axis=1)
 
 
-def forward(x, theta, convention, size, slopes=False):
+def forward(x, theta, convention, size, slopes=False, out=None):
     where, edge = positions(theta, x.shape[2:], size, convention), border(convention)
     y = sample(x, where, edge=edge)
-    return (y, slopes_at(x, where, edge)) if slopes else y
+    return put(out, (y, slopes_at(x, where, edge)) if slopes else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None):
+def backward(g, x, theta, convention, needs, slopes=None, out=None):
     size, output, edge = x.shape[2:], g.shape[2:], border(convention)
     where = positions(theta, size, output, convention)
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
-        return grad_x, None
+        return put(out, (grad_x, None))
     _, basis, scale, _ = grid_for(theta, size, output, convention)
     slopes = slopes_at(x, where, edge) if slopes is None else slopes
     towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
-    return grad_x, (scale * towards) @ basis.T
+    grad_theta = (scale * towards) @ basis.T
+    return put(out, (grad_x, grad_theta))

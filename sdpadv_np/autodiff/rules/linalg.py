@@ -23,12 +23,12 @@ def _dense(x, W, b, activation="linear"):
     return y
 
 
-def _dense_fused(g, y, x, W, b, needs, saved, activation):
+def _dense_fused(g, y, x, W, b, needs, saved, out, activation):
     h = g if activation == "linear" else kernel.backward(g, y, activation)
     return (
-        np.dot(h, W.T) if needs[0] else None,
-        np.dot(x.T, h) if needs[1] else None,
-        np.dot(np.ones_like(h[:, 0]), h) if needs[2] else None,  # three times faster than a sum down the columns
+        np.dot(h, W.T, out=out[0]) if needs[0] else None,
+        np.dot(x.T, h, out=out[1]) if needs[1] else None,
+        np.dot(np.ones_like(h[:, 0]), h, out=out[2]) if needs[2] else None,  # three times faster than a sum down the columns
     )
 
 

@@ -35,7 +35,7 @@ def _margin_slope(z, labels):
     return true - one_hot(np.where(true > 0, -np.inf, raw(z)).argmax(axis=1), z)
 
 
-def _fused(g, y, z, needs, saved, labels):
+def _fused(g, y, z, needs, saved, out, labels):
     return (g[:, None] * saved,)
 
 
