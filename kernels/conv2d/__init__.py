@@ -69,11 +69,18 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
 
 
 @entrance
-def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None):
-    """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g."""
+def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None, y=None, activation="linear"):
+    """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g.
+
+    y, activation : what :func:`forward` returned and with which activation; its slope is then taken
+        into account (and spared a pass over memory)
+    """
     _check_gradient(g, len(w), _output(size, w.shape[2:], stride, padding))
     _check(algorithm, out, (len(g), w.shape[1], *size))
-    return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, out)
+    _activation.check(activation)
+    if activation != "linear" and (y is None or y.shape != g.shape):
+        raise ValueError(f"the slope of {activation} needs y, of the shape of g {list(g.shape)}")
+    return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, y, activation, out)
 
 
 @entrance
