@@ -1,10 +1,10 @@
-"""Optimisers over a flat parameter store."""
+"""Adam over a flat parameter store."""
 from __future__ import annotations
 
 import numpy as np
 
-from .kernels import adam
-from .nn import ParameterStore
+from ..kernels import adam
+from ..nn import ParameterStore
 
 
 class Adam:
