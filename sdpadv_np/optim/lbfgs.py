@@ -67,21 +67,134 @@ def minimise(function, x0, *, memory: int = 10, evaluations: int = 15000, gtol: 
     checks.whole("memory", memory)
     checks.whole("evaluations", evaluations)
     search = _Search(function, x0, memory)
-    active = np.arange(len(x0))
-    active = search.end(active, search.small_gradient(active, gtol), "gradient")
+    active = search.end(np.arange(len(x0)), search.flat(slice(None), gtol), "gradient")
     while active.size:
-        active = search.end(active, search.evaluations[active] >= evaluations, "evaluations")
-        f, g, slope = search.evaluate(active)
-        low = f <= search.value[active] + LOWER * search.t[active] * search.slope[active]
-        good = low & (slope >= SLOPE * search.slope[active])
-        search.narrow(active[~good], f[~good], slope[~good], low[~good])
-        decreased = search.value[active[good]] - f[good]
-        stepped = active[good]
-        size = np.maximum(np.maximum(np.abs(f[good]), np.abs(search.value[stepped])), 1)
-        search.accept(stepped, f[good], g[good])
+        stepped, decrease = search.round(active)
         if stop is not None:
             active = search.end(active, stop(active), "stopped")
-        active = search.end(active, np.isin(active, stepped[decreased <= ftol * size]), "decrease")
-        active = search.end(active, np.isin(active, stepped) & search.small_gradient(active, gtol), "gradient")
-        active = search.end(active, search.failed(active), "line search")
+        active = search.end(active, np.isin(active, stepped[search.flat(stepped, gtol)]), "gradient")
+        active = search.end(active, np.isin(active, stepped[decrease <= ftol]), "decrease")
+        active = search.end(active, search.stuck(active), "line search")
+        active = search.end(active, search.evaluations[active] >= evaluations, "evaluations")
     return Minimum(search.x, search.value, search.gradient, search.steps, search.evaluations, search.reason)
+
+
+class _Search:
+    """The state of N searches: arrays over the functions, indexed by the numbers of those concerned."""
+
+    def __init__(self, function, x0, memory):
+        n = len(x0)
+        self.function, self.memory = function, memory
+        self.x = np.array(x0)
+        self.value, self.gradient = function(self.x, np.arange(n))
+        self.value, self.gradient = self.value.astype(np.float64), self.gradient.astype(x0.dtype)
+        self.steps, self.evaluations, self.reason = np.zeros(n, int), np.ones(n, int), np.zeros(n, int)
+        self.s, self.y = np.zeros((2, memory, *x0.shape), x0.dtype)
+        self.rho, self.pairs = np.zeros((memory, n)), np.zeros(n, int)  # 1 / s'y, 0 where there is no pair; pairs ever stored
+        self.direction = np.empty_like(self.x)
+        self.t, self.slope, self.trials = np.empty(n), np.empty(n), np.zeros(n, int)
+        self.low, self.high = np.empty((2, n, 3))  # the bracket's ends: t, value, slope
+        self.aim(np.arange(n))
+
+    def end(self, active, done, reason):
+        """What remains of ``active``; the others get their reason."""
+        self.reason[active[done]] = REASONS.index(reason)
+        return active[~done]
+
+    def flat(self, which, gtol):
+        return np.abs(self.gradient[which]).max(axis=1) <= gtol
+
+    def round(self, active):
+        """Evaluate the trial point of each, and go there or elsewhere: (those that went there, their relative decrease)."""
+        trial = self.x[active] + self.t[active, None].astype(self.x.dtype) * self.direction[active]
+        value, gradient = self.function(trial, active)
+        value = np.where(np.isfinite(value), value, np.inf).astype(np.float64)
+        slope = _dot(gradient, self.direction[active])
+        self.evaluations[active] += 1
+        low = value <= self.value[active] + LOWER * self.t[active] * self.slope[active]
+        good = low & (slope >= SLOPE * self.slope[active])
+        rest = ~good
+        self.narrow(active[rest], value[rest], slope[rest], low[rest])
+        stepped, before = active[good], self.value[active[good]]
+        self.step(stepped, trial[good], value[good], gradient[good])
+        return stepped, (before - self.value[stepped]) / np.maximum(np.maximum(np.abs(before), np.abs(self.value[stepped])), 1)
+
+    def step(self, which, x, value, gradient):
+        """Go to x, remember the pair, and aim anew."""
+        s, y = x - self.x[which], gradient - self.gradient[which]
+        bend = _dot(s, y)
+        usable = bend > np.finfo(x.dtype).eps * _dot(y, y)
+        slot, kept = self.pairs[which[usable]] % self.memory, which[usable]
+        self.s[slot, kept], self.y[slot, kept], self.rho[slot, kept] = s[usable], y[usable], 1 / bend[usable]
+        self.pairs[kept] += 1
+        self.x[which], self.value[which], self.gradient[which] = x, value, gradient
+        self.steps[which] += 1
+        self.aim(which)
+
+    def aim(self, which):
+        """The next direction and its first trial."""
+        g = self.gradient[which]
+        direction = -self.recursion(which, g)
+        slope = _dot(direction, g)
+        first = (self.pairs[which] == 0) | ~(slope < 0)
+        self.forget(which[first])
+        direction[first], slope[first] = -g[first], -_dot(g[first], g[first])
+        self.direction[which], self.slope[which] = direction, slope
+        self.t[which] = np.where(first, 1 / np.sqrt(np.maximum(-slope, np.finfo(np.float64).tiny)), 1)
+        self.trials[which] = 0
+        self.low[which] = np.stack([np.zeros_like(slope), self.value[which], slope], axis=1)
+        self.high[which] = np.inf
+
+    def recursion(self, which, g):
+        """H g by the two-loop recursion, H = s'y / y'y I before the pairs; g itself where there are none."""
+        q, weights = g.copy(), []
+        newest_first = [((self.pairs[which] - 1 - k) % self.memory, which) for k in range(min(self.memory, int(self.pairs[which].max(initial=0))))]
+        for pair in newest_first:
+            weights.append(self.rho[pair] * _dot(self.s[pair], q))
+            q -= weights[-1][:, None].astype(q.dtype) * self.y[pair]
+        for k, pair in enumerate(newest_first):
+            if k == 0:
+                y, rho = self.y[pair], self.rho[pair]
+                q *= np.where(rho > 0, 1 / np.where(rho > 0, rho * _dot(y, y), 1), 1)[:, None].astype(q.dtype)
+        for pair, weight in zip(newest_first[::-1], weights[::-1]):
+            q += (weight - self.rho[pair] * _dot(self.y[pair], q))[:, None].astype(q.dtype) * self.s[pair]
+        return q
+
+    def forget(self, which):
+        self.pairs[which], self.rho[:, which] = 0, 0
+
+    def narrow(self, which, value, slope, low):
+        """The trial becomes an end of the bracket; the next trial lies inside, or beyond while there is no upper end."""
+        t = self.t[which]
+        here, before = np.stack([t, value, slope], axis=1), self.low[which]
+        self.low[which[low]], self.high[which[~low]] = here[low], here[~low]
+        self.trials[which] += 1
+        a, b = self.low[which], self.high[which]
+        open_ = np.isinf(b[:, 0])
+        other = np.where(open_[:, None], before, b)
+        with np.errstate(all="ignore"):
+            least, middle = _cubic(a, other), np.where(open_, 2 * t, (a[:, 0] + b[:, 0]) / 2)
+            width = np.where(open_, t - before[:, 0], b[:, 0] - a[:, 0])
+            inner, outer = np.where(open_, t + 1.1 * width, a[:, 0] + 0.1 * width), np.where(open_, t + 4 * width, b[:, 0] - 0.1 * width)
+        self.t[which] = np.where(np.isfinite(least), np.clip(least, inner, outer), middle)
+
+    def stuck(self, active):
+        """Those whose line search failed from the steepest descent; one that failed elsewhere begins anew there."""
+        failed = self.trials[active] >= TRIALS
+        fresh = self.pairs[active] == 0
+        again = active[failed & ~fresh]
+        self.forget(again)
+        self.aim(again)
+        return failed & fresh
+
+
+def _dot(a, b):
+    return np.einsum("nd,nd->n", a, b).astype(np.float64)
+
+
+def _cubic(a, b):
+    """Where the cubic through two ends (t, value, slope) is least; not finite where it has no minimum."""
+    (ta, fa, da), (tb, fb, db) = a.T, b.T
+    c = da + db - 3 * (fa - fb) / (ta - tb)
+    root = np.sign(tb - ta) * np.sqrt(c * c - da * db)
+    return tb - (tb - ta) * (db + root - c) / (db - da + 2 * root)
