@@ -8,19 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from .autodiff import ops
-from .autodiff.rules.loss import one_hot
 from .errors import ArgumentError
 
 OBJECTIVES = ("margin", "cross_entropy")
 GAN_LOSSES = ("nonsaturating", "minimax")
 _TINY = 1e-12  # inside a root, whose slope at 0 is infinite
-
-
-def margin(logits, labels):
-    """Z_y - max over i != y of Z_i, per row: below 0 exactly where the prediction is wrong."""
-    true = one_hot(labels, logits)
-    others = ops.where(true > 0, np.array(-np.inf, true.dtype), logits)
-    return ops.sum(logits * true, axis=1) - ops.max(others, axis=1)
 
 
 def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0):
@@ -34,7 +26,7 @@ def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0):
     if objective == "cross_entropy":
         return -ops.mean(ops.cross_entropy(logits, labels=labels))
     if objective == "margin":
-        return ops.mean(ops.clip(margin(logits, labels), low=-kappa, high=np.inf))
+        return ops.mean(ops.clip(ops.margin(logits, labels=labels), low=-kappa, high=np.inf))
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import checks, training
-from ..autodiff import Tensor, no_grad, ops
+from ..autodiff import Plan, Tensor, no_grad, ops
 from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
@@ -143,6 +143,7 @@ class _Training:
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
+        self.plan = Plan(self.learn, [classifier.store])
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")
@@ -155,12 +156,15 @@ class _Training:
         return self.classifier.store.data
 
     def step(self, chosen, epoch):
-        logits = self.classifier.logits(Tensor(self.x[chosen]))
-        loss = ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
+        self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
+        return {"loss": float(self.plan(self.x[chosen], self.y[chosen]))}
+
+    def learn(self, x, y):
+        """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
+        loss = ops.mean(ops.cross_entropy(self.classifier.logits(Tensor(x)), labels=y))
         self.classifier.store.differentiate(loss)
-        self.optimiser.lr = self.lr * (1 - int(self.optimiser.t) / self.steps)
         self.optimiser.step()
-        return {"loss": loss.item()}
+        return loss
 
     def validate(self):
         with no_grad():
