@@ -46,7 +46,7 @@ class StAdv(Attack):
     kappa: float = 0.05
     tau: float = 0.01
     tau_steps: int = 3
-    evaluations: int = 12
+    evaluations: int = 20
     padding: str = "symmetric"
     start: str = "zero"
     batch_size: int = 100
