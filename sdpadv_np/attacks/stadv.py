@@ -9,9 +9,8 @@ from .. import checks
 from ..autodiff import Tensor, grad, ops
 from ..kernels import flow_sample, flow_smoothness
 from ..optim import minimise
-from .base import Attack
+from .base import Attack, logits
 
-STARTS = ("zero", "random")
 _FACTOR = 3.0  # by which tau is raised and lowered
 
 
@@ -34,7 +33,9 @@ class StAdv(Attack):
     tau_steps : values of tau that are tried, at most; 1 keeps to ``tau``
     evaluations : of the classifier and its gradient, for each value of tau
     padding : "symmetric" or "constant" (which holds the flow back at the edge)
-    start : "zero", or "random": a flow drawn from [0, 1) pixels, as the published demo does
+    start : the flow at first, drawn from [-start, start] pixels. Exactly at zero flow, where every position
+        is whole, all slopes of the image jump, and a search that begins there may be caught (``start=0``);
+        a hundredth of a pixel away it is not. (The published demo draws from [0, 1).)
 
     >>> import numpy as np, sdpadv_np as sd
     >>> attack = sd.attacks.StAdv(sd.models.ModelB())
@@ -48,7 +49,7 @@ class StAdv(Attack):
     tau_steps: int = 3
     evaluations: int = 20
     padding: str = "symmetric"
-    start: str = "zero"
+    start: float = 0.01
     batch_size: int = 100
 
     slow = True
@@ -60,7 +61,7 @@ class StAdv(Attack):
         checks.whole("tau_steps", self.tau_steps)
         checks.whole("evaluations", self.evaluations, 2)
         checks.choice("padding", self.padding, flow_smoothness.PADDINGS)
-        checks.choice("start", self.start, STARTS)
+        checks.number("start", self.start)
 
     def flow(self, x, y=None, targets=None, progress: bool = True):
         """The flows (N, 2, H, W) in pixels, down and right, along which ``attack(x, y, targets)`` reads each image."""
@@ -70,28 +71,30 @@ class StAdv(Attack):
         return flow_sample.forward(x, self._search(x, goal, rng))
 
     def _search(self, x, goal, rng):
-        n, _, h, w = x.shape
-        found = _Found(x)
-        tau, failed = np.full(n, self.tau, x.dtype), np.zeros(n, bool)
-        begin = rng.random((n, 2, h, w), x.dtype) if self.start == "random" else np.zeros((n, 2, h, w), x.dtype)
-        active = np.arange(n)
+        flows = (len(x), 2, *x.shape[2:])
+        found, tau = _Found(flows, x.dtype), np.full(len(x), self.tau, x.dtype)
+        begin = rng.uniform(-self.start, self.start, flows).astype(x.dtype)
+        found.keep(np.arange(len(x)), 0, 0.0, self._reached(goal.margin(logits(self.classifier, x))))
+        active, failed = np.flatnonzero(~found.any), np.zeros(len(x), bool)
         for _ in range(self.tau_steps):
-            before = found.distortion[active]
-            start = np.where(np.isfinite(before)[:, None, None, None], found.flow[active], begin[active])
-
-            def loss(flow, which):
-                chosen = active[which]
-                value, gradient = self._loss(flow.reshape(-1, 2, h, w), x, goal, tau, chosen, found)
-                return value, gradient.reshape(flow.shape)
-
-            minimise(loss, start.reshape(-1, 2 * h * w), evaluations=self.evaluations, stop=lambda which: found.distortion[active[which]] == 0)
+            before, start = found.distortion[active], np.where(found.any[active, None, None, None], found.flow[active], begin[active])
+            self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
-            failed[active[~better]] = True
+            failed[active] |= ~better
             tau[active] *= np.where(better, _FACTOR, 1 / _FACTOR).astype(x.dtype)
-            active = active[np.isinf(found.distortion[active]) | better & ~failed[active] & (found.distortion[active] > 0)]
+            active = active[~found.any[active] | ~failed[active]]
             if not active.size:
                 break
         return found.flow
+
+    def _minimise(self, start, x, goal, tau, active, found):
+        """L-BFGS for each of the active images, beginning at the flows ``start``; what it finds on its way goes into ``found``."""
+
+        def loss(flow, which):
+            value, gradient = self._loss(flow.reshape(-1, *start.shape[1:]), x, goal, tau, active[which], found)
+            return value, gradient.reshape(flow.shape)
+
+        minimise(loss, start.reshape(len(start), -1), evaluations=self.evaluations)
 
     def _loss(self, flow, x, goal, tau, chosen, found):
         """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
@@ -101,16 +104,24 @@ class StAdv(Attack):
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
         (slope,) = grad(ops.sum(l_adv), [t])
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
-        found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), (margin.data <= -self.kappa) & (margin.data < 0))
+        found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
         return l_adv.data + tau[chosen] * l_flow, slope.data + tau[chosen, None, None, None] * roughness
+
+    def _reached(self, margin):
+        return (margin <= -self.kappa) & (margin < 0)
 
 
 class _Found:
     """The least distorting flow found for each image so far, and its distortion; infinite where there is none."""
 
-    def __init__(self, x):
-        self.flow, self.distortion = np.zeros((len(x), 2, *x.shape[2:]), x.dtype), np.full(len(x), np.inf)
+    def __init__(self, flows, dtype):
+        self.flow, self.distortion = np.zeros(flows, dtype), np.full(flows[0], np.inf)
+
+    @property
+    def any(self):
+        return np.isfinite(self.distortion)
 
     def keep(self, chosen, flow, distortion, reached):
         better = reached & (distortion < self.distortion[chosen])
+        flow, distortion = np.broadcast_to(flow, (len(chosen), *self.flow.shape[1:])), np.broadcast_to(distortion, len(chosen))
         self.flow[chosen[better]], self.distortion[chosen[better]] = flow[better], distortion[better]

@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
+from ..errors import ArgumentError
 
 LOWER, SLOPE = 1e-3, 0.9  # of the Wolfe conditions; SciPy's (dcsrch: ftol, gtol)
 TRIALS = 20  # of one line search, as SciPy
@@ -47,13 +48,13 @@ def minimise(function, x0, *, memory: int = 10, evaluations: int = 15000, gtol: 
         (x (M, D), which (M,)) -> (values (M,), gradients (M, D)): the functions numbered ``which`` at x.
     x0 : (N, D) float32 or float64, where each begins; everything is computed in its dtype, not changed
     memory : pairs (s, y) kept of each function
-    evaluations : of each function, at most
+    evaluations : of each function, at most; the first is at x0
     gtol : a function is done when no element of its gradient is larger
-    ftol : or when a step lowers it by no more than ftol * max(\\|f before\\|, \\|f after\\|, 1); SciPy's
-        factr times the machine precision
+    ftol : or when a step lowers it by no more than ftol times the largest of its size before, after, and 1
+        (SciPy's factr times the machine precision)
     stop : callable, optional
         (which (M,)) -> (M,) booleans: asked after each round of evaluations, of the functions it evaluated;
-        where true, that function ends at its last iterate.
+        where true, that function ends at its last iterate
 
     A function whose line search fails (20 trials) begins anew from the steepest descent, once; then it ends.
 
@@ -64,8 +65,12 @@ def minimise(function, x0, *, memory: int = 10, evaluations: int = 15000, gtol: 
     >>> found.x.round(6).tolist(), found.evaluations.tolist()
     ([[1.0, 2.0], [-3.0, 0.5]], [3, 3])
     """
+    if getattr(x0, "ndim", None) != 2 or x0.dtype not in xp.FLOATS:
+        raise ArgumentError(f"x0 is {getattr(x0, 'dtype', type(x0).__name__)}{list(getattr(x0, 'shape', ()))}; expected a float32 or float64 array (N, D)")
     checks.whole("memory", memory)
-    checks.whole("evaluations", evaluations)
+    checks.whole("evaluations", evaluations, 2)
+    checks.number("gtol", gtol)
+    checks.number("ftol", ftol)
     search = _Search(function, x0, memory)
     active = search.end(np.arange(len(x0)), search.flat(slice(None), gtol), "gradient")
     while active.size:
@@ -102,19 +107,19 @@ class _Search:
         return active[~done]
 
     def flat(self, which, gtol):
+        """Where the gradient is as good as 0."""
         return np.abs(self.gradient[which]).max(axis=1) <= gtol
 
     def round(self, active):
         """Evaluate the trial point of each, and go there or elsewhere: (those that went there, their relative decrease)."""
-        trial = self.x[active] + self.t[active, None].astype(self.x.dtype) * self.direction[active]
+        trial = self.x[active] + _column(self.t[active], self.x) * self.direction[active]
         value, gradient = self.function(trial, active)
         value = np.where(np.isfinite(value), value, np.inf).astype(np.float64)
         slope = _dot(gradient, self.direction[active])
         self.evaluations[active] += 1
         low = value <= self.value[active] + LOWER * self.t[active] * self.slope[active]
         good = low & (slope >= SLOPE * self.slope[active])
-        rest = ~good
-        self.narrow(active[rest], value[rest], slope[rest], low[rest])
+        self.narrow(active[~good], value[~good], slope[~good], low[~good])
         stepped, before = active[good], self.value[active[good]]
         self.step(stepped, trial[good], value[good], gradient[good])
         return stepped, (before - self.value[stepped]) / np.maximum(np.maximum(np.abs(before), np.abs(self.value[stepped])), 1)
@@ -124,9 +129,9 @@ class _Search:
         s, y = x - self.x[which], gradient - self.gradient[which]
         bend = _dot(s, y)
         usable = bend > np.finfo(x.dtype).eps * _dot(y, y)
-        slot, kept = self.pairs[which[usable]] % self.memory, which[usable]
-        self.s[slot, kept], self.y[slot, kept], self.rho[slot, kept] = s[usable], y[usable], 1 / bend[usable]
-        self.pairs[kept] += 1
+        place = self.pairs[which[usable]] % self.memory, which[usable]
+        self.s[place], self.y[place], self.rho[place] = s[usable], y[usable], 1 / bend[usable]
+        self.pairs[which[usable]] += 1
         self.x[which], self.value[which], self.gradient[which] = x, value, gradient
         self.steps[which] += 1
         self.aim(which)
@@ -146,18 +151,17 @@ class _Search:
         self.high[which] = np.inf
 
     def recursion(self, which, g):
-        """H g by the two-loop recursion, H = s'y / y'y I before the pairs; g itself where there are none."""
-        q, weights = g.copy(), []
-        newest_first = [((self.pairs[which] - 1 - k) % self.memory, which) for k in range(min(self.memory, int(self.pairs[which].max(initial=0))))]
+        """H g by the two-loop recursion; H begins as (s'y / y'y) I of the newest pair. g itself where there is no pair (rho = 0)."""
+        q, weights, kept = g.copy(), [], min(self.memory, int(self.pairs[which].max(initial=0)))
+        newest_first = [((self.pairs[which] - 1 - k) % self.memory, which) for k in range(kept)]
         for pair in newest_first:
             weights.append(self.rho[pair] * _dot(self.s[pair], q))
-            q -= weights[-1][:, None].astype(q.dtype) * self.y[pair]
-        for k, pair in enumerate(newest_first):
-            if k == 0:
-                y, rho = self.y[pair], self.rho[pair]
-                q *= np.where(rho > 0, 1 / np.where(rho > 0, rho * _dot(y, y), 1), 1)[:, None].astype(q.dtype)
+            q -= _column(weights[-1], q) * self.y[pair]
+        if kept:
+            bend, y = self.rho[newest_first[0]], self.y[newest_first[0]]
+            q *= _column(1 / np.where(bend > 0, bend * _dot(y, y), 1), q)
         for pair, weight in zip(newest_first[::-1], weights[::-1]):
-            q += (weight - self.rho[pair] * _dot(self.y[pair], q))[:, None].astype(q.dtype) * self.s[pair]
+            q += _column(weight - self.rho[pair] * _dot(self.y[pair], q), q) * self.s[pair]
         return q
 
     def forget(self, which):
@@ -190,6 +194,11 @@ class _Search:
 
 def _dot(a, b):
     return np.einsum("nd,nd->n", a, b).astype(np.float64)
+
+
+def _column(numbers, like):
+    """One number per row, to multiply the rows of ``like`` with."""
+    return numbers[:, None].astype(like.dtype)
 
 
 def _cubic(a, b):
