@@ -68,7 +68,9 @@ class StAdv(Attack):
         return self._in_batches(self._search, x, y, targets, progress)
 
     def _attack(self, x, goal, rng):
-        return flow_sample.forward(x, self._search(x, goal, rng))
+        flow = self._search(x, goal, rng)
+        moved = flow.any(axis=(1, 2, 3))[:, None, None, None]
+        return np.where(moved, flow_sample.forward(x, flow), x)  # sampling at zero flow may round
 
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
@@ -77,14 +79,14 @@ class StAdv(Attack):
         found.keep(np.arange(len(x)), 0, 0.0, self._reached(goal.margin(logits(self.classifier, x))))
         active, failed = np.flatnonzero(~found.any), np.zeros(len(x), bool)
         for _ in range(self.tau_steps):
+            if not active.size:
+                break
             before, start = found.distortion[active], np.where(found.any[active, None, None, None], found.flow[active], begin[active])
             self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
             failed[active] |= ~better
             tau[active] *= np.where(better, _FACTOR, 1 / _FACTOR).astype(x.dtype)
             active = active[~found.any[active] | ~failed[active]]
-            if not active.size:
-                break
         return found.flow
 
     def _minimise(self, start, x, goal, tau, active, found):
