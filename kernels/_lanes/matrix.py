@@ -80,13 +80,15 @@ def product(a, rows, count, steps, b, pitch, c, c_pitch, columns, bias, add, act
         left = columns - j
         width = panel(left)
         b_at, b_pitch = (j, pitch) if pitch else (j * steps.size, width)
+        after = b_at + (0 if pitch else steps.size * width)  # of a packed b: the next panel, or the next matrix in the same memory
         if width == 16 * WIDE:
             for i in range(0, count, _WIDE_ROWS):
-                multiply(WIDE, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                soon = after + 16 * steps.size * min(i // _WIDE_ROWS, WIDE - 1)
+                multiply(WIDE, a, rows, i, count, steps, b, b_at, b_pitch, soon, c, j, c_pitch, left, bias, j, add, activation)
         elif width == 16 * _MIDDLE:
             for i in range(0, count, _MIDDLE_ROWS):
-                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, b_pitch, after, c, j, c_pitch, left, bias, j, add, activation)
         else:
             for i in range(0, count, _NARROW_ROWS):
-                multiply(NARROW, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(NARROW, a, rows, i, count, steps, b, b_at, b_pitch, after, c, j, c_pitch, left, bias, j, add, activation)
         j += width

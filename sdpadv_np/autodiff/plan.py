@@ -19,7 +19,8 @@ import numpy as np
 from .. import xp
 from ..errors import PlanError
 from ..kernels._entrance import recording
-from .recorder import Recorded, Recorder
+from .recorded import Recorded
+from .recorder import Recorder
 from .tensor import Tensor, raw, state
 
 MOST = 4  # signatures kept at a time; the one that was used longest ago goes
@@ -53,8 +54,10 @@ class Plan:
     def __call__(self, *inputs):
         """What ``function(*inputs)`` returns, as new arrays."""
         inputs = [xp.as_array(raw(value)) for value in inputs]
-        if state.hooks or recording.recorder is not None:
-            return _each(_copied, self.function(*inputs))  # listeners want to hear every operation; an outer plan records this one too
+        if recording.recorder is not None:  # an outer plan records this one too
+            return _each(raw, self.function(*inputs))
+        if state.hooks:  # listeners want to hear every operation
+            return _each(_copied, self.function(*inputs))
         signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
         tape = self._tapes.pop(signature, None)
         first = tape is None
@@ -111,14 +114,12 @@ class _Tape:
         before = [array.copy() for array in self.written]
         expected = _each(_copied, function(*inputs))
         after = [array.copy() for array in self.written]
-        for array, value in zip(self.written, before):
-            array[...] = value
+        self._put_back(before)
         self.replay(inputs)
         for what, got, want in (*(("a result", g, w) for g, w in zip(_leaves(self.results), _leaves(expected), strict=True)),
                                 *(("an array that the step changes", g, w) for g, w in zip(self.written, after))):
             if not _same(raw(got), want):
-                for array, value in zip(self.written, after):
-                    array[...] = value
+                self._put_back(after)
                 raise PlanError(
                     f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something that changes from call to call "
                     "was frozen (a number, a branch, a random draw, an array made outside); make it an input, or an array that is changed in place"
@@ -127,7 +128,12 @@ class _Tape:
         if self.slots and not isinstance(self.slots[0], np.ndarray):
             from .cuda_graph import capture
 
-            self.graph = capture(self.calls)
+            self.graph = capture(self.calls, lambda: self._put_back(after))
+
+
+    def _put_back(self, values) -> None:
+        for array, value in zip(self.written, values):
+            array[...] = value
 
 
 @contextlib.contextmanager
@@ -168,8 +174,7 @@ def _checked(value):
 
 def _copied(value):
     value = raw(value)
-    array = value.array if type(value) is Recorded else value
-    return array.copy()
+    return value.array.copy() if type(value) is Recorded else xp.as_array(value).copy()
 
 
 def _same(a, b) -> bool:

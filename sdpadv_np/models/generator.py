@@ -12,7 +12,6 @@ from .. import checks
 from ..autodiff import ops
 from ..errors import FileError
 from ..kernels.affine_sample import CONVENTIONS
-from ..losses import norm
 from ..nn import Dense, Flatten, Network, ParameterStore
 from .classifier import in_chunks
 
@@ -90,7 +89,7 @@ class Generator:
         if self.projection == "box":
             return ops.clip(theta, low=identity - theta.dtype.type(self.gamma), high=identity + theta.dtype.type(self.gamma))
         deviation = theta - identity
-        length = ops.reshape(norm(deviation), shape=(-1, 1))
+        length = ops.reshape(ops.norm(deviation), shape=(-1, 1))
         return identity + deviation * ops.minimum(self.gamma / length, np.ones((), theta.dtype))
 
     def __call__(self, x, y=None):
