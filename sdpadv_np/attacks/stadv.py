@@ -25,7 +25,8 @@ class StAdv(Attack):
 
     The search over tau: each image begins with ``tau`` and minimises. Where that found a flow, or a
     better one than before, tau is raised threefold and the search goes on from there; where it found
-    none, tau is lowered threefold. An image is done when a raised tau brings nothing better.
+    none, tau is lowered threefold and the search begins anew. An image is done when a raised tau
+    brings nothing better.
 
     kappa : margin of the logits by which the goal must be reached; with 0 L-BFGS would rest on the
         decision boundary itself
@@ -75,13 +76,13 @@ class StAdv(Attack):
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
         found, tau = _Found(flows, x.dtype), np.full(len(x), self.tau, x.dtype)
-        begin = rng.uniform(-self.start, self.start, flows).astype(x.dtype)
         found.keep(np.arange(len(x)), 0, 0.0, self._reached(goal.margin(logits(self.classifier, x))))
         active, failed = np.flatnonzero(~found.any), np.zeros(len(x), bool)
         for _ in range(self.tau_steps):
             if not active.size:
                 break
-            before, start = found.distortion[active], np.where(found.any[active, None, None, None], found.flow[active], begin[active])
+            before, drawn = found.distortion[active], rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
+            start = np.where(found.any[active, None, None, None], found.flow[active], drawn)
             self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
             failed[active] |= ~better
