@@ -4,7 +4,7 @@ import pytest
 
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.optim import minimise
-from sdpadv_np.optim.lbfgs import REASONS
+from sdpadv_np.optim.lbfgs import REASONS, _cubic
 
 
 def rosenbrock(x, which=None):
@@ -124,6 +124,30 @@ def test_why_each_one_ended(rng):
     assert reasons(minimise(rosenbrock, np.full((1, 3), -1.0), ftol=0.5)) == ["decrease"]
     few = minimise(rosenbrock, np.full((1, 3), -1.0), evaluations=10)
     assert reasons(few) == ["evaluations"] and few.evaluations.tolist() == [10]
+
+
+def test_where_a_cubic_is_least():
+    def end(t):  # of (t - 2)² (t + 1), least at 2, largest at 0
+        return [t, (t - 2) ** 2 * (t + 1), 3 * t * (t - 2)]
+
+    ends = np.array([[end(0.5), end(3.0)], [end(1.0), end(1.5)], [end(1.7), end(0.1)]])
+    np.testing.assert_allclose(_cubic(ends[:, 0], ends[:, 1]), 2.0)
+
+
+def test_a_line_search_that_fails_begins_anew_from_the_steepest_descent(rng):
+    asked = []
+
+    def lame(x, which):
+        asked.append(x[0].copy())
+        value, gradient = rosenbrock(x)
+        return (np.full(1, np.inf) if 15 < len(asked) <= 40 else value), gradient
+
+    found = minimise(lame, np.full((1, 4), -1.5))
+    assert reasons(found) != ["line search"] and found.value[0] < 1e-6
+    begun = next(k for k in range(16, 40) if np.linalg.norm(asked[k + 1] - asked[k]) > np.linalg.norm(asked[k] - asked[k - 1]) * 2)
+    x = asked[begun]  # after 20 halvings as good as the iterate itself
+    _, gradient = rosenbrock(x[None])
+    np.testing.assert_allclose(asked[begun + 1] - x, -gradient[0] / np.linalg.norm(gradient), atol=1e-3)
 
 
 def test_a_function_can_be_stopped_alone(rng):
