@@ -75,19 +75,19 @@ def _fetch(context, builder, array, value, at):
 
 
 @intrinsic(prefer_literal=True)
-def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, soon, c, c_at, c_pitch, room, bias, bias_at, add, activation):
+def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, soon, c, c_at, c_pitch, room, bias, bias_at, add, activation):
     """Rows first, first + 1, ... of c, ``room`` columns from c_at on; past row count - 1 that row again, so that no tile is cut.
 
-    b_at, b_pitch : where b[0, 0] lies, and how far its rows are apart; it must be readable in whole vectors
+    b_at : where b[0, 0] lies; its rows are so many vectors long, one after the other
     soon : every step fetches one vector of b into the cache, from b[soon] on: what will be read next comes from far away
     add : whether to start from c, otherwise from the vectors at bias[bias_at], or from 0 if bias is empty
     activation : LINEAR, RELU or LEAKY, of what is stored
     """
     lanes, count_of_vectors = of(a), vectors.literal_value
-    signature = types.void(vectors, a, rows, *[types.intp] * 2, steps, b, *[types.intp] * 3, c, *[types.intp] * 3, bias, types.intp, types.boolean, types.intp)
+    signature = types.void(vectors, a, rows, *[types.intp] * 2, steps, b, *[types.intp] * 2, c, *[types.intp] * 3, bias, types.intp, types.boolean, types.intp)
 
     def code(context, builder, signature, values):
-        _, a_, rows_, first, count, steps_, b_, b_at, b_pitch, soon, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
+        _, a_, rows_, first, count, steps_, b_, b_at, soon, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
         tile = _Tile(builder, lanes, count_of_vectors)
 
         def at_most(value, limit):
@@ -119,7 +119,7 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, so
                     tile.change(lambda r, v, _: starts[v])
         with cgutils.for_range(builder, context.make_array(steps)(context, builder, steps_).nitems, intp=I64) as loop:
             step = builder.load(place_of(context, builder, steps, steps_, loop.index, I64(1)))
-            b_row = builder.add(b_at, builder.mul(loop.index, b_pitch))
+            b_row = builder.add(b_at, builder.mul(loop.index, I64(16 * tile.vectors)))
             right = [builder.load(_vector(context, builder, b, b_, lanes, builder.add(b_row, I64(16 * v))), align=4) for v in range(tile.vectors)]
             _fetch(context, builder, b, b_, builder.add(soon, builder.mul(loop.index, I64(16))))
             left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]

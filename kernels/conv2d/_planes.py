@@ -8,6 +8,7 @@ from numba import njit
 
 from .. import _lanes as lanes
 from .._bilinear import INLINE, OPTIONS
+from .._lanes.matrix import panel
 from ._transforms import POINTS, TAPS, transform
 
 
@@ -80,10 +81,10 @@ def inputs(planes, plane, s, k, n, target, add):
 
 
 @njit(**OPTIONS)
-def output_planes(g, first, images, s, k, planes, plane):
-    """The planes of the output's gradient, g being 0 beyond the edge."""
+def output_planes(g, first, images, s, k, planes, plane, packed):
+    """The planes of the output's gradient, g being 0 beyond the edge; each packed, if it is to stand on the right of a product."""
     part = np.zeros(16 * k.m * k.m, g.dtype)
-    tile = 0
+    tile, rows_of_plane = 0, images * k.down * k.across
     for n in range(first, first + images):
         for i in range(0, s.ho, k.m):
             for j in range(0, s.wo, k.m):
@@ -91,14 +92,18 @@ def output_planes(g, first, images, s, k, planes, plane):
                 at = ((n * s.ho + i) * s.wo + j) * s.o
                 if rows < k.m or columns < k.m:
                     part[:] = 0
+                start, width = 0, panel(s.o) if packed else s.o
                 for channel in range(0, s.o, 16):
+                    if channel == start + width:
+                        start, width = channel, panel(s.o - channel)
+                    to = start * rows_of_plane + tile * width + channel - start
                     if rows == k.m and columns == k.m:
-                        transform("A", k.m, g, at + channel, s.wo * s.o, s.o, planes, tile * s.o + channel, k.t * plane, plane, 0)
+                        transform("A", k.m, g, at + channel, s.wo * s.o, s.o, planes, to, k.t * plane, plane, 0)
                     else:
                         for a in range(rows):
                             for b in range(columns):
                                 lanes.store(part, 16 * (a * k.m + b), lanes.load(g, at + (a * s.wo + b) * s.o + channel))
-                        transform("A", k.m, part, 0, 16 * k.m, 16, planes, tile * s.o + channel, k.t * plane, plane, 0)
+                        transform("A", k.m, part, 0, 16 * k.m, 16, planes, to, k.t * plane, plane, 0)
                 tile += 1
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from .._bilinear import OPTIONS
-from .._lanes.matrix import grid, product
+from .._lanes.matrix import grid, product, whole
 from .._threads import in_threads
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
@@ -28,7 +28,6 @@ _TILES = 36  # done together
 _SUMMED = 128  # tiles that make one sum for the weights' gradient, before it goes to memory
 _CHANNELS = 96  # of the input that are done together then
 _APART = 16  # numbers between two planes, so that theirs do not all fall into the same lines of the cache
-_OVER = 64  # numbers that a product may read beyond its last row
 
 
 def _group(s, k, tiles):
@@ -43,7 +42,7 @@ def _products(count, a, a_plane, rows, a_columns, w, b_columns, c, c_plane):
     size = w.size // count
     for q in range(count):
         left, right = a[q * a_plane : (q + 1) * a_plane], w[q * size :]
-        product(left, table, rows, steps, right, 0, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
+        product(left, table, rows, steps, right, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
 
 
 @njit(**OPTIONS)
@@ -70,7 +69,7 @@ def _input_part(part, parts, s, k, group, alone, g, weights, x):
     end = (part + 1) * s.count // parts
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
-        output_planes(g, start, images, s, k, y_planes, y_plane)
+        output_planes(g, start, images, s, k, y_planes, y_plane, False)
         _products(count, y_planes, y_plane, images * tiles, s.o, weights, depth, x_planes, x_plane)
         for n in range(images):
             if alone:
@@ -90,13 +89,13 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
     """
     depth, tiles, count, blocks = k.phases * k.run, k.down * k.across, k.t * k.t, k.phases * k.run // 16
     frames, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
-    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * s.o + _APART
-    x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane + _OVER, x.dtype)
+    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * whole(s.o) + _APART
+    x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane, x.dtype)
     end = 16 * ((part + 1) * blocks // parts)
     for start in range(0, s.count, group):
         images = min(group, s.count - start)
         source = images_in_frames(x, start, images, s, frames)
-        output_planes(g, start, images, s, k, y_planes, y_plane)
+        output_planes(g, start, images, s, k, y_planes, y_plane, True)
         for first in range(16 * (part * blocks // parts), end, _CHANNELS):
             channels = min(_CHANNELS, end - first)
             input_planes(source, images, s, k, first, first + channels, x_planes, x_plane)
@@ -104,7 +103,7 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
             for q in range(count):
                 left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
                 target = gradient[(q * depth + first) * s.o : (q * depth + first + channels) * s.o]
-                product(left, rows, channels, steps, right, s.o, target, s.o, s.o, nothing, start > 0, 0)
+                product(left, rows, channels, steps, right, target, s.o, s.o, nothing, start > 0, 0)
 
 
 def forward(s, x, weights, bias, activation, y):

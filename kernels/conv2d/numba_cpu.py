@@ -4,7 +4,6 @@ from __future__ import annotations
 import numpy as np
 
 from .._entrance import put
-from .._lanes.matrix import whole
 from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
 from ._planes import tiles_of
@@ -60,6 +59,11 @@ def _room(out, *shape):
     return *_result(*shape), out
 
 
+def _sums(s, size):
+    """Room for sums over the images, which begin with the first; without images they are 0."""
+    return (np.empty if s.count else np.zeros)(size, np.float32)
+
+
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None):
     if not _reals(x, w, bias):
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
@@ -91,16 +95,11 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
     if not _reals(g, x):
         return reference.weight_gradient(g, x, kernel, stride, padding, algorithm, out)
     s = _shape(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
-    pitch, rows = whole(s.o), _flat(g)
     if _by_winograd(s, algorithm):
         k = tiles_of(s)[1]
-        planes = np.zeros(k.t * k.t * k.depth * s.o, np.float32)
-        _winograd.weight_gradient(s, _flat(x), rows, planes)
+        planes = _sums(s, k.t * k.t * k.depth * s.o)
+        _winograd.weight_gradient(s, _flat(x), _flat(g), planes)
         return put(out, _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m))
-    if pitch != s.o:  # vectors are read beyond the last channel
-        wide = np.zeros((rows.size // s.o, pitch), np.float32)
-        wide[:, : s.o] = rows.reshape(-1, s.o)
-        rows = wide.reshape(-1)
-    gradient = np.zeros(s.kh * s.kw * s.c * s.o, np.float32)
-    _direct.weight_gradient(s, _flat(x), rows, pitch, gradient)
+    gradient = _sums(s, s.kh * s.kw * s.c * s.o)
+    _direct.weight_gradient(s, _flat(x), _flat(g), gradient)
     return put(out, _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw)))
