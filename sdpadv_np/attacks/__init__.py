@@ -3,5 +3,7 @@ from .fgsm import FGSM, RFGSM
 from .mim import MIM
 from .pgd import BIM, PGD
 from .sdpadv import AdvGAN, SdAdv, SdpAdv
+from .stadv import StAdv
+from .stm import STM
 
-__all__ = ["AdvGAN", "BIM", "FGSM", "MIM", "PGD", "RFGSM", "SdAdv", "SdpAdv"]
+__all__ = ["AdvGAN", "BIM", "FGSM", "MIM", "PGD", "RFGSM", "STM", "SdAdv", "SdpAdv", "StAdv"]
