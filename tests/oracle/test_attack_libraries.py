@@ -1,0 +1,67 @@
+"""Our gradient and search attacks against the original libraries: runs where they can be imported.
+
+The cases, with the reasons where a library differs, are the table of benchmarks/attack_libraries.py.
+"""
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sdpadv_np as sd
+
+pytest.importorskip("torch", reason="oracle: PyTorch is not installed")
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import attack_libraries as bench  # noqa: E402
+import attack_peers as peers  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
+SLOW = {"CW": 10, "SPSA": 150, "DeepFool": 40}  # images, where an attack or a library takes long
+ON_A = ("FGSM", "BIM", "MIM", "DeepFool, inner", "CW, c = 10")  # on the convolutions: what is quick enough
+
+
+def name(case):
+    return f"{case.attack} - {case.library}".replace(" ", "_")
+
+
+def images(case, most):
+    return next((min(most, n) for attack, n in SLOW.items() if case.attack.startswith(attack)), most)
+
+
+@pytest.fixture(scope="module")
+def model_a(glyphs):
+    d = glyphs
+    return sd.models.ModelA().fit(d.x_train[:1500], d.y_train[:1500], d.x_val[:200], d.y_val[:200], epochs=3, progress=False)
+
+
+def check(case, classifier, x):
+    missing = peers.missing(case.library)
+    if missing:
+        pytest.skip(f"oracle: {missing} is not installed")
+    if case.expect == "pixels":
+        classifier = bench.tempered(classifier)
+    row = bench.compare(case, classifier, peers.Copy(classifier), x[: images(case, len(x))])
+    if case.expect == "pixels":
+        assert row["equal pixels"] >= 0.999, row
+    assert bench.agree(row) == (case.expect != "differs"), row
+
+
+@pytest.mark.parametrize("case", bench.CASES, ids=name)
+def test_model_b(case, classifier, glyphs):
+    check(case, classifier, glyphs.x_test)
+
+
+@pytest.mark.parametrize("case", [c for c in bench.CASES if c.attack.startswith(ON_A) and c.expect != "differs"], ids=name)
+def test_model_a(case, model_a, glyphs):
+    check(case, model_a, glyphs.x_test[:40])
+
+
+@pytest.mark.parametrize("model", ("A", "B"))
+def test_the_copies_are_copies(model, classifier, model_a, glyphs):
+    import torch
+
+    f = model_a if model == "A" else classifier
+    copy, x = peers.Copy(f), glyphs.x_test[:20]
+    np.testing.assert_allclose(copy.module(torch.from_numpy(x)), f.logits(x), atol=1e-4)
+    np.testing.assert_allclose(copy.raised(5.0)(torch.from_numpy(x)), f.logits(x) + 5, atol=1e-4)
+    np.testing.assert_allclose(bench.tempered(f).logits(x), 0.1 * f.logits(x), atol=1e-5)
