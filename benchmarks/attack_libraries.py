@@ -36,7 +36,7 @@ class Case(NamedTuple):
     theirs: Callable  # see attack_peers
     expect: str  # "pixels": equal but for ties; "figures": share of fooled images and median norm agree; "differs": they do not
     note: str = ""
-    inner: bool = False  # on images without black and white: [0, 1] shrunk to [0.1, 0.9]
+    inner: bool = False  # on images far from black and white: [0, 1] shrunk to [0.3, 0.7]
     images: int = 1000  # at most, for the slow ones
 
     @property
@@ -48,27 +48,26 @@ def with_(attack, **parameters):
     return lambda classifier: attack(classifier, **parameters)
 
 
-EPS, STEP, STEPS, L2, L1 = 0.1, 0.02, 10, 1.5, 10.0
+EPS, STEP, STEPS, L2, L1 = 0.1, 0.02, 10, 1.5, 0.25
 ITERATED = {"eps": EPS, "step": STEP, "steps": STEPS}
 ART_ITERATED = {"eps": EPS, "eps_step": STEP, "max_iter": STEPS, "verbose": False}
 TA_ITERATED = {"eps": EPS, "alpha": STEP, "steps": STEPS}
 FB_ITERATED = {"abs_stepsize": STEP, "steps": STEPS}
 CW = {"lr": 0.05, "steps": 200, "abort_early": False}
-QUERY = {"eps": EPS, "steps": 20, "stop_on_success": False}
+QUERY = {"eps": 0.3, "steps": 20, "stop_on_success": False}
 
 TIES = "ties where the classifier is sure: p_y - 1 is rounding there, for both; none with the logits / 10"
 FLOOR = "CleverHans does not scale slopes below 1e-6, which sure images have"
 SPREAD = "Foolbox shares the step in proportion to the slopes; the steepest step in L1 is all on the largest"
 MOMENTUM = "Foolbox' momentum adds up signs, Dong et al.'s gradients scaled to mean 1"
-NEAR = "overshoot .001, for Foolbox steps on from where the overshoot led, we from where it did not"
-BLACK = "torchattacks forgets what clipping cut off, and steps onto the boundary, not across: it creeps up to it without end; equal without black and white"
-BLACK_CW = "torchattacks never moves pixels that are 0 or 1 (atanh is infinite), and its margin wants positive logits: images shrunk to [.1, .9], logits raised by 50"
+NEAR = "overshoot .005, for Foolbox steps on from where the overshoot led, we from where it did not"
+BLACK = "torchattacks forgets what clipping cut off, and steps onto the boundary, not across: it creeps up to it without end; equal where nothing is clipped"
+BLACK_CW = "torchattacks never moves pixels that are 0 or 1 (atanh is infinite), and its margin wants positive logits: images shrunk to [.3, .7], logits raised by 50"
 ROUNDS = "CleverHans 4 starts a round of c where the last one ended (3.0.1 and we at x), and adds c of one image to another: an image at a time"
 ZEROS = "Foolbox gives a black image where it fails"
 LINE = "ART descends with a line search, not Adam, and doubles c"
-QUERIES = "we ask about images in [0, 1] only, which loses no success; on inner images, with 64 pairs each, equal"
+QUERIES = "we ask about images in [0, 1] only and fool a few more for it; equal where nothing is clipped; 64 pairs each"
 REPAIRED = "CleverHans 4 estimates at 2x instead of x + d; repaired from outside; 64 pairs each"
-BROKEN = "CleverHans 4 as released: it estimates at 2x instead of x + d, with d the perturbation so far"
 STARTS = "random starts"
 
 CASES = [
@@ -82,9 +81,9 @@ CASES = [
     Case("FGSM, L2", "CleverHans", with_(FGSM, eps=L2, norm="l2"), peers.one_by_one(peers.cleverhans_fgsm(L2, 2)), "pixels", FLOOR),
     Case("FGSM, L2", "Foolbox", with_(FGSM, eps=L2, norm="l2"), peers.foolbox(lambda a: a.L2FastGradientAttack(), L2), "pixels", TIES),
     Case("FGSM, L2", "ART", with_(FGSM, eps=L2, norm="l2"), peers.art(lambda e: e.FastGradientMethod, eps=L2, norm=2), "pixels", TIES),
-    Case("FGSM, L1", "CleverHans", with_(FGSM, eps=L1, norm="l1"), peers.cleverhans_fgsm(L1, 1), "pixels"),
-    Case("FGSM, L1", "Foolbox", with_(FGSM, eps=L1, norm="l1"), peers.foolbox(lambda a: a.L1FastGradientAttack(), L1), "differs", SPREAD),
-    Case("FGSM, L1", "ART", with_(FGSM, eps=L1, norm="l1"), peers.art(lambda e: e.FastGradientMethod, eps=L1, norm=1), "pixels"),
+    Case("FGSM, L1, inner", "CleverHans", with_(FGSM, eps=L1, norm="l1"), peers.cleverhans_fgsm(L1, 1), "pixels", inner=True),
+    Case("FGSM, L1, inner", "Foolbox", with_(FGSM, eps=L1, norm="l1"), peers.foolbox(lambda a: a.L1FastGradientAttack(), L1), "differs", SPREAD, True),
+    Case("FGSM, L1, inner", "ART", with_(FGSM, eps=L1, norm="l1"), peers.art(lambda e: e.FastGradientMethod, eps=L1, norm=1), "pixels", inner=True),
     Case("R+FGSM", "torchattacks", with_(RFGSM, eps=EPS, start=EPS / 2), peers.torchattacks(lambda t: t.RFGSM, eps=EPS, alpha=EPS / 2, steps=1), "figures", STARTS),
     Case("BIM", "CleverHans", with_(BIM, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, False), "pixels", TIES),
     Case("BIM", "Foolbox", with_(BIM, **ITERATED), peers.foolbox(lambda a: a.LinfBasicIterativeAttack(**FB_ITERATED), EPS), "pixels", TIES),
@@ -102,19 +101,18 @@ CASES = [
     Case("MIM, no memory", "Foolbox", with_(MIM, decay=0.0, **ITERATED), peers.foolbox(lambda a: a.LinfMomentumIterativeFastGradientMethod(momentum=0.0, **FB_ITERATED), EPS), "pixels", TIES),
     Case("MIM", "ART", with_(MIM, **ITERATED), peers.art(lambda e: e.MomentumIterativeMethod, decay=1.0, **ART_ITERATED), "pixels", TIES),
     Case("MIM", "torchattacks", with_(MIM, **ITERATED), peers.torchattacks(lambda t: t.MIFGSM, **TA_ITERATED), "pixels", TIES),
-    Case("DeepFool", "Foolbox", with_(DeepFool, overshoot=0.001), peers.foolbox(lambda a: a.L2DeepFoolAttack(overshoot=0.001)), "figures", NEAR),
+    Case("DeepFool", "Foolbox", with_(DeepFool, overshoot=0.005), peers.foolbox(lambda a: a.L2DeepFoolAttack(overshoot=0.005)), "figures", NEAR),
     Case("DeepFool", "ART", with_(DeepFool), peers.art(lambda e: e.DeepFool, epsilon=0.02, max_iter=50, verbose=False), "figures", images=300),
-    Case("DeepFool", "torchattacks", with_(DeepFool), peers.torchattacks(lambda t: t.DeepFool), "differs", BLACK, images=100),
-    Case("DeepFool, inner", "torchattacks", with_(DeepFool, overshoot=0.001), peers.torchattacks(lambda t: t.DeepFool, overshoot=0.001), "figures", BLACK, True, 100),
-    Case("CW, c = 10", "CleverHans", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200, initial_const=10.0, binary_search_steps=1), "figures", ROUNDS, images=50),
+    Case("DeepFool", "torchattacks", with_(DeepFool), peers.torchattacks(lambda t: t.DeepFool), "differs", BLACK, images=50),
+    Case("DeepFool, inner", "torchattacks", with_(DeepFool, overshoot=0.005), peers.torchattacks(lambda t: t.DeepFool, overshoot=0.005), "figures", BLACK, True, 50),
+    Case("CW, c = 10", "CleverHans", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200, initial_const=10.0, binary_search_steps=1), "figures", ROUNDS, images=30),
     Case("CW", "CleverHans", with_(CarliniWagner, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200), "figures", ROUNDS, images=30),
-    Case("CW", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False)), "figures", ZEROS, images=500),
-    Case("CW, targeted", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False), targeted=True), "figures", ZEROS, images=500),
+    Case("CW", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False)), "figures", ZEROS, images=200),
+    Case("CW, targeted", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False), targeted=True), "figures", ZEROS, images=200),
     Case("CW", "ART", with_(CarliniWagner, initial_c=1.0, **CW), peers.art(lambda e: e.CarliniL2Method, learning_rate=0.05, binary_search_steps=5, max_iter=200, initial_const=1.0, verbose=False), "differs", LINE, images=20),
-    Case("CW, c = 10, inner", "torchattacks", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.torchattacks(lambda t: t.CW, raised=50.0, c=10.0, steps=200, lr=0.05), "figures", BLACK_CW, True, 500),
-    Case("SPSA", "CleverHans", with_(SPSA, **QUERY), peers.one_by_one(peers.cleverhans_spsa(EPS, 20, 64)), "figures", REPAIRED, images=500),
-    Case("SPSA, as released", "CleverHans", with_(SPSA, **QUERY), peers.one_by_one(peers.cleverhans_spsa(EPS, 20, 64, False)), "differs", BROKEN, images=500),
-    Case("SPSA, inner", "torchattacks", with_(SPSA, random_start=False, **QUERY), peers.torchattacks(lambda t: t.SPSA, eps=EPS, nb_iter=20, nb_sample=64), "figures", QUERIES, True, 500),
+    Case("CW, c = 10, inner", "torchattacks", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.torchattacks(lambda t: t.CW, raised=50.0, c=10.0, steps=200, lr=0.05), "figures", BLACK_CW, True, 200),
+    Case("SPSA, inner", "CleverHans", with_(SPSA, **QUERY), peers.cleverhans_spsa(0.3, 20, 64), "figures", REPAIRED, True, 200),
+    Case("SPSA, inner", "torchattacks", with_(SPSA, random_start=False, **QUERY), peers.torchattacks(lambda t: t.SPSA, eps=0.3, nb_iter=20, nb_sample=64), "figures", QUERIES, True, 200),
 ]
 
 
@@ -133,7 +131,7 @@ def compare(case: Case, classifier, copy: Copy, x) -> dict:
 
     x = np.ascontiguousarray(x[: case.images])
     if case.inner:
-        x = np.float32(0.1) + np.float32(0.8) * x
+        x = np.float32(0.3) + np.float32(0.4) * x
     label = classifier.predict(x)
     aim = (label + 1) % copy.classes if case.targeted else label
     attack, tensors = case.ours(classifier), (torch.from_numpy(x.copy()), torch.from_numpy(aim))
@@ -168,6 +166,8 @@ def measure(name: str, classifier, x, y) -> dict:
     for case in CASES:
         if peers.missing(case.library):
             continue
+        if classifier.architecture == "A" and case.images < 1000:  # what is slow already is slower by convolutions
+            case = case._replace(images=case.images // 5)
         row = compare(case, classifier, copy, x)
         if case.expect == "pixels":
             row["equal pixels, logits / 10"] = compare(case, cooler, cooler_copy, x)["equal pixels"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
@@ -127,13 +127,13 @@ def _spsa_repaired():
         yield
 
 
-def cleverhans_spsa(eps, steps, pairs, repaired=True):
+def cleverhans_spsa(eps, steps, pairs):
     def run(copy, x, y):
         from cleverhans.torch.attacks.spsa import spsa
 
-        with _spsa_repaired() if repaired else nullcontext():
+        with _spsa_repaired():
             return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01, spsa_samples=pairs).detach()
-    return run
+    return one_by_one(run)
 
 
 def foolbox(make, eps=None, targeted=False):
