@@ -102,6 +102,19 @@ def test_targets_are_reached(attack, classifier, glyphs):
     np.testing.assert_allclose(already, x, atol=1e-6)
 
 
+@pytest.mark.parametrize("attack", (sd.attacks.FGSM, sd.attacks.BIM, sd.attacks.MIM, CarliniWagner))
+def test_targets_and_labels_stay_with_their_images(attack, classifier, glyphs):
+    x, before = glyphs.x_test[:15], glyphs.x_test[:15].copy()
+    targets = np.arange(15) % 10
+    parameters = QUICK.get(attack, {})
+    whole, parts = (attack(classifier, batch_size=n, **parameters)(x, targets=targets) for n in (15, 4))
+    np.testing.assert_allclose(parts, whole, atol=1e-3)
+    np.testing.assert_array_equal(x, before)
+    whole, parts = (attack(classifier, labels="true", batch_size=n, **parameters)(x, glyphs.y_test[:15]) for n in (15, 4))
+    np.testing.assert_allclose(parts, whole, atol=1e-3)
+    np.testing.assert_array_equal(attack(classifier, labels="true", **parameters)(x, targets=targets), attack(classifier, **parameters)(x, targets=targets))
+
+
 def test_deepfool_has_no_targets(classifier, glyphs):
     with pytest.raises(ArgumentError, match="DeepFool has no targeted form"):
         DeepFool(classifier)(glyphs.x_test[:2], targets=np.array([1, 2]))
