@@ -23,18 +23,21 @@ def margin(logits, labels):
     return ops.sum(logits * true, axis=1) - ops.max(others, axis=1)
 
 
-def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0):
+def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
     """L_adv (Eq. 4), to be minimised.
 
     "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the
     classifier is confident. "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits
     (Carlini & Wagner 2017, f_6): it never saturates and lets go of images that are misclassified
-    by a margin of kappa.
+    by a margin of kappa. ``targeted`` turns the sign of CE and of the difference: labels are then
+    the classes that the images are to be moved into.
     """
     if objective == "cross_entropy":
-        return -ops.mean(ops.cross_entropy(logits, labels=labels))
+        loss = ops.mean(ops.cross_entropy(logits, labels=labels))
+        return loss if targeted else -loss
     if objective == "margin":
-        return ops.mean(ops.clip(margin(logits, labels), low=-kappa, high=np.inf))
+        difference = margin(logits, labels)
+        return ops.mean(ops.clip(-difference if targeted else difference, low=-kappa, high=np.inf))
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from . import files
 from .errors import ArgumentError
-from .models import classifier, generator
+from .models import Generator, classifier
 
-_READERS = {"classifier": classifier.from_file, "generator": generator.from_file}
+_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator,)}}
 
 
 def save(obj, path) -> None:
