@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from . import files
 from .errors import ArgumentError
-from .models import Generator, classifier
+from .models import ATNGenerator, Generator, classifier
 
-_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator,)}}
+_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator, ATNGenerator)}}
 
 
 def save(obj, path) -> None:
