@@ -11,7 +11,7 @@ from .autodiff import ops
 from .autodiff.rules.loss import one_hot
 from .errors import ArgumentError
 
-OBJECTIVES = ("margin", "cross_entropy")
+OBJECTIVES = ("margin", "cross_entropy", "probability_margin")
 GAN_LOSSES = ("nonsaturating", "minimax")
 _TINY = 1e-12  # inside a root, whose slope at 0 is infinite
 
@@ -29,14 +29,15 @@ def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, t
     "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the
     classifier is confident. "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits
     (Carlini & Wagner 2017, f_6): it never saturates and lets go of images that are misclassified
-    by a margin of kappa. ``targeted`` turns the sign of CE and of the difference: labels are then
+    by a margin of kappa. "probability_margin" is the same on probabilities instead of logits, as
+    AdvGAN's public implementations have it. ``targeted`` turns the sign of CE and of the difference: labels are then
     the classes that the images are to be moved into.
     """
     if objective == "cross_entropy":
         loss = ops.mean(ops.cross_entropy(logits, labels=labels))
         return loss if targeted else -loss
-    if objective == "margin":
-        difference = margin(logits, labels)
+    if objective in ("margin", "probability_margin"):
+        difference = margin(logits if objective == "margin" else ops.softmax(logits), labels)
         return ops.mean(ops.clip(-difference if targeted else difference, low=-kappa, high=np.inf))
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
@@ -73,3 +74,8 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
     if gan_loss == "nonsaturating":
         return -ops.mean(ops.log_softmax(fake)[:, 1])
     raise ArgumentError(f"gan_loss is {gan_loss!r}; choose one of {', '.join(GAN_LOSSES)}")
+
+
+def least_squares(answers, wanted: float):
+    """mean (answers - wanted)^2, what the discriminator (wanted 1 on real images, 0 on fake ones) and the generator (1 on fake ones) minimise in Mao et al. 2017."""
+    return ops.mean(ops.square(answers - wanted))

@@ -81,7 +81,7 @@ class Classifier:
         The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
-        task = _Training(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
+        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         self.history = training.train(task, checkpoint, progress)
         self.settings, self.made = task.settings(), provenance()
         return self
@@ -129,7 +129,7 @@ def from_file(path, arrays: dict, attributes: dict) -> Classifier:
     return classifier
 
 
-class _Training:
+class ClassifierTraining:
     """Cross-entropy training as a task of the epoch loop."""
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
@@ -154,9 +154,13 @@ class _Training:
     def weights(self):
         return self.classifier.store.data
 
+    def loss(self, logits, chosen):
+        """What is minimised, for the training images with the numbers ``chosen``."""
+        return ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
+
     def step(self, chosen, epoch):
         logits = self.classifier.logits(Tensor(self.x[chosen]))
-        loss = ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
+        loss = self.loss(logits, chosen)
         self.classifier.store.differentiate(loss)
         self.optimiser.lr = self.lr * (1 - int(self.optimiser.t) / self.steps)
         self.optimiser.step()
