@@ -24,7 +24,7 @@ class Queries:
 
     def __init__(self, predict, classes: int = 10):
         if not callable(predict):
-            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> probabilities (N, {classes}) or labels (N,)")
+            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> probabilities (N, {classes}) or labels (N,), such as f.probabilities or f.predict")
         self.predict, self.classes, self.count = predict, classes, 0
 
     def __call__(self, x) -> np.ndarray:
@@ -44,8 +44,8 @@ def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_
     """A classifier that gives images x (N, 1, 28, 28) the probabilities p (N, 10), as nearly as it can.
 
     Trained like any classifier, on the cross-entropy -sum p log softmax(Z); the epoch is kept whose
-    prediction agrees most often with p_val on x_val. ``architecture`` is "A" or "B". Classes that p
-    rules out entirely (labels as ones and zeros) make it the ordinary training on labels.
+    prediction agrees most often with p_val on x_val. ``architecture`` is "A" or "B". With
+    labels, p of ones and zeros, it is the ordinary training.
 
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
