@@ -1,9 +1,9 @@
 """sdpadv-np: adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."""
 from . import attacks, data, kernels, losses, models
-from .autodiff import Tensor, grad, gradcheck, hooks, no_grad, ops
+from .autodiff import Plan, Tensor, grad, gradcheck, hooks, no_grad, ops
 from .errors import Error, GradcheckError
 from .evaluation import evaluate
 from .saving import load, save
 
 __version__ = "0.1.0"
-__all__ = ["Error", "GradcheckError", "Tensor", "attacks", "data", "evaluate", "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "no_grad", "ops", "save"]
+__all__ = ["Error", "GradcheckError", "Plan", "Tensor", "attacks", "data", "evaluate", "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "no_grad", "ops", "save"]

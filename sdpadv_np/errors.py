@@ -33,5 +33,9 @@ class GraphError(Error, RuntimeError):
     """The recorded graph cannot be differentiated as asked."""
 
 
+class PlanError(Error, RuntimeError):
+    """A step cannot be recorded and replayed as it is written."""
+
+
 class GradcheckError(Error, AssertionError):
     """An analytic derivative and its finite difference disagree."""

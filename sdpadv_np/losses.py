@@ -8,19 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from .autodiff import ops
-from .autodiff.rules.loss import one_hot
 from .errors import ArgumentError
 
 OBJECTIVES = ("margin", "cross_entropy", "probability_margin")
 GAN_LOSSES = ("nonsaturating", "minimax")
 _TINY = 1e-12  # inside a root, whose slope at 0 is infinite
-
-
-def margin(logits, labels):
-    """Z_y - max over i != y of Z_i, per row: below 0 exactly where the prediction is wrong."""
-    true = one_hot(labels, logits)
-    others = ops.where(true > 0, np.array(-np.inf, true.dtype), logits)
-    return ops.sum(logits * true, axis=1) - ops.max(others, axis=1)
 
 
 def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
@@ -37,7 +29,7 @@ def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, t
         loss = ops.mean(ops.cross_entropy(logits, labels=labels))
         return loss if targeted else -loss
     if objective in ("margin", "probability_margin"):
-        difference = margin(logits if objective == "margin" else ops.softmax(logits), labels)
+        difference = ops.margin(logits if objective == "margin" else ops.softmax(logits), labels=labels)
         return ops.mean(ops.clip(-difference if targeted else difference, low=-kappa, high=np.inf))
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
@@ -76,6 +68,6 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
     raise ArgumentError(f"gan_loss is {gan_loss!r}; choose one of {', '.join(GAN_LOSSES)}")
 
 
-def least_squares(answers, wanted: float):
-    """mean (answers - wanted)^2, what the discriminator (wanted 1 on real images, 0 on fake ones) and the generator (1 on fake ones) minimise in Mao et al. 2017."""
-    return ops.mean(ops.square(answers - wanted))
+def least_squares(logits, wanted: float):
+    """mean (sigmoid(logits) - wanted)^2: what the discriminator minimises, wanted 1 on real and 0 on fake images, and the generator, 1 on fake ones (Mao et al. 2017)."""
+    return ops.mean(ops.square(ops.sigmoid(logits) - wanted))

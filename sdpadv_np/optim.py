@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import xp
 from .kernels import adam
 from .nn import ParameterStore
 
@@ -14,12 +15,13 @@ class Adam:
     """
 
     def __init__(self, store: ParameterStore, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8):
-        self.store, self.lr, self.beta1, self.beta2, self.eps = store, lr, beta1, beta2, eps
-        self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), np.zeros((), np.int64)
+        self.store, self.beta1, self.beta2, self.eps = store, beta1, beta2, eps
+        module = xp.array_module(store.data)
+        self.lr = module.array(lr, np.float64)  # an array, so that a schedule reaches recorded steps too: adam.lr[...] = 1e-4
+        self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), module.zeros((), np.int64)
 
     def step(self) -> None:
-        self.t += 1
-        adam.step(self.store.data, self.store.gradient, self.m, self.v, self.lr, self.beta1, self.beta2, self.eps, int(self.t))
+        adam.step(self.store.data, self.store.gradient, self.m, self.v, self.t, self.lr, self.beta1, self.beta2, self.eps)
 
     def state(self, name: str) -> dict:
         """The live arrays that a checkpoint must hold: parameters, both moments, the step count."""

@@ -21,10 +21,13 @@ def _cupy():
 
 
 def array_module(*arrays):
-    """The module (numpy or cupy) that ``arrays`` belong to; scalars belong to any.
+    """The module (numpy or cupy, or what stands in for it) that ``arrays`` belong to; scalars belong to any.
 
     Raises ArgumentError if NumPy and CuPy arrays are mixed.
     """
+    for array in arrays:
+        if hasattr(array, "recorder"):
+            return array.module
     cupy = _cupy()
     if cupy is None or not any(isinstance(a, cupy.ndarray) for a in arrays):
         return np
@@ -34,9 +37,9 @@ def array_module(*arrays):
 
 
 def is_array(value) -> bool:
-    """True for NumPy and CuPy arrays."""
+    """True for NumPy and CuPy arrays, and for what stands in for one while a step is recorded (autodiff/recorder.py)."""
     cupy = _cupy()
-    return isinstance(value, np.ndarray) or (cupy is not None and isinstance(value, cupy.ndarray))
+    return isinstance(value, np.ndarray) or hasattr(value, "recorder") or (cupy is not None and isinstance(value, cupy.ndarray))
 
 
 def as_array(value):

@@ -15,7 +15,7 @@ ORDER = (  # each may import only what stands before it (and itself)
     "evaluation", "saving", "bench", "cli",
 )
 KERNELS_IMPORT = {"__future__", "contextlib", "functools", "importlib", "math", "os", "operator", "pathlib", "sys", "threading", "warnings", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np"}
-INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops")
+INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops", "recorder", "cuda_graph", "plan")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]
 
 

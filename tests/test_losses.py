@@ -11,7 +11,7 @@ Y = np.array([0, 2])
 
 
 def test_margin_by_hand():
-    np.testing.assert_allclose(losses.margin(Z, Y), [2.0, -2.0])
+    np.testing.assert_allclose(sd.ops.margin(Z, labels=Y), [2.0, -2.0])
     np.testing.assert_allclose(losses.adversarial(Z, Y, "margin", kappa=0.5), (2.0 - 0.5) / 2)
 
 

@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 from .base import I32, I64, SCALARS, call, constant, name, of, place_of, refuse, splat
 
 
-def _room(builder, lanes, room):
+def room_for(builder, lanes, room):
     """Which lanes are the first ``room``."""
     count = lanes.vector.count
     return builder.icmp_signed("<", constant(I64, range(count)), splat(builder, ir.VectorType(I64, count), room))
@@ -34,7 +34,7 @@ def load_some(typing, array, k, room):
     def code(context, builder, signature, values):
         place = builder.bitcast(place_of(context, builder, array, *values), lanes.vector.as_pointer())
         zeros, size = ir.Constant(lanes.vector, None), I32(array.dtype.bitwidth // 8)
-        return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, place, size, _room(builder, lanes, values[2]), zeros)
+        return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, place, size, room_for(builder, lanes, values[2]), zeros)
 
     return lanes(array, types.intp, types.intp), code
 
@@ -58,7 +58,7 @@ def store_some(typing, array, k, lanes, room):
     def code(context, builder, signature, values):
         place = builder.bitcast(place_of(context, builder, array, *values[:2], values[3]), lanes.vector.as_pointer())
         size = I32(array.dtype.bitwidth // 8)
-        call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), values[2], place, size, _room(builder, lanes, values[3]))
+        call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), values[2], place, size, room_for(builder, lanes, values[3]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes, types.intp), code

@@ -1,7 +1,8 @@
 """Adam over one flat buffer: parameters and both moments updated in one pass, in place.
 
-``step(p, g, m, v, lr, beta1, beta2, eps, t)`` with t = 1 for the first step:
+``step(p, g, m, v, t, lr, beta1, beta2, eps)``, t counting the steps, this one included:
 
+    t = t + 1
     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
     p = p - lr * (m / (1 - beta1ᵗ)) / (sqrt(v / (1 - beta2ᵗ)) + eps)
 
@@ -12,11 +13,22 @@ compute tens of times slower. With weights anywhere near 1 this changes no resul
 from __future__ import annotations
 
 from .._choice import Implementations
+from .._entrance import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
 
 
-def step(p, g, m, v, lr, beta1, beta2, eps, t, implementation=None):
-    """Update p, m and v (1-D, contiguous, one dtype) in place."""
-    _choose(p, implementation).step(p, g, m, v, lr, beta1, beta2, eps, t)
+@entrance(writes=("p", "m", "v", "t"))
+def step(p, g, m, v, t, lr, beta1, beta2, eps, implementation=None):
+    """Update p, m and v (1-D, contiguous, one dtype) and t (0-d, integer) in place; lr is a number or a 0-d array.
+
+    >>> import numpy as np
+    >>> from sdpadv_np.kernels import adam
+    >>> p, g, m, v = np.float32([[1], [5], [0], [0]])
+    >>> t = np.zeros((), np.int64)
+    >>> adam.step(p, g, m, v, t, 0.1, 0.9, 0.999, 1e-8)
+    >>> round(float(p[0]), 4), int(t)
+    (0.9, 1)
+    """
+    _choose(p, implementation).step(p, g, m, v, t, lr, beta1, beta2, eps)

@@ -22,7 +22,9 @@ def _step(p, g, m, v, rate, beta1, beta2, rest1, rest2, correction, eps, tiny):
         p[i] -= rate * mi / (np.sqrt(vi) * correction + eps)
 
 
-def step(p, g, m, v, lr, beta1, beta2, eps, t):
+def step(p, g, m, v, t, lr, beta1, beta2, eps):
+    t += 1
+    lr, count = float(lr), int(t)
     real = p.dtype.type  # every constant in the buffers' dtype: one float64 would make the loop float64
-    rate, correction = lr / (1 - beta1**t), (1 - beta2**t) ** -0.5
+    rate, correction = lr / (1 - beta1**count), (1 - beta2**count) ** -0.5
     _step(p, g, m, v, real(rate), real(beta1), real(beta2), real(1 - beta1), real(1 - beta2), real(correction), real(eps), real(1e-30))

@@ -26,6 +26,7 @@ taken is that towards floor(p) + 1. References: Jaderberg et al. 2015, Eq. 5-7.
 from __future__ import annotations
 
 from .._choice import Implementations
+from .._entrance import entrance
 
 CONVENTIONS = ("half_pixel", "align_corners", "tf_reference")
 
@@ -33,7 +34,8 @@ _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="
 implementations, why_not = _choose.available, _choose.why_not
 
 
-def forward(x, theta, convention="half_pixel", size=None, implementation=None, slopes=False):
+@entrance
+def forward(x, theta, convention="half_pixel", size=None, implementation=None, slopes=False, out=None):
     """Sample images along affine grids.
 
     x : (N, C, H, W) float32 or float64, NumPy or CuPy
@@ -41,6 +43,7 @@ def forward(x, theta, convention="half_pixel", size=None, implementation=None, s
     size : (H, W) of the output; that of x if None
     slopes : also return the slopes (N, 2, C, *size), dy/dp along x, then along y. Given to
         :func:`backward` they spare it a second reading of the images.
+    out : arrays for what is returned
     returns y (N, C, *size), or (y, slopes)
 
     >>> import numpy as np
@@ -51,10 +54,11 @@ def forward(x, theta, convention="half_pixel", size=None, implementation=None, s
     [[0.0, 1.0], [2.0, 3.0]]
     """
     theta, size = _checked(x, theta, convention, size)
-    return _choose(x, implementation).forward(x, theta, convention, size, slopes)
+    return _choose(x, implementation).forward(x, theta, convention, size, slopes, out)
 
 
-def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), slopes=None):
+@entrance
+def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), slopes=None, out=None):
     """The gradients (grad_x, grad_theta) of :func:`forward`; None for one that ``needs`` leaves out.
 
     ``slopes`` are those that ``forward(..., slopes=True)`` returned, if it did. grad_theta has
@@ -65,7 +69,8 @@ def backward(grad_y, x, theta, convention="half_pixel", implementation=None, nee
         raise ValueError(f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; dtype, N and C must agree")
     if slopes is not None and (slopes.shape != (len(x), 2, *grad_y.shape[1:]) or slopes.dtype != x.dtype):
         raise ValueError(f"slopes are {slopes.dtype}{list(slopes.shape)}; pass those of forward(..., slopes=True) for this very y")
-    grad_x, grad_theta = _choose(x, implementation).backward(grad_y, x, flat, convention, tuple(needs), slopes)
+    into = (None, None) if out is None else (out[0], None if out[1] is None else out[1].reshape(flat.shape))
+    grad_x, grad_theta = _choose(x, implementation).backward(grad_y, x, flat, convention, tuple(needs), slopes, into)
     return grad_x, None if grad_theta is None else grad_theta.reshape(theta.shape)
 
 

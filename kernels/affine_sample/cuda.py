@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from .._cuda import cupy, device, kernels, tiles_of_backward
+from .._entrance import put
 from .reference import border, grid
 
 
@@ -23,16 +24,16 @@ def _tables(x, output, convention):
     return _axes(x.shape[2:], tuple(output), convention, x.dtype, device()), border(convention) == "cut"
 
 
-def forward(x, theta, convention, size, slopes=False):
+def forward(x, theta, convention, size, slopes=False, out=None):
     x, theta = cupy.ascontiguousarray(x), cupy.ascontiguousarray(theta)
     y = cupy.empty((*x.shape[:2], *size), x.dtype)
     along = cupy.empty((len(x), 2, *y.shape[1:]), x.dtype) if slopes else None
     axes, cut = _tables(x, size, convention)
     kernels("affine_sample", x.dtype).launch("forward", 1, x.shape[2:], size, (x, theta, axes, y, along), *x.shape, *size, cut)
-    return (y, along) if slopes else y
+    return put(out, (y, along) if slopes else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None):
+def backward(g, x, theta, convention, needs, slopes=None, out=None):
     g, x, theta = cupy.ascontiguousarray(g), cupy.ascontiguousarray(x), cupy.ascontiguousarray(theta)
     slopes = None if slopes is None else cupy.ascontiguousarray(slopes)
     grad_x = cupy.empty(x.shape, x.dtype) if needs[0] else None
@@ -42,4 +43,4 @@ def backward(g, x, theta, convention, needs, slopes=None):
         axes, cut = _tables(x, output, convention)
         arrays = (g, x, theta, axes, slopes, grad_x, grad_theta)
         kernels("affine_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], output, arrays, *x.shape, *output, cut)
-    return grad_x, grad_theta
+    return put(out, (grad_x, grad_theta))

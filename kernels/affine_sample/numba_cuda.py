@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numba import cuda
 
+from .._entrance import put
 from .._numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
 from .reference import FAR, border, grid
 
@@ -82,7 +83,7 @@ def _backward_theta(g, slopes, basis, scale, grad_theta):
         grad_theta[n, thread // 3, thread % 3] = total * scale[thread // 3, 0]
 
 
-def forward(x, theta, convention, size, slopes=False):
+def forward(x, theta, convention, size, slopes=False, out=None):
     base, basis, scale = _tables(x, size, convention)
     pixels = size[0] * size[1]
     y = xp.zeros((*x.shape[:2], pixels), x.dtype)
@@ -90,10 +91,10 @@ def forward(x, theta, convention, size, slopes=False):
     if len(x):
         launch(_forward, blocks_for(len(x) * pixels), x, _change(theta, scale), base, basis, border(convention) == "cut", y, along, slopes)
     y = y.reshape(*x.shape[:2], *size)
-    return (y, along.reshape(len(x), 2, *y.shape[1:])) if slopes else y
+    return put(out, (y, along.reshape(len(x), 2, *y.shape[1:])) if slopes else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None):
+def backward(g, x, theta, convention, needs, slopes=None, out=None):
     output, count = g.shape[2:], len(x)
     base, basis, scale = _tables(x, output, convention)
     flat = xp.ascontiguousarray(g).reshape(count, x.shape[1], base.shape[1])
@@ -110,4 +111,4 @@ def backward(g, x, theta, convention, needs, slopes=None):
         if count:
             slopes = forward(x, theta, convention, output, slopes=True)[1] if slopes is None else xp.ascontiguousarray(slopes)
             launch(_backward_theta, count, flat, slopes.reshape(count, 2, x.shape[1], base.shape[1]), basis, scale, grad_theta)
-    return grad_x, grad_theta
+    return put(out, (grad_x, grad_theta))

@@ -15,6 +15,7 @@ import functools
 import numpy as np
 
 from .._choice import module_of
+from .._entrance import put
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
@@ -114,19 +115,20 @@ def slopes_at(x, positions, edge):
     return np.stack([sample(x, positions, 0, 1, edge), sample(x, positions, 1, 0, edge)], axis=1)
 
 
-def forward(x, theta, convention, size, slopes=False):
+def forward(x, theta, convention, size, slopes=False, out=None):
     where, edge = positions(theta, x.shape[2:], size, convention), border(convention)
     y = sample(x, where, edge=edge)
-    return (y, slopes_at(x, where, edge)) if slopes else y
+    return put(out, (y, slopes_at(x, where, edge)) if slopes else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None):
+def backward(g, x, theta, convention, needs, slopes=None, out=None):
     size, output, edge = x.shape[2:], g.shape[2:], border(convention)
     where = positions(theta, size, output, convention)
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
-        return grad_x, None
+        return put(out, (grad_x, None))
     _, basis, scale, _ = grid_for(theta, size, output, convention)
     slopes = slopes_at(x, where, edge) if slopes is None else slopes
     towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
-    return grad_x, (scale * towards) @ basis.T
+    grad_theta = (scale * towards) @ basis.T
+    return put(out, (grad_x, grad_theta))

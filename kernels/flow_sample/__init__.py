@@ -9,17 +9,20 @@ and on the last pixel that towards the one before. A position that is not a numb
 from __future__ import annotations
 
 from .._choice import Implementations
+from .._entrance import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="cuda", numba_cuda="numba_cuda")
 implementations, why_not = _choose.available, _choose.why_not
 
 
-def forward(x, flow, implementation=None, slopes=False):
+@entrance
+def forward(x, flow, implementation=None, slopes=False, out=None):
     """Sample images along flows.
 
     x : (N, C, H, W) float32 or float64, NumPy or CuPy
     flow : (N, 2, H, W), same dtype, in pixels: down, right
     slopes : also return the slopes (N, 2, C, H, W), dy/dflow, for :func:`backward`
+    out : arrays for what is returned
     returns y (N, C, H, W), or (y, slopes)
 
     >>> import numpy as np
@@ -30,17 +33,18 @@ def forward(x, flow, implementation=None, slopes=False):
     [[0.5, 1.0], [2.5, 3.0]]
     """
     _check(x, flow)
-    return _choose(x, implementation).forward(x, flow, slopes)
+    return _choose(x, implementation).forward(x, flow, slopes, out)
 
 
-def backward(grad_y, x, flow, implementation=None, needs=(True, True), slopes=None):
+@entrance
+def backward(grad_y, x, flow, implementation=None, needs=(True, True), slopes=None, out=None):
     """The gradients (grad_x, grad_flow) of :func:`forward`; None for one that ``needs`` leaves out."""
     _check(x, flow)
     if grad_y.shape != x.shape or grad_y.dtype != x.dtype:
         raise ValueError(f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; they must agree")
     if slopes is not None and (slopes.shape != (len(x), 2, *x.shape[1:]) or slopes.dtype != x.dtype):
         raise ValueError(f"slopes are {slopes.dtype}{list(slopes.shape)}; pass those of forward(..., slopes=True) for this very y")
-    return _choose(x, implementation).backward(grad_y, x, flow, tuple(needs), slopes)
+    return _choose(x, implementation).backward(grad_y, x, flow, tuple(needs), slopes, out or (None, None))
 
 
 def _check(x, flow):

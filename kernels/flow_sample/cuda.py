@@ -2,17 +2,18 @@
 from __future__ import annotations
 
 from .._cuda import cupy, kernels, tiles_of_backward
+from .._entrance import put
 
 
-def forward(x, flow, slopes=False):
+def forward(x, flow, slopes=False, out=None):
     x, flow = cupy.ascontiguousarray(x), cupy.ascontiguousarray(flow)
     y = cupy.empty(x.shape, x.dtype)
     along = cupy.empty((len(x), 2, *x.shape[1:]), x.dtype) if slopes else None
     kernels("flow_sample", x.dtype).launch("forward", 1, x.shape[2:], x.shape[2:], (x, flow, y, along), *x.shape)
-    return (y, along) if slopes else y
+    return put(out, (y, along) if slopes else y)
 
 
-def backward(g, x, flow, needs, slopes=None):
+def backward(g, x, flow, needs, slopes=None, out=None):
     g, x, flow = cupy.ascontiguousarray(g), cupy.ascontiguousarray(x), cupy.ascontiguousarray(flow)
     slopes = None if slopes is None else cupy.ascontiguousarray(slopes)
     grad_x = cupy.empty(x.shape, x.dtype) if needs[0] else None
@@ -20,4 +21,4 @@ def backward(g, x, flow, needs, slopes=None):
     if any(needs):
         arrays = (g, x, flow, slopes, grad_x, grad_flow)
         kernels("flow_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
-    return grad_x, grad_flow
+    return put(out, (grad_x, grad_flow))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
+from .._entrance import put
 from .._numba_cuda import blocks_for, interpolate, launch, steps, target, xp
 
 
@@ -50,15 +51,15 @@ def _backward_x(g, flow, per_unit, sums):
                 cuda.atomic.add(sums, (n, c, row, column), np.int64(g[n, c, i, j] * per_unit[n] * weight))
 
 
-def forward(x, flow, slopes=False):
+def forward(x, flow, slopes=False, out=None):
     y = xp.empty(x.shape, x.dtype)
     along = xp.empty((len(x), 2, *x.shape[1:]) if slopes else (0, 0, 0, 0, 0), x.dtype)
     if len(x):
         launch(_forward, blocks_for(len(x) * x.shape[2] * x.shape[3]), x, flow, y, along, slopes)
-    return (y, along) if slopes else y
+    return put(out, (y, along) if slopes else y)
 
 
-def backward(g, x, flow, needs, slopes=None):
+def backward(g, x, flow, needs, slopes=None, out=None):
     grad_x = grad_flow = None
     if needs[0]:
         sums = xp.zeros(x.shape, np.int64)
@@ -70,4 +71,4 @@ def backward(g, x, flow, needs, slopes=None):
     if needs[1]:
         slopes = forward(x, flow, slopes=True)[1] if slopes is None else slopes
         grad_flow = (g[:, None] * slopes).sum(axis=2)
-    return grad_x, grad_flow
+    return put(out, (grad_x, grad_flow))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._choice import module_of
+from .._entrance import put
 from ..affine_sample.reference import sample, scatter, slopes_at
 
 
@@ -17,16 +18,16 @@ def positions(flow):
     return places(flow) + flow[:, ::-1]
 
 
-def forward(x, flow, slopes=False):
+def forward(x, flow, slopes=False, out=None):
     where = positions(flow)
     y = sample(x, where, edge="clamp")
-    return (y, slopes_at(x, where, "clamp")[:, ::-1]) if slopes else y
+    return put(out, (y, slopes_at(x, where, "clamp")[:, ::-1]) if slopes else y)
 
 
-def backward(g, x, flow, needs, slopes=None):
+def backward(g, x, flow, needs, slopes=None, out=None):
     where = positions(flow)
     grad_x = scatter(g, where, x.shape[2:], edge="clamp") if needs[0] else None
     if not needs[1]:
-        return grad_x, None
+        return put(out, (grad_x, None))
     slopes = slopes_at(x, where, "clamp")[:, ::-1] if slopes is None else slopes
-    return grad_x, (g[:, None] * slopes).sum(axis=2)
+    return put(out, (grad_x, (g[:, None] * slopes).sum(axis=2)))

@@ -91,6 +91,10 @@ class AmortisedTraining:
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
 
+    def stores(self, *trained):
+        """The parameters that a recorded step uses: those that are trained, and the classifier's if it is one of ours."""
+        return [*trained, *([self.classifier.store] if hasattr(self.classifier, "store") else [])]
+
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
 

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from .. import checks
-from ..autodiff import Tensor, ops
+from ..autodiff import Plan, Tensor, ops
 from ..models import ATNGenerator
 from ..models.atn import FORMS
 from ..models.classifier import in_chunks
@@ -79,7 +79,7 @@ class ATNTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         self.optimiser = Adam(self.generator.store, attack.lr)
-        self.wanted = self._wanted()
+        self.plan, self.wanted = Plan(self.learn, self.stores(self.generator.store)), self._wanted()
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""
@@ -91,10 +91,13 @@ class ATNTraining(AmortisedTraining):
         return self.optimiser.state("g")
 
     def step(self, chosen, epoch):
-        x = self.x[chosen]
+        return {name: float(value) for name, value in self.plan(self.x[chosen], self.wanted[chosen]).items()}
+
+    def learn(self, x, wanted):
+        """One step of Adam; the losses before it. Recorded: see autodiff/plan.py."""
         x_adv = self.generator.transform(Tensor(x))
         distance = ops.sum(ops.square(x_adv - x)) / len(x)
-        answer = ops.sum(ops.square(ops.softmax(self.classifier.logits(x_adv)) - self.wanted[chosen])) / len(x)
+        answer = ops.sum(ops.square(ops.softmax(self.classifier.logits(x_adv)) - wanted)) / len(x)
         self.generator.store.differentiate(answer + self.attack.beta * distance)
         self.optimiser.step()
-        return {"L_x": distance.item(), "L_y": answer.item()}
+        return {"L_x": distance, "L_y": answer}

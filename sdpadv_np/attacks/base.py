@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks, losses
+from .. import checks
 from ..autodiff import Tensor, grad, no_grad, ops
 from ..errors import ArgumentError, AttackError, Error
 from ..training import Progress
@@ -32,7 +32,7 @@ class Goal(NamedTuple):
 
     def margin(self, logits):
         """(N,), what margin attacks decrease, below 0 exactly where the goal is reached: Z_y - max of the others, or its negative."""
-        margin = losses.margin(logits, self.labels)
+        margin = ops.margin(logits, labels=self.labels)
         return -margin if self.targeted else margin
 
     def reached(self, logits) -> np.ndarray:

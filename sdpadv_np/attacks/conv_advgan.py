@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from .. import checks, losses
-from ..autodiff import Tensor
+from ..autodiff import Plan, Tensor
 from ..models import AdvGANGenerator, conv_discriminator
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
@@ -67,25 +67,30 @@ class ConvAdvGANTraining(AmortisedTraining):
         super().__init__(attack, *data)
         self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
+        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
 
     def state(self):
         return {**self.optimiser.state("g"), **self.d_optimiser.state("d")}
 
     def step(self, chosen, epoch):
-        attack, x = self.attack, Tensor(self.x[chosen])
-        self.optimiser.lr = self.d_optimiser.lr = attack.lr * (0.1 if 6 * epoch >= 5 * self.epochs else 1.0)
+        for optimiser in (self.optimiser, self.d_optimiser):
+            optimiser.lr[...] = self.attack.lr * (0.1 if 6 * epoch >= 5 * self.epochs else 1.0)
+        return {name: float(value) for name, value in self.plan(self.x[chosen], self.aim(self.y[chosen])).items()}
+
+    def learn(self, x, aim):
+        """One step of Adam for D, then one for the generator; their losses. Recorded: see autodiff/plan.py."""
+        attack, x = self.attack, Tensor(x)
         eta, x_a = self.generator.perturb(x, training=True)
 
         d_loss = losses.least_squares(self.discriminator(x, training=True), 1) + losses.least_squares(self.discriminator(x_a.detach(), training=True), 0)
         self.d_store.differentiate(d_loss)
         self.d_optimiser.step()
 
-        logits, aim = self.classifier.logits(x_a), self.aim(self.y[chosen])
         terms = {
-            "L_adv": losses.adversarial(logits, aim, attack.objective, attack.kappa, attack.target is not None),
+            "L_adv": losses.adversarial(self.classifier.logits(x_a), aim, attack.objective, attack.kappa, attack.target is not None),
             "L_eta": losses.eta_penalty(eta, attack.bound),
             "L_GAN": losses.least_squares(self.discriminator(x_a, training=True), 1),
         }
         self.generator.store.differentiate(terms["L_GAN"] + attack.weight * terms["L_adv"] + attack.beta * terms["L_eta"])
         self.optimiser.step()
-        return {**{name: term.item() for name, term in terms.items()}, "L_D": d_loss.item()}
+        return {**terms, "L_D": d_loss}

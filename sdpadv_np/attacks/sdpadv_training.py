@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import losses
-from ..autodiff import Tensor
+from ..autodiff import Plan, Tensor
 from ..models import discriminator
 from ..optim import Adam
 from .amortised import AmortisedTraining
@@ -18,27 +18,33 @@ class SdpAdvTraining(AmortisedTraining):
         shape, dtype = self.generator.image_shape, self.generator.store.data.dtype
         self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype)
         self.optimiser, self.d_optimiser = Adam(self.generator.store, attack.lr), Adam(self.d_store, attack.lr_d)
+        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
 
     def state(self):
         return {**self.optimiser.state("g"), **(self.d_optimiser.state("d") if self.attack.eps else {})}
 
     def step(self, chosen, epoch):
-        out = self.generator.distort(Tensor(self.x[chosen]))
+        alpha = np.array(self.attack.alpha_at(epoch, self.epochs), self.x.dtype)
+        return {name: float(value) for name, value in self.plan(self.x[chosen], self.aim(self.y[chosen]), alpha).items()}
+
+    def learn(self, x, y, alpha):
+        """One step of Adam for D, then one for the generator; their losses. Recorded: see autodiff/plan.py."""
+        out = self.generator.distort(Tensor(x))
         figures = {}
         if self.attack.eps:
             d_loss = losses.discriminator(self.discriminator(out.x_t.detach()), self.discriminator(out.x_a.detach()))
             self.d_store.differentiate(d_loss)
             self.d_optimiser.step()
-            figures["L_D"] = d_loss.item()
-        terms = self.terms(out, self.y[chosen])
-        self.generator.store.differentiate(self.total(terms, self.attack.alpha_at(epoch, self.epochs)))
+            figures["L_D"] = d_loss
+        terms = self.terms(out, y)
+        self.generator.store.differentiate(self.total(terms, alpha))
         self.optimiser.step()
-        return {**{name: term.item() for name, term in terms.items()}, **figures}
+        return {**terms, **figures}
 
     def terms(self, out, y) -> dict:
         """The terms of L_g for a batch, unweighted; those of a step that is off are left out."""
         attack = self.attack
-        terms = {"L_adv": losses.adversarial(self.classifier.logits(out.x_a), self.aim(y), attack.objective, attack.kappa, attack.target is not None)}
+        terms = {"L_adv": losses.adversarial(self.classifier.logits(out.x_a), y, attack.objective, attack.kappa, attack.target is not None)}
         if attack.spatial:
             terms["L_theta"] = losses.theta_penalty(out.theta_raw)
         if attack.eps:

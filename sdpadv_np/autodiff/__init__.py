@@ -1,11 +1,13 @@
 """Reverse-mode automatic differentiation over NumPy and CuPy arrays.
 
 Read in this order: tensor.py (what is recorded), registry.py (how an operation is written),
-rules/ (the derivatives), engine.py (the backward pass), gradcheck.py (how we know).
+rules/ (the derivatives), engine.py (the backward pass), gradcheck.py (how we know),
+plan.py (a step recorded once and replayed).
 """
 from . import ops
 from .engine import grad
 from .gradcheck import gradcheck
+from .plan import Plan
 from .tensor import Tensor, hooks, no_grad
 
-__all__ = ["Tensor", "grad", "gradcheck", "hooks", "no_grad", "ops"]
+__all__ = ["Plan", "Tensor", "grad", "gradcheck", "hooks", "no_grad", "ops"]

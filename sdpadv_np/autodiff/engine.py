@@ -11,10 +11,12 @@ be an alias (``add`` hands on g itself), the second makes a new array, which is 
 """
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from .. import xp
-from ..errors import GraphError
+from ..errors import GraphError, PlanError
 from .rules.shape import sum_to
 from .tensor import Tensor, raw, state
 
@@ -71,9 +73,12 @@ def backward(output: Tensor, grad_output=None, retain_graph: bool = False) -> No
 
 def gradients_into(output: Tensor, inputs, buffers) -> None:
     """Write the gradients of ``output`` into ``buffers`` (arrays of the inputs' shapes): one per input."""
-    found = _gradients(output, None, {t.seq for t in inputs}, False)
-    for t, buffer in zip(inputs, buffers):
-        buffer[...] = found.get(t.seq, 0)
+    into = {t.seq: buffer for t, buffer in zip(inputs, buffers)}
+    found = _gradients(output, None, set(into), False, into)
+    for seq, buffer in into.items():
+        gradient = found.get(seq, 0)
+        if gradient is not buffer:
+            np.copyto(buffer, gradient)
 
 
 class _Released:
@@ -81,6 +86,7 @@ class _Released:
 
 
 _RELEASED = _Released()
+_SEQ = operator.attrgetter("seq")
 
 
 def _recorded(output: Tensor) -> list[Tensor]:
@@ -102,65 +108,69 @@ def _recorded(output: Tensor) -> list[Tensor]:
             if type(i) is Tensor and i.requires_grad and i.seq not in seen:
                 seen.add(i.seq)
                 stack.append(i)
-    nodes.sort(key=lambda t: t.seq)
+    nodes.sort(key=_SEQ)
     return nodes
 
 
-def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: bool) -> dict:
-    """Gradients of the targets by ``seq``: arrays, or Tensors if ``create_graph``."""
+def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: bool, into={}) -> dict:
+    """Gradients of the targets by ``seq``: arrays, or Tensors if ``create_graph``; in the arrays of ``into`` where a fused rule can write there."""
     nodes = _recorded(output)
     wanted = set(targets)  # grows to all that lies on a path to a target; the rest is never computed
     for node in nodes:
-        if any(type(t) is Tensor and t.seq in wanted for t in node.inputs):
-            wanted.add(node.seq)
+        for t in node.inputs:
+            if type(t) is Tensor and t.seq in wanted:
+                wanted.add(node.seq)
+                break
     g = _seed(output, grad_output)
     gradients = {output.seq: Tensor(g) if create_graph else g}
-    owned = set()
+    owned: set[int] = set()
     try:
         for node in reversed(nodes):
-            if node.seq not in wanted or node.seq not in gradients:
+            seq = node.seq
+            if seq not in wanted or seq not in gradients:
                 continue
-            g = gradients[node.seq] if node.seq in targets else gradients.pop(node.seq)
-            for t, d in _contributions(node, g, wanted, create_graph):
-                seq = t.seq
-                if seq not in gradients:
-                    gradients[seq] = d
-                elif seq in owned:
-                    np.add(gradients[seq], d, out=gradients[seq])
-                else:
-                    total = gradients[seq] = gradients[seq] + d
-                    if xp.is_array(total):
-                        owned.add(seq)
-    except GraphError:
+            g = gradients[seq] if seq in targets else gradients.pop(seq)
+            _contribute(node, g, wanted, create_graph, gradients, owned, into)
+    except (GraphError, PlanError):
         raise
     except Exception as error:
         raise node.op.failure(error, node.inputs, node.params, node.where()) from error
     return gradients
 
 
-def _contributions(node: Tensor, g, wanted: set[int], create_graph: bool) -> list:
-    """(input, gradient) for each wanted input of ``node``: the rules at work."""
-    op, params = node.op, node.params
-    y, values = (node, node.inputs) if create_graph else (node.data, [raw(t) for t in node.inputs])
+def _contribute(node: Tensor, g, wanted, create_graph: bool, gradients: dict, owned: set, into: dict) -> None:
+    """The rules at work: what ``node`` adds to the gradient of each wanted input."""
+    op, inputs, params = node.op, node.inputs, node.params
+    y, values = (node, inputs) if create_graph else (node.data, [t.data if type(t) is Tensor else t for t in inputs])
     fused = None
     if op.fused is not None and not create_graph:
-        needs = [type(t) is Tensor and t.seq in wanted for t in node.inputs]
-        fused = op.fused(g, y, *values, needs=needs, saved=node.saved, **params)
-    result = []
-    for index, t in enumerate(node.inputs):
+        needs = [type(t) is Tensor and t.seq in wanted for t in inputs]
+        out = [into.get(t.seq) if need and t.seq not in gradients else None for t, need in zip(inputs, needs)]
+        fused = op.fused(g, y, *values, needs=needs, saved=node.saved, out=out, **params)
+    rules = op.rules if op.variadic else op.vjps
+    for index, t in enumerate(inputs):
         if type(t) is not Tensor or t.seq not in wanted:
             continue
+        seq = t.seq
         if fused is not None:
             d = fused[index]
         else:
-            d = op.rules[index](g, y, *values, **params)
+            d = rules[index](g, y, *values, **params)
             if op.broadcasts and d.shape != t.data.shape:
                 d = sum_to(d, shape=t.data.shape)
         for listener in state.hooks:
             if hasattr(listener, "backward"):
                 listener.backward(node, index, d)
-        result.append((t, d))
-    return result
+        if seq not in gradients:
+            gradients[seq] = d
+            if d is into.get(seq):
+                owned.add(seq)
+        elif seq in owned:
+            np.add(gradients[seq], d, out=gradients[seq])
+        else:
+            total = gradients[seq] = gradients[seq] + d
+            if xp.is_array(total):
+                owned.add(seq)
 
 
 def _seed(output: Tensor, grad_output):

@@ -27,10 +27,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import xp
-from ..errors import OperationError
+from ..errors import OperationError, PlanError
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
+_NO_PARAMETERS: dict = {}
+_FLOAT32 = np.dtype(np.float32)
 _ENGINE = {__package__, f"{__package__}.rules"}
 
 
@@ -62,7 +64,7 @@ class Op:
     broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
     variadic: bool = False
     kinks: str = ""  # where the derivative jumps, and which side is taken
-    fused: Callable | None = None  # (g, y, *arrays, needs, saved, **params) -> one gradient or None per input
+    fused: Callable | None = None  # (g, y, *arrays, needs, saved, out, **params) -> one gradient or None per input; out: arrays that may hold them, or None
     saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
     hint: str = "make the shapes agree"
 
@@ -108,6 +110,12 @@ def caller(op: Op) -> Callable:
         extra = [p for i, p in enumerate(signature.parameters.values()) if (p.kind is p.KEYWORD_ONLY if op.variadic else i >= arity)]
         names, defaults = [p.name for p in extra], {p.name: p.default for p in extra if p.default is not p.empty}
 
+    def plain(*inputs):
+        for value in inputs:
+            if type(value) is Tensor:
+                return apply(op, inputs, _NO_PARAMETERS)
+        return forward(*inputs)
+
     def call(*inputs, **params):
         if arity is not None and len(inputs) > arity:
             params.update(zip(names, inputs[arity:]))
@@ -119,6 +127,8 @@ def caller(op: Op) -> Callable:
                 return apply(op, inputs, params)
         return forward(*inputs, **params)
 
+    if arity is not None and not names:
+        call = plain  # half the calls are of this kind
     call.__name__ = call.__qualname__ = op.name
     call.op = op
     if signature is not None:
@@ -141,11 +151,13 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
             y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
         else:
             y = op.forward(*arrays, **params)
+    except PlanError:
+        raise
     except Exception as error:
         raise op.failure(error, inputs, params) from error
     if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
         y = np.asarray(y)
-    if y.dtype == np.float64:
+    if y.dtype is not _FLOAT32 and y.dtype == np.float64:
         _refuse_leak(op, inputs, arrays, params)
     out = Tensor.__new__(Tensor)
     out.data, out.grad, out.name, out.seq = y, None, None, next_seq()

@@ -63,10 +63,10 @@ def _block(channels):
 
 
 def conv_discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
-    """Three 4x4 convolutions of stride 2 to 8, 16 and 32 channels, leaky ReLU, then 1x1 and a sigmoid: how real each patch is."""
+    """Three 4x4 convolutions of stride 2 to 8, 16 and 32 channels, leaky ReLU, then 1x1: the logits of how real each patch is."""
     def conv(inputs, outputs, activation="linear"):
         return Conv2d(inputs, outputs, (4, 4), stride=2, activation=activation, init="dcgan")
 
-    first, last = conv(image_shape[0], 8, _SLOPE), Conv2d(32, 1, (1, 1), activation="sigmoid", init="dcgan")
+    first, last = conv(image_shape[0], 8, _SLOPE), Conv2d(32, 1, (1, 1), init="dcgan")
     network = Network("d", [first, conv(8, 16), BatchNorm(16, _SLOPE, spread=0.02), conv(16, 32), BatchNorm(32, _SLOPE, spread=0.02), last])
     return network, ParameterStore([network], seed, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import checks, training
-from ..autodiff import Tensor, no_grad, ops
+from ..autodiff import Plan, Tensor, no_grad, ops
 from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
@@ -139,10 +139,12 @@ class ClassifierTraining:
         self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
         self.y_val = checks.labels(y_val, len(self.x_val), classifier.classes, "y_val")
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
+        self.wanted, self.wanted_val = self.y, self.y_val
         self.lr = checks.number("lr", lr, above=True)
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
+        self.plan = Plan(self.learn, [classifier.store])
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")
@@ -154,23 +156,26 @@ class ClassifierTraining:
     def weights(self):
         return self.classifier.store.data
 
-    def loss(self, logits, chosen):
-        """What is minimised, for the training images with the numbers ``chosen``."""
-        return ops.mean(ops.cross_entropy(logits, labels=self.y[chosen]))
+    def loss(self, logits, wanted):
+        """What is minimised: the mean cross-entropy of the labels."""
+        return ops.mean(ops.cross_entropy(logits, labels=wanted))
 
     def step(self, chosen, epoch):
-        logits = self.classifier.logits(Tensor(self.x[chosen]))
-        loss = self.loss(logits, chosen)
+        self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
+        return {"loss": float(self.plan(self.x[chosen], self.wanted[chosen]))}
+
+    def learn(self, x, wanted):
+        """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
+        loss = self.loss(self.classifier.logits(Tensor(x)), wanted)
         self.classifier.store.differentiate(loss)
-        self.optimiser.lr = self.lr * (1 - int(self.optimiser.t) / self.steps)
         self.optimiser.step()
-        return {"loss": loss.item()}
+        return loss
 
     def validate(self):
         with no_grad():
             logits = self.classifier.logits(self.x_val)
         return {
-            "validation loss": float(ops.cross_entropy(logits, labels=self.y_val).mean()),
+            "validation loss": float(self.loss(logits, self.wanted_val)),
             "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import no_grad, ops
+from ..autodiff import ops
 from ..errors import ArgumentError
 from ..provenance import provenance
 from .classifier import ARCHITECTURES, Classifier, ClassifierTraining
@@ -67,23 +67,11 @@ class _Distillation(ClassifierTraining):
 
     def __init__(self, classifier, x, p, x_val, p_val, *options):
         super().__init__(classifier, x, p.argmax(axis=1), x_val, p_val.argmax(axis=1), *options)
-        self.p, self.p_val, self.title = p, p_val, f"substitute {classifier.architecture}"
+        self.wanted, self.wanted_val, self.title = p, p_val, f"substitute {classifier.architecture}"
 
     def settings(self):
         return {**super().settings(), "trained on": "probabilities"}
 
-    def loss(self, logits, chosen):
-        return _cross_entropy(logits, self.p[chosen])
-
-    def validate(self):
-        with no_grad():
-            logits = self.classifier.logits(self.x_val)
-        return {
-            "validation loss": float(_cross_entropy(logits, self.p_val)),
-            "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),  # of agreeing with the one that was asked
-        }
-
-
-def _cross_entropy(logits, p):
-    """mean -sum_k p_k log softmax(Z)_k."""
-    return -ops.sum(p * ops.log_softmax(logits)) / len(p)
+    def loss(self, logits, wanted):
+        """mean -sum_k p_k log softmax(Z)_k."""
+        return -ops.sum(wanted * ops.log_softmax(logits)) / len(wanted)

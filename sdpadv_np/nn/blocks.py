@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autodiff import ops
-from .layers import ACTIVATIONS, INITIAL
+from .layers import INITIAL
+from .normalisation import ACTIVATIONS
 
 
 @dataclass(frozen=True)

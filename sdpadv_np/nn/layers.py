@@ -7,9 +7,6 @@ import numpy as np
 
 from ..autodiff import ops
 
-ACTIVATIONS = {"linear": lambda x: x, "relu": ops.relu, "leaky_relu": ops.leaky_relu, "tanh": ops.tanh, "sigmoid": ops.sigmoid}
-
-
 INITIAL = {  # how weights begin; fan_in and fan_out count the numbers that an output and an input meet
     "fan_in": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) / np.sqrt(fan_in),  # LeCun et al. 1998, uniform; PyTorch's default
     "glorot": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) * np.sqrt(6 / (fan_in + fan_out)),  # Glorot & Bengio 2010
@@ -38,12 +35,15 @@ class Dense:
         return {"W": INITIAL[self.init](rng, shape, *shape), "b": np.zeros(self.outputs) if self.bias is None else np.array(self.bias)}
 
     def __call__(self, x, W, b):
-        return ACTIVATIONS[self.activation](ops.dense(x, W, b))
+        return ops.dense(x, W, b, activation=self.activation)
 
 
 @dataclass(frozen=True)
 class Conv2d:
-    """activation(conv2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, H', W')."""
+    """activation(conv2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, H', W').
+
+    algorithm : auto, direct or winograd, see kernels/conv2d
+    """
 
     inputs: int
     outputs: int
@@ -52,6 +52,7 @@ class Conv2d:
     padding: str = "valid"
     activation: str = "linear"
     init: str = "glorot"
+    algorithm: str = "auto"
 
     def initial(self, rng) -> dict:
         area = self.kernel[0] * self.kernel[1]
@@ -59,7 +60,7 @@ class Conv2d:
         return {"W": W, "b": np.zeros((self.outputs, 1, 1))}
 
     def __call__(self, x, W, b):
-        return ACTIVATIONS[self.activation](ops.conv2d(x, W, stride=self.stride, padding=self.padding) + b)
+        return ops.conv2d_layer(x, W, b, stride=self.stride, padding=self.padding, activation=self.activation, algorithm=self.algorithm)
 
 
 @dataclass(frozen=True)

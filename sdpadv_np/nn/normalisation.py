@@ -7,8 +7,8 @@ import numpy as np
 
 from ..autodiff import ops
 from ..autodiff.tensor import raw
-from .layers import ACTIVATIONS
 
+ACTIVATIONS = {"linear": lambda x: x, "relu": ops.relu, "leaky_relu": ops.leaky_relu, "tanh": ops.tanh}
 _EPS = 1e-5  # added to a variance, so that a constant channel gives 0
 
 
@@ -59,7 +59,7 @@ class BatchNorm:
         return ACTIVATIONS[self.activation](gamma * normalised + beta)
 
     def _follow(self, running, batch):
-        running += self.momentum * (batch - running)
+        running[...] = running + self.momentum * (batch - running)
 
 
 def _normalised(x, axes):

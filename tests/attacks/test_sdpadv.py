@@ -69,7 +69,7 @@ def test_the_loss_is_equation_9_of_raw_theta_and_eta(classifier, glyphs, rng):
     deviation = out.theta_raw.data - np.array([1, 0, 0, 0, 1, 0])
     eta = np.linalg.norm(out.eta_raw.data.reshape(32, -1), axis=1)
     expected = (
-        np.maximum(losses.margin(z, y), -1.0).mean()
+        np.maximum(sd.ops.margin(z, labels=y), -1.0).mean()
         + 2.0 * np.linalg.norm(deviation, axis=1).mean()
         + 3.0 * np.maximum(eta - 0.2, 0).mean()
         + 0.5 * (log(real)[:, 1].mean() + log(fake)[:, 0].mean())

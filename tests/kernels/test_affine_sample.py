@@ -210,3 +210,22 @@ def test_misuse_is_explained(rng):
         kernel.forward(x[0], theta)
     with pytest.raises(ValueError, match="dtype, N and C must agree"):
         kernel.backward(g[:2], x, theta)
+
+
+@pytest.mark.parametrize("implementation", [name for name in ("numpy", "numba") if kernel.implementations()[name]])
+def test_results_are_put_where_they_are_wanted(rng, implementation):
+    x, theta, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-0.5, 1, (3, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
+    y, slopes = kernel.forward(x, theta, implementation=implementation, slopes=True)
+    wide = np.empty((3, 2, 5, 12), np.float32)
+    for out in (np.empty_like(y), wide[..., ::2]):  # the second cannot be written number after number
+        assert kernel.forward(x, theta, implementation=implementation, out=out) is out
+        np.testing.assert_array_equal(out, y)
+    out = np.empty_like(y), np.empty_like(slopes)
+    assert kernel.forward(x, theta, implementation=implementation, slopes=True, out=out)[1] is out[1]
+    np.testing.assert_array_equal(out[1], slopes)
+    for needs in ((True, True), (False, True), (True, False)):
+        expected = kernel.backward(g, x, theta, implementation=implementation, needs=needs)
+        out = tuple(None if e is None else np.empty_like(e) for e in expected)
+        kernel.backward(g, x, theta, implementation=implementation, needs=needs, out=out)
+        for got, want in zip(out, expected):
+            assert want is None or np.array_equal(got, want)

@@ -1,8 +1,34 @@
-"""Convolution against loops; its gradients are covered by the operation sweep."""
+"""Convolution: the definition against loops, every implementation and algorithm against the definition."""
+import itertools
+
 import numpy as np
 import pytest
 
 from sdpadv_np.kernels import conv2d
+
+FAST = [name for name, here in conv2d.implementations().items() if here and name != "numpy"]
+LAYERS = {  # x, outputs, kernel, stride, padding
+    "one": ((1, 1, 1, 1), 1, (1, 1), 1, 0),
+    "no images": ((0, 3, 8, 8), 4, (3, 3), 1, 1),
+    "model A 1": ((3, 1, 28, 28), 64, (8, 8), 2, "same"),
+    "model A 2": ((5, 64, 14, 14), 128, (6, 6), 2, "valid"),
+    "model A 3": ((7, 128, 5, 5), 128, (5, 5), 1, "valid"),
+    "generator": ((2, 64, 14, 14), 128, (5, 5), 2, "same"),
+    "3 x 3": ((2, 32, 9, 12), 48, (3, 3), 1, "same"),
+    "3 x 3 valid": ((2, 16, 7, 6), 16, (3, 3), 1, "valid"),
+    "odd": ((3, 5, 7, 9), 33, (5, 3), 2, 2),
+    "odd channels": ((2, 7, 6, 5), 19, (2, 3), 1, "same"),
+    "lopsided": ((2, 16, 9, 11), 80, (4, 2), 3, ((1, 0), (0, 3))),
+    "lopsided 3 x 3": ((2, 16, 9, 11), 16, (3, 3), 1, ((1, 0), (2, 3))),
+    "gaps": ((2, 3, 9, 9), 5, (2, 2), 4, "valid"),
+    "a row": ((2, 16, 1, 40), 16, (1, 3), 1, "same"),
+}
+CASES = [
+    (implementation, algorithm, name)
+    for implementation, algorithm, name in itertools.product(FAST, ("direct", "winograd", "auto"), LAYERS)
+    if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3")
+]
+TOLERANCE = {"direct": 2e-5, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}  # the largest error over the rms
 
 
 def by_hand(x, w, stride, padding):
@@ -15,6 +41,56 @@ def by_hand(x, w, stride, padding):
         for j in range(y.shape[3]):
             y[:, :, i, j] = np.einsum("ncab,ocab->no", x[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw], w)
     return y
+
+
+class Layer:
+    """Arrays for the three faces of one of LAYERS, float64 and float32, and what each face gives by definition."""
+
+    def __init__(self, rng, name):
+        shape, outputs, self.kernel, self.stride, padding = LAYERS[name]
+        self.size = shape[2:]
+        self.padding = conv2d.resolve_padding(padding, self.size, self.kernel, self.stride)
+        self.x, self.w, self.bias = (rng.standard_normal(s).astype(np.float32) for s in (shape, (outputs, shape[1], *self.kernel), outputs))
+        x, w, self.how = self.x.astype(np.float64), self.w.astype(np.float64), (self.stride, self.padding)
+        y = conv2d.forward(x, w, *self.how, implementation="numpy")
+        self.g = rng.standard_normal(y.shape).astype(np.float32)
+        g = self.g.astype(np.float64)
+        self.expected = (
+            y,
+            conv2d.input_gradient(g, w, self.size, *self.how, implementation="numpy"),
+            conv2d.weight_gradient(g, x, self.kernel, *self.how, implementation="numpy"),
+        )
+
+    def faces(self, algorithm, implementation, arrange=lambda a: a, out=(None, None, None)):
+        x, w, g = map(arrange, (self.x, self.w, self.g))
+        how = {"algorithm": algorithm, "implementation": implementation}
+        return (
+            conv2d.forward(x, w, *self.how, out=out[0], **how),
+            conv2d.input_gradient(g, w, self.size, *self.how, out=out[1], **how),
+            conv2d.weight_gradient(g, x, self.kernel, *self.how, out=out[2], **how),
+        )
+
+
+def channels_last(a):
+    return np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+def strided(a):
+    wide = np.zeros((*a.shape, 2), a.dtype)
+    wide[..., 0] = a
+    wide.flags.writeable = False
+    return wide[..., 0]
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+def error(got, expected):
+    """The largest, as a share of the root mean square."""
+    return np.abs(got - expected).max(initial=0) / max(np.sqrt(np.mean(expected**2)) if expected.size else 0, 1e-30)
 
 
 @pytest.mark.parametrize("padding", ("valid", "same", 2, ((1, 0), (0, 3))))
@@ -37,6 +113,71 @@ def test_the_three_faces_agree(rng):
     np.testing.assert_allclose((w * conv2d.weight_gradient(g, x, (4, 3), 2, padding)).sum(), inner)
 
 
+@pytest.mark.parametrize("implementation, algorithm, name", CASES)
+def test_is_the_definition_in_every_layout(rng, implementation, algorithm, name):
+    layer = Layer(rng, name)
+    plain = layer.faces(algorithm, implementation)
+    for got, expected in zip(plain, layer.expected):
+        assert got.dtype == np.float32 and got.shape == expected.shape
+        assert error(got, expected) <= TOLERANCE[algorithm]
+    assert all(a.transpose(0, 2, 3, 1).flags.c_contiguous for a in plain[:2])
+    for arrange in (channels_last, strided, read_only, np.asfortranarray):
+        for a, b in zip(layer.faces(algorithm, implementation, arrange), plain):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("implementation, algorithm, name", CASES)
+def test_writes_into_what_it_is_given(rng, implementation, algorithm, name):
+    layer = Layer(rng, name)
+    expected = layer.faces(algorithm, implementation)
+    for prepare in (np.array, np.asfortranarray):
+        out = [np.full_like(prepare(a), np.nan) for a in expected]
+        for got, given, wanted in zip(layer.faces(algorithm, implementation, out=out), out, expected):
+            assert got is given
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3")))
+@pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
+@pytest.mark.parametrize("implementation", FAST)
+def test_bias_and_activation(rng, implementation, activation, algorithm, name):
+    layer = Layer(rng, name)
+    scale = layer.expected[0].std()
+    expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64) / scale, *layer.how, layer.bias.astype(np.float64), activation)
+    for bias in (layer.bias, layer.bias[:, None, None]):
+        got = conv2d.forward(layer.x, layer.w / np.float32(scale), *layer.how, bias, activation, algorithm, implementation)
+        assert error(got, expected) <= 2 * TOLERANCE[algorithm]
+
+
+@pytest.mark.parametrize("implementation", conv2d.implementations())
+def test_what_is_not_a_number_is_not_hidden(implementation):
+    x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
+    w = np.array([1], np.float32).reshape(1, 1, 1, 1)
+    got = [conv2d.forward(x, w, 1, ((0, 0), (0, 0)), None, name, implementation=implementation).ravel() for name in ("relu", "leaky_relu")]
+    np.testing.assert_array_equal(got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32))
+
+
+@pytest.mark.parametrize("implementation", FAST)
+def test_weights_changed_in_place_are_noticed(rng, implementation):
+    """Packed weights are kept; no number of them may change unnoticed."""
+    for name, algorithm in (("model A 2", "direct"), ("model A 2", "winograd")):
+        layer = Layer(rng, name)
+        for at in (None, 0, 4321, -1):
+            if at is not None:
+                layer.w.reshape(-1)[at] += 1000
+            for got, fresh in zip(layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array)):
+                np.testing.assert_array_equal(got, fresh)
+            expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64), *layer.how)
+            assert error(conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm), expected) < 1e-3
+
+
+@pytest.mark.parametrize("implementation, algorithm, name", CASES)
+def test_same_bits_twice(rng, implementation, algorithm, name):
+    layer = Layer(rng, name)
+    first, second = (layer.faces(algorithm, implementation) for _ in range(2))
+    assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
+
+
 def test_same_padding_is_tensorflows():
     """Output ceil(n / stride); an odd pixel of padding goes below and to the right."""
     assert conv2d.resolve_padding("same", (28, 28), (8, 8), 2) == ((3, 3), (3, 3))
@@ -44,3 +185,24 @@ def test_same_padding_is_tensorflows():
     assert conv2d.resolve_padding("same", (7, 7), (5, 5), 2) == ((2, 2), (2, 2))
     with pytest.raises(ValueError, match='use "same", "valid"'):
         conv2d.resolve_padding("full", (3, 3), (1, 1), 1)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    (
+        ({"algorithm": "fft"}, "choose one of auto, direct, winograd"),
+        ({"activation": "swish"}, "choose one of linear, relu"),
+        ({"bias": np.zeros(3, np.float32)}, "bias has 3 numbers and w makes 4 channels"),
+        ({"out": np.zeros((2, 4, 6, 5), np.float32)}, r"out has the shape \[2, 4, 6, 5\], the result \[2, 4, 6, 6\]"),
+        ({"x": np.zeros((2, 2, 8, 8), np.float32)}, "with the same C"),
+        ({"x": np.zeros((2, 3, 2, 8), np.float32)}, "does not fit"),
+        ({"algorithm": "winograd"}, "winograd is for"),
+        ({"algorithm": "winograd", "implementation": "numpy"}, 'use "direct" or "auto"'),
+    ),
+)
+def test_what_cannot_be_is_refused(change, message):
+    call = {"x": np.zeros((2, 3, 8, 8), np.float32), "w": np.zeros((4, 3, 3, 3), np.float32), "stride": 1, "padding": ((0, 0), (0, 0))} | change
+    with pytest.raises(ValueError, match=message):
+        conv2d.forward(**call)
+    with pytest.raises(ValueError, match="with this kernel, stride and padding the output is"):
+        conv2d.input_gradient(np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)))

@@ -96,3 +96,19 @@ def test_misuse_is_explained(rng):
         kernel.forward(x[:, :0], f)
     with pytest.raises(ValueError, match="they must agree"):
         kernel.backward(g[:2], x, f)
+
+
+@pytest.mark.parametrize("implementation", [name for name in ("numpy", "numba") if kernel.implementations()[name]])
+def test_results_are_put_where_they_are_wanted(rng, implementation):
+    x, flow, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-2, 2, (3, 2, 5, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
+    y, slopes = kernel.forward(x, flow, implementation, slopes=True)
+    out = np.full_like(y, 7), np.full_like(slopes, 7)
+    kernel.forward(x, flow, implementation, slopes=True, out=out)
+    np.testing.assert_array_equal(out[0], y)
+    np.testing.assert_array_equal(out[1], slopes)
+    for needs in ((True, True), (False, True), (True, False)):
+        expected = kernel.backward(g, x, flow, implementation, needs)
+        out = tuple(None if e is None else np.full_like(e, 7) for e in expected)
+        kernel.backward(g, x, flow, implementation, needs, out=out)
+        for got, want in zip(out, expected):
+            assert want is None or np.array_equal(got, want)

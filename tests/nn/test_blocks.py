@@ -23,7 +23,7 @@ def residual():
 LAYERS = {
     "instance": (InstanceNorm("tanh"), (2, 3, 4, 5)),
     "batch": (BatchNorm(3, "leaky_relu", spread=0.5), (4, 3, 2, 3)),
-    "transposed": (ConvTranspose2d(3, 2, (3, 2), (8, 7), stride=2, activation="sigmoid"), (2, 3, 3, 3)),
+    "transposed": (ConvTranspose2d(3, 2, (3, 2), (8, 7), stride=2, activation="tanh"), (2, 3, 3, 3)),
     "residual": (residual(), (2, 3, 3, 4)),
 }
 

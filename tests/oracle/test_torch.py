@@ -145,7 +145,7 @@ def test_adam(rng):
         g = rng.standard_normal(40)
         theirs.grad = t(g)
         optimiser.step()
-        adam.step(p, g, m, v, 0.01, 0.8, 0.99, 1e-6, step)
+        adam.step(p, g, m, v, np.array(step - 1), 0.01, 0.8, 0.99, 1e-6)
     close(p, theirs, rtol=1e-12)
 
 

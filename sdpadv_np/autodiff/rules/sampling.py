@@ -52,7 +52,7 @@ def _affine_saving(x, theta, needs, convention, size):
     return kernel.forward(x, theta, convention, size, slopes=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
 
 
-def _affine_fused(g, y, x, theta, needs, saved, convention, size):
+def _affine_fused(g, y, x, theta, needs, saved, out, convention, size):
     return kernel.backward(g, x, theta, convention, needs=needs, slopes=saved)
 
 
@@ -70,7 +70,7 @@ def _flow_saving(x, flow, needs):
     return flow_kernel.forward(x, flow, slopes=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
 
 
-def _flow_fused(g, y, x, flow, needs, saved):
+def _flow_fused(g, y, x, flow, needs, saved, out):
     return flow_kernel.backward(g, x, flow, needs=needs, slopes=saved)
 
 

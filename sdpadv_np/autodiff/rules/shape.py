@@ -29,20 +29,19 @@ def _split(index, g, y, *arrays, axis):
 
 def _mirror(x, axis, width):
     """x with ``width`` more on both sides of an axis, mirrored at its first and last element."""
-    n = x.shape[axis]
+    x, n = x.swapaxes(0, axis), x.shape[axis]
     if not 0 <= width < n:
         raise ValueError(f"cannot mirror {width} of {n} along axis {axis}")
-    x = x.swapaxes(0, axis)
     return np.concatenate([x[1 : width + 1][::-1], x, x[n - 1 - width : n - 1][::-1]]).swapaxes(0, axis)
 
 
 def _fold(g, axis, width):
     """The transpose of _mirror: what lies in the mirrors is added to what it mirrors."""
     g, n = g.swapaxes(0, axis), g.shape[axis] - 2 * width
-    out = g[width : width + n].copy()
-    out[1 : width + 1] += g[:width][::-1]
-    out[n - 1 - width : n - 1] += g[width + n :][::-1]
-    return out.swapaxes(0, axis)
+    one, rest = (array_module(g).zeros((k, *g.shape[1:]), g.dtype) for k in (1, n - 1 - width))
+    first = np.concatenate([one, g[:width][::-1], rest])
+    last = np.concatenate([rest, g[width + n :][::-1], one])
+    return (g[width : width + n] + first + last).swapaxes(0, axis)
 
 
 reshape = define(

@@ -1,0 +1,109 @@
+"""A matrix product in registers: the one loop that convolutions spend their time in.
+
+    c[i, j] = start + sum over k of a[rows[i] + steps[k]] * b[k, j]
+
+Where a's number (i, k) lies is the sum of two entries, so that the same loop serves a matrix, its
+transpose, and the windows of an image, which are never copied out: with the places of the output
+pixels for ``rows`` and those of the kernel's taps for ``steps`` it is a convolution, and with the
+two exchanged it is the gradient of the weights.
+
+A tile of c stays in registers while k runs: HEIGHT[v] rows of v vectors. Each step reads v vectors
+of b and one number a row of a, and multiplies all with all.
+"""
+from __future__ import annotations
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .base import I64, call, name, of, place_of, splat
+from .memory import room_for
+
+# 32 registers of 16 numbers hold a tile of 6 x 64; elsewhere 6 x 16 fill what there is
+HEIGHT = {4: 6, 2: 12, 1: 12} if binding.get_host_cpu_features().get("avx512f") else {1: 6}
+WIDE, NARROW = max(HEIGHT), 1
+LINEAR, RELU, LEAKY = range(3)
+LEAK = 0.2
+
+
+class _Tile:
+    """The accumulators, and loops over them while the code is written."""
+
+    def __init__(self, builder, lanes, vectors):
+        self.builder, self.lanes, self.vectors, self.height = builder, lanes, vectors, HEIGHT[vectors]
+        self.sums = {(r, v): cgutils.alloca_once(builder, lanes.vector) for r in range(self.height) for v in range(vectors)}
+
+    def change(self, new):
+        """Every sum becomes new(r, v, sum)."""
+        for (r, v), place in self.sums.items():
+            self.builder.store(new(r, v, self.builder.load(place)), place)
+
+
+def _vector(context, builder, array, value, lanes, at, room=None):
+    """Address of the vector at array[at], of which ``room`` numbers will be used."""
+    return builder.bitcast(place_of(context, builder, array, value, at, room), lanes.vector.as_pointer())
+
+
+@intrinsic(prefer_literal=True)
+def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c, c_at, c_pitch, room, bias, bias_at, add, activation):
+    """Rows first, first + 1, ... of c, ``room`` columns from c_at on; past row count - 1 that row again, so that no tile is cut.
+
+    b_at, b_pitch : where b[0, 0] lies, and how far its rows are apart; it must be readable in whole vectors
+    add : whether to start from c, otherwise from the vectors at bias[bias_at], or from 0 if bias is empty
+    activation : LINEAR, RELU or LEAKY, of what is stored
+    """
+    lanes, count_of_vectors = of(a), vectors.literal_value
+    signature = types.void(vectors, a, rows, *[types.intp] * 2, steps, b, *[types.intp] * 2, c, *[types.intp] * 3, bias, types.intp, types.boolean, types.intp)
+
+    def code(context, builder, signature, values):
+        _, a_, rows_, first, count, steps_, b_, b_at, b_pitch, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
+        tile = _Tile(builder, lanes, count_of_vectors)
+        places, outs = [], []
+        for r in range(tile.height):
+            row = builder.add(first, I64(r))
+            row = builder.select(builder.icmp_signed("<", row, count), row, builder.sub(count, I64(1)))
+            places.append(builder.load(place_of(context, builder, rows, rows_, row, I64(1))))
+            outs.append(builder.add(c_at, builder.mul(row, c_pitch)))
+        rooms = []
+        for v in range(tile.vectors):
+            left = builder.sub(room, I64(16 * v))
+            left = builder.select(builder.icmp_signed(">", left, I64(0)), left, I64(0))
+            rooms.append(builder.select(builder.icmp_signed("<", left, I64(16)), left, I64(16)))
+        masks = [room_for(builder, lanes, left) for left in rooms]
+        zero, size = ir.Constant(lanes.vector, None), ir.IntType(32)(4)
+
+        def out(r, v):
+            return _vector(context, builder, c, c_, lanes, builder.add(outs[r], I64(16 * v)), rooms[v])
+
+        def started(r, v, _):
+            return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, out(r, v), size, masks[v], zero)
+
+        with builder.if_else(add) as (then, otherwise):
+            with then:
+                tile.change(started)
+            with otherwise:
+                tile.change(lambda r, v, _: zero)
+                with builder.if_then(builder.icmp_signed("!=", context.make_array(bias)(context, builder, bias_).nitems, I64(0))):
+                    starts = [builder.load(_vector(context, builder, bias, bias_, lanes, builder.add(bias_at, I64(16 * v))), align=4) for v in range(tile.vectors)]
+                    tile.change(lambda r, v, _: starts[v])
+        with cgutils.for_range(builder, context.make_array(steps)(context, builder, steps_).nitems, intp=I64) as loop:
+            step = builder.load(place_of(context, builder, steps, steps_, loop.index, I64(1)))
+            b_row = builder.add(b_at, builder.mul(loop.index, b_pitch))
+            right = [builder.load(_vector(context, builder, b, b_, lanes, builder.add(b_row, I64(16 * v))), align=4) for v in range(tile.vectors)]
+            left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]
+            tile.change(lambda r, v, total: call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, left[r], right[v], total))
+
+        def rectified(below):
+            return lambda r, v, total: builder.select(builder.fcmp_unordered(">", total, zero), total, below(total))  # NaN stays NaN
+
+        leak = splat(builder, lanes.vector, ir.Constant(ir.FloatType(), LEAK))
+        with builder.if_then(builder.icmp_signed("==", activation, I64(RELU))):
+            tile.change(rectified(lambda total: zero))
+        with builder.if_then(builder.icmp_signed("==", activation, I64(LEAKY))):
+            tile.change(rectified(lambda total: builder.fmul(leak, total)))
+        for (r, v), place in tile.sums.items():
+            call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), builder.load(place), out(r, v), size, masks[v])
+        return context.get_dummy_value()
+
+    return signature, code

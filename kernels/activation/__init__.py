@@ -1,0 +1,45 @@
+"""What a layer does to its own result: activation(y + bias), and the slope, which y alone tells.
+
+    linear y        relu max(y, 0)        leaky_relu y if y > 0 else 0.2 y        tanh tanh(y)
+
+``y`` (N, K) with bias (K,), or (N, C, H, W) with bias (C,). All four activations are such that the
+slope at x can be read off their result, so that nothing else need be kept for the backward pass:
+1 where y > 0 and 0 (or 0.2) elsewhere, or 1 - y². At 0 the slope is that of the left side.
+"""
+from __future__ import annotations
+
+from .._choice import Implementations
+from .._entrance import entrance
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
+LEAK = 0.2
+
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
+implementations = _choose.available
+
+
+def check(activation):
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation is {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+
+
+@entrance(writes=("y",))
+def forward(y, bias, activation, implementation=None):
+    """y = activation(y + bias), in place; bias may be None.
+
+    >>> import numpy as np
+    >>> from sdpadv_np.kernels import activation
+    >>> y = np.array([[-1, 2]], np.float32)
+    >>> activation.forward(y, np.array([0.5, 1], np.float32), "relu")
+    >>> y.tolist()
+    [[0.0, 3.0]]
+    """
+    check(activation)
+    _choose(y, implementation).forward(y, bias, activation)
+
+
+@entrance
+def backward(g, y, activation, implementation=None, out=None):
+    """g * slope: the gradient before the activation, from that after it and the result y; laid out in memory as y is."""
+    check(activation)
+    return _choose(y, implementation).backward(g, y, activation, out)

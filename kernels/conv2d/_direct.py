@@ -1,0 +1,204 @@
+"""The convolution as a matrix product whose left matrix is never written down.
+
+NHWC images. With P the output pixels, K = kh * kw * C the taps of the kernel and O the output
+channels, all three faces are products over windows[P, K], and windows[p, k] = x[place(p) + tap(k)]:
+
+    y[P, O]  = windows[P, K] @ w[K, O]             place and tap are the two tables of product()
+    dw[K, O] = windows[P, K].T @ g[P, O]           the same two, exchanged
+    dx       = the windows' numbers of g[P, O] @ w[K, O].T, each added where it was read
+
+Padding is done by copying an image into a tile with a frame of zeros, which stays in the
+second-level cache; without padding the images are read where they are. So many images are done
+together that the rows of output fill the register tiles, and that what they need fits that cache.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from .. import _lanes as lanes
+from .._bilinear import OPTIONS, in_parallel
+from .._lanes.matrix import grid, product
+
+_CACHE = 2**18  # numbers that a group of images may take
+_ROWS = 1024  # enough for the last, partly idle, tile of rows not to matter
+_TOGETHER = 500  # multiplications that take about as long as a sampler's pixel, which in_parallel counts
+
+
+class Shape(NamedTuple):
+    """All lengths of a convolution: images (h, w, c), in a frame (top, left; tall, wide), kernel (kh, kw), stride, output (ho, wo, o)."""
+
+    count: int
+    h: int
+    w: int
+    c: int
+    top: int
+    left: int
+    tall: int
+    wide: int
+    kh: int
+    kw: int
+    stride: int
+    ho: int
+    wo: int
+    o: int
+
+    @property
+    def multiplications(self):
+        return self.count * self.ho * self.wo * self.kh * self.kw * self.c * self.o
+
+    @property
+    def framed(self):
+        """Whether there is padding."""
+        return (self.h, self.w) != (self.tall, self.wide)
+
+    def group(self, numbers):
+        """How many images to do together if one takes so many numbers."""
+        return max(min(self.count, -(-_ROWS // max(self.ho * self.wo, 1)), _CACHE // max(numbers, 1)), 1)
+
+
+@njit(**OPTIONS)
+def frame(x, image, s, tile, at):
+    """Copy an image into the tile from ``at`` on; its frame is zero already."""
+    row = s.w * s.c
+    for i in range(s.h):
+        source, target = (image * s.h + i) * row, at + ((s.top + i) * s.wide + s.left) * s.c
+        for k in range(row):
+            tile[target + k] = x[source + k]
+
+
+@njit(**OPTIONS)
+def unframe(tile, image, s, x):
+    """The image in the middle of the tile."""
+    row = s.w * s.c
+    for i in range(s.h):
+        source, target = ((s.top + i) * s.wide + s.left) * s.c, (image * s.h + i) * row
+        for k in range(row):
+            x[target + k] = tile[source + k]
+
+
+@njit(**OPTIONS)
+def _images(x, first, count, s, tile):
+    """``count`` images from the first on, in their frames if the tile has room for any."""
+    size = s.tall * s.wide * s.c
+    if tile.size == 0:
+        return x[first * size : (first + count) * size]
+    for n in range(count):
+        frame(x, first + n, s, tile, n * size)
+    return tile
+
+
+@njit(**OPTIONS)
+def _pixels(images, s):
+    """Where each output pixel's window begins."""
+    return grid(images, s.tall * s.wide * s.c, s.ho, s.stride * s.wide * s.c, s.wo, s.stride * s.c)
+
+
+@njit(**OPTIONS)
+def _taps(s):
+    """Where each number of a window lies, counted from its beginning."""
+    return grid(1, 0, s.kh, s.wide * s.c, s.kw * s.c, 1)
+
+
+@njit(**OPTIONS)
+def _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y):
+    tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
+    pixels, taps, size = _pixels(group, s), _taps(s), s.ho * s.wo * s.o
+    end = (part + 1) * s.count // parts
+    for start in range(part * s.count // parts, end, group):
+        images = min(group, end - start)
+        source = _images(x, start, images, s, tile)
+        target = y[start * size : (start + images) * size]
+        product(source, pixels, images * s.ho * s.wo, taps, weights, 0, target, s.o, s.o, bias, False, activation)
+
+
+@njit(**OPTIONS)
+def _weight_part(part, parts, s, group, framed, x, g, pitch, gradient):
+    """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
+    tile, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
+    pixels, taps, size = _pixels(group, s), _taps(s), s.ho * s.wo
+    first, last = part * taps.size // parts, (part + 1) * taps.size // parts
+    target = gradient[first * s.o : last * s.o]
+    for start in range(0, s.count, group):
+        images = min(group, s.count - start)
+        source, right = _images(x, start, images, s, tile), g[start * size * pitch : (start + images) * size * pitch]
+        product(source, taps[first:last], last - first, pixels[: images * size], right, pitch, target, s.o, s.o, nothing, start > 0, 0)
+
+
+@njit(**OPTIONS)
+def _add_windows(windows, at, s, tile):
+    """Add each window's numbers where the window lies; those of a row of the kernel are neighbours.
+
+    A pixel's rows are added one after the other, and not a row's pixels: these overlap, and would
+    have to wait for each other.
+    """
+    row, width = s.kw * s.c, lanes.width(tile)
+    for i in range(s.ho):
+        for j in range(s.wo):
+            for a in range(s.kh):
+                target = ((s.stride * i + a) * s.wide + s.stride * j) * s.c
+                for k in range(0, row, width):
+                    if row - k >= width:
+                        lanes.store(tile, target + k, lanes.load(tile, target + k) + lanes.load(windows, at + k))
+                    else:
+                        total = lanes.load_some(tile, target + k, row - k) + lanes.load_some(windows, at + k, row - k)
+                        lanes.store_some(tile, target + k, total, row - k)
+                at += row
+
+
+@njit(**OPTIONS)
+def _input_part(part, parts, s, group, alone, g, weights, x):
+    depth, pixels = s.kh * s.kw * s.c, s.ho * s.wo
+    tile, nothing = np.zeros(s.tall * s.wide * s.c, g.dtype), np.empty(0, g.dtype)
+    windows = np.empty(0 if alone else group * pixels * depth, g.dtype)
+    rows, channels, size = grid(1, 0, 1, 0, group * pixels, s.o), grid(1, 0, 1, 0, s.o, 1), pixels * s.o
+    end = (part + 1) * s.count // parts
+    for start in range(part * s.count // parts, end, group):
+        images = min(group, end - start)
+        target = x[start * depth : (start + images) * depth] if alone else windows
+        product(g[start * size : (start + images) * size], rows, images * pixels, channels, weights, 0, target, depth, depth, nothing, False, 0)
+        if not alone:
+            for n in range(images):
+                tile[:] = 0
+                _add_windows(windows, n * pixels * depth, s, tile)
+                unframe(tile, start + n, s, x)
+
+
+@njit(parallel=True, **OPTIONS)
+def _forward(parts, s, group, framed, x, weights, bias, activation, y):
+    for part in prange(parts):
+        _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y)
+
+
+@njit(parallel=True, **OPTIONS)
+def _weight(parts, s, group, framed, x, g, pitch, gradient):
+    for part in prange(parts):
+        _weight_part(part, parts, s, group, framed, x, g, pitch, gradient)
+
+
+@njit(parallel=True, **OPTIONS)
+def _input(parts, s, group, alone, g, weights, x):
+    for part in prange(parts):
+        _input_part(part, parts, s, group, alone, g, weights, x)
+
+
+def forward(s, x, weights, bias, activation, y):
+    """weights: w[K, O], packed; bias: filled up to whole panels, or empty; all arrays 1-D."""
+    group = s.group(s.tall * s.wide * s.c)
+    in_parallel(_forward, _forward_part, s.count, s.multiplications // _TOGETHER, s, group, s.framed, x, weights, bias, activation, y)
+
+
+def input_gradient(s, g, weights, x):
+    """weights: the transpose of w[K, O], packed."""
+    depth = s.kh * s.kw * s.c
+    alone = not s.framed and (s.h, s.w) == (s.kh, s.kw)  # one window, all of the image: nothing to add
+    group = s.group(s.o if alone else s.ho * s.wo * depth)
+    in_parallel(_input, _input_part, s.count, s.multiplications // _TOGETHER, s, group, alone, g, weights, x)
+
+
+def weight_gradient(s, x, g, pitch, gradient):
+    """The gradient [K, O]; g's rows are ``pitch`` apart."""
+    group = s.group(s.tall * s.wide * s.c)
+    in_parallel(_weight, _weight_part, s.kh * s.kw * s.c, s.multiplications // _TOGETHER, s, group, s.framed, x, g, pitch, gradient)

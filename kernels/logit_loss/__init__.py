@@ -1,0 +1,47 @@
+"""Losses of classification, one number per row of logits z (N, K), and their slopes, in one pass.
+
+    cross_entropy   log sum_k exp(z_k) - z_y                slope softmax(z) - onehot(y)
+    margin          z_y - max over k != y of z_k            slope onehot(y) - onehot(the first k that attains the maximum)
+
+labels y (N,) are whole numbers in 0..K-1. (Goodfellow et al. 2016, section 6.2.2.3; Carlini & Wagner 2017, f_6.)
+"""
+from __future__ import annotations
+
+from .._choice import Implementations
+from .._entrance import entrance
+
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
+implementations = _choose.available
+
+
+def _checked(z, labels):
+    if z.ndim != 2 or labels.shape != z.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(f"logits are {z.dtype}{list(z.shape)}, labels {labels.dtype}{list(labels.shape)}; they must be (N, K), and whole numbers (N,)")
+
+
+@entrance
+def cross_entropy(z, labels, implementation=None, out=None):
+    """(losses (N,), slopes (N, K)).
+
+    >>> import numpy as np
+    >>> from sdpadv_np.kernels import logit_loss
+    >>> losses, slopes = logit_loss.cross_entropy(np.zeros((1, 4), np.float32), np.array([1]))
+    >>> round(float(losses[0]), 4), slopes.tolist()
+    (1.3863, [[0.25, -0.75, 0.25, 0.25]])
+    """
+    _checked(z, labels)
+    return _choose(z, implementation).cross_entropy(z, labels, out)
+
+
+@entrance
+def margin(z, labels, implementation=None, out=None):
+    """(margins (N,), slopes (N, K)): a margin is below 0 exactly where another class is ahead of the label.
+
+    >>> import numpy as np
+    >>> from sdpadv_np.kernels import logit_loss
+    >>> margins, slopes = logit_loss.margin(np.array([[1, 5, 3]], np.float32), np.array([2]))
+    >>> margins.tolist(), slopes.tolist()
+    ([-2.0], [[0.0, -1.0, 1.0]])
+    """
+    _checked(z, labels)
+    return _choose(z, implementation).margin(z, labels, out)

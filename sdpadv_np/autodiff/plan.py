@@ -1,0 +1,177 @@
+"""A step, recorded once and replayed with fixed buffers: the same numbers, bit for bit, without building graphs.
+
+    step = Plan(function, stores)
+    losses = step(x, y)         the first call records; the second carries out both ways and compares; then replays
+
+What a step does in Python is done once: branches, loops, attributes, numbers made of numbers are frozen.
+Whatever changes from call to call must be an input (the images, labels, the weight of a loss term), or
+live in arrays that the step reads where they lie (weights, Adam's moments, step count and learning rate).
+A step that breaks this is found out by the second call, on its other data.
+
+On CUDA the replayed calls are captured into one CUDA graph.
+"""
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+
+from .. import xp
+from ..errors import PlanError
+from ..kernels._entrance import recording
+from .recorder import Recorded, Recorder
+from .tensor import Tensor, raw, state
+
+MOST = 4  # signatures kept at a time; the one that was used longest ago goes
+
+
+class Plan:
+    """``function(*inputs)``, recorded for each combination of its inputs' shapes and dtypes.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays, returns an array or Tensor, or a tuple or dictionary of them.
+    stores : sequence of ParameterStore
+        Whose parameters it uses, trained or not.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> def step(x):
+    ...     t = sd.Tensor(x, requires_grad=True)
+    ...     return sd.grad((t * t).sum(), [t])[0]
+    >>> plan = Plan(step)
+    >>> [plan(np.array([k, 3], np.float32)).tolist() for k in range(4)]
+    [[0.0, 6.0], [2.0, 6.0], [4.0, 6.0], [6.0, 6.0]]
+    >>> plan.calls, plan.bytes
+    (3, 24)
+    """
+
+    def __init__(self, function, stores=()):
+        self.function, self.stores = function, tuple(stores)
+        self._tapes: dict[tuple, _Tape] = {}
+
+    def __call__(self, *inputs):
+        """What ``function(*inputs)`` returns, as new arrays."""
+        inputs = [xp.as_array(raw(value)) for value in inputs]
+        if state.hooks or recording.recorder is not None:
+            return _each(_copied, self.function(*inputs))  # listeners want to hear every operation; an outer plan records this one too
+        signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
+        tape = self._tapes.pop(signature, None)
+        first = tape is None
+        if first:
+            tape = _Tape(self.function, self.stores, inputs)
+        elif not tape.verified:
+            tape.verify(self.function, inputs)
+        else:
+            tape.replay(inputs)
+        self._tapes[signature] = tape  # the last is the one that was used last
+        if len(self._tapes) > MOST:
+            del self._tapes[next(iter(self._tapes))]
+        return _each(_copied, tape.results)
+
+    @property
+    def calls(self) -> int:
+        """How many calls a replay makes, for the inputs used last."""
+        return len(self._last().calls)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of all buffers, inputs included, of every signature that is kept."""
+        return sum(tape.bytes for tape in self._tapes.values())
+
+    def _last(self):
+        if not self._tapes:
+            raise PlanError("this plan has not been called yet")
+        return list(self._tapes.values())[-1]
+
+
+class _Tape:
+    """The calls for one signature of the inputs."""
+
+    def __init__(self, function, stores, inputs):
+        self.slots = [np.array(a) if isinstance(a, np.ndarray) else a.copy() for a in inputs]
+        self.verified, self.graph = False, None
+        with Recorder() as recorder, _as_recorded(stores, recorder):
+            self.results = _each(_checked, function(*map(recorder.own, self.slots)))
+            recorder.finish()
+        self.calls, self.written = recorder.calls, recorder.written
+        self.bytes = recorder.bytes + sum(slot.nbytes for slot in self.slots)
+
+    def replay(self, inputs) -> None:
+        for slot, value in zip(self.slots, inputs):
+            slot[...] = value
+        if self.graph is not None:
+            self.graph.launch()
+            return
+        for function, arguments in self.calls:
+            function(*arguments)
+
+    def verify(self, function, inputs) -> None:
+        """Carry out the step itself on these inputs, then the replay on the same state, and compare bit by bit."""
+        before = [array.copy() for array in self.written]
+        expected = _each(_copied, function(*inputs))
+        after = [array.copy() for array in self.written]
+        for array, value in zip(self.written, before):
+            array[...] = value
+        self.replay(inputs)
+        for what, got, want in (*(("a result", g, w) for g, w in zip(_leaves(self.results), _leaves(expected), strict=True)),
+                                *(("an array that the step changes", g, w) for g, w in zip(self.written, after))):
+            if not _same(raw(got), want):
+                for array, value in zip(self.written, after):
+                    array[...] = value
+                raise PlanError(
+                    f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something that changes from call to call "
+                    "was frozen (a number, a branch, a random draw, an array made outside); make it an input, or an array that is changed in place"
+                )
+        self.verified = True
+        if self.slots and not isinstance(self.slots[0], np.ndarray):
+            from .cuda_graph import capture
+
+            self.graph = capture(self.calls)
+
+
+@contextlib.contextmanager
+def _as_recorded(stores, recorder):
+    """Within this block the parameters of ``stores`` are seen as Recorded, so that what is made of them alone is recorded too."""
+    tensors = [t for store in stores for t in store.tensors.values()]
+    arrays = [t.data for t in tensors]
+    try:
+        for t in tensors:
+            t.data = recorder.own(t.data)
+        yield
+    finally:
+        for t, array in zip(tensors, arrays):
+            t.data = array
+
+
+def _each(function, value):
+    """``function`` of every leaf of the tuples and dictionaries in ``value``."""
+    if isinstance(value, dict):
+        return {k: _each(function, v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(_each(function, v) for v in value)
+    return function(value)
+
+
+def _leaves(value) -> list:
+    found = []
+    _each(found.append, value)
+    return found
+
+
+def _checked(value):
+    value = raw(value)
+    if type(value) is not Recorded:
+        raise PlanError(f"a recorded step returned {type(value).__name__}, which would be frozen; return arrays or Tensors that depend on its inputs")
+    return value
+
+
+def _copied(value):
+    value = raw(value)
+    array = value.array if type(value) is Recorded else value
+    return array.copy()
+
+
+def _same(a, b) -> bool:
+    a = a.array if type(a) is Recorded else a
+    return a.dtype == b.dtype and xp.to_numpy(a).tobytes() == xp.to_numpy(b).tobytes()

@@ -1,0 +1,309 @@
+"""Recording what a function does to arrays, call by call, with a fixed array for every result.
+
+NOTE: how a function is recorded that knows nothing of it.
+The function runs once on Recorded arrays. Such an array stands in for a NumPy or CuPy array and uses
+NumPy's own protocols: whatever is done to it comes to ``__array_ufunc__`` (``a * b``, ``np.exp(a)``,
+``np.add.reduce``), ``__array_function__`` (``np.dot``, ``np.where``) or one of its few methods, and
+kernels come through their door (kernels/_entrance.py). Each call is carried out on the real arrays,
+once, and noted:
+
+    y = np.exp(a)         ->  calls += [np.exp, (a, y)]         y is the result, from now on its buffer
+    y = a.reshape(2, -1)  ->  nothing: y is a view of a, and follows it
+    y = a[index]          ->  calls += [copy of a[index], (y,)]
+
+Carried out again in this order, the calls compute the same function of whatever the inputs hold by
+then. Rules and losses need not know: they are the same text (registry.py).
+
+Buffers are given back when the last Recorded that sees them is dropped, as Python's own memory is,
+and serve later results of the same size; so a plan needs no more memory than the function did.
+"""
+from __future__ import annotations
+
+import functools
+import operator
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from .. import xp
+from ..errors import PlanError
+from ..kernels._entrance import recording
+
+
+class Memory:
+    """The block of memory behind a buffer; given back to ``free`` when nobody sees it any more."""
+
+    __slots__ = ("block", "array", "free")
+
+    def __init__(self, block, array, free):
+        self.block, self.array, self.free = block, array, free
+
+    def __del__(self):
+        if self.free is not None:
+            self.free.setdefault(self.block.nbytes, []).append(self.block)
+
+
+class Recorded(NDArrayOperatorsMixin):
+    """Stands in for ``array`` while a plan is recorded; ``memory`` is its buffer's, None for the caller's own arrays."""
+
+    __slots__ = ("array", "memory", "recorder")
+    module = property(lambda self: Module(self.recorder, xp.array_module(self.array)))  # what xp.array_module tells of it
+
+    def __init__(self, array, memory, recorder):
+        self.array, self.memory, self.recorder = array, memory, recorder
+
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
+    nbytes = property(lambda self: self.array.nbytes)
+    flags = property(lambda self: self.array.flags)
+    base = property(lambda self: None if self.memory is not None and self.memory.array is self.array else self.array.base)
+    T = property(lambda self: self.transpose())
+
+    def __len__(self):
+        return len(self.array)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return self.recorder.ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function, types, args, kwargs):
+        return self.recorder.function(function, args, kwargs)
+
+    def _method(name):
+        def method(self, *args, **kwargs):
+            return self.recorder.function(getattr(type(self.array), name), (self, *args), kwargs)
+
+        return method
+
+    for _name in ("argmax", "argmin", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "swapaxes", "transpose", "__getitem__"):
+        locals()[_name] = _method(_name)
+    del _method, _name
+
+    def __pow__(self, exponent):
+        return self.recorder.function(operator.pow, (self, exponent), {})  # arrays have ways of their own for squares and roots
+
+    def __setitem__(self, index, value):
+        self.recorder.write(_set, (self, index, value), (0,))
+
+    def fill(self, value):
+        self[...] = value
+
+    def _refuse(self, *_):
+        raise PlanError("a recorded step asks for a number (item, float, bool, if): it would be frozen; keep it an array, or compute it outside the step")
+
+    item = tolist = tobytes = __float__ = __int__ = __bool__ = __index__ = __array__ = __iter__ = _refuse
+
+
+def _set(array, index, value):
+    array[index] = value
+
+
+def bare(value):
+    """``value`` with real arrays in place of Recorded ones, also within tuples, lists and dictionaries."""
+    kind = type(value)
+    if kind is Recorded:
+        return value.array
+    if kind is tuple or kind is list:
+        return kind(map(bare, value))
+    if kind is dict:
+        return {k: bare(v) for k, v in value.items()}
+    if kind is slice:
+        return slice(bare(value.start), bare(value.stop), bare(value.step))
+    return value
+
+
+def _recorded(value) -> list[Recorded]:
+    """Every Recorded array in ``value``."""
+    if type(value) is Recorded:
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (tuple, list)):
+        return []
+    return [array for v in value for array in _recorded(v)]
+
+
+class Module:
+    """Stands in for numpy (or cupy) where arrays are made to compute with Recorded ones: they are Recorded too."""
+
+    def __init__(self, recorder, module):
+        self.recorder, self.module = recorder, module
+
+    def __getattr__(self, name):
+        function = getattr(self.module, name)
+        if not callable(function) or isinstance(function, type):
+            return function
+        return lambda *args, **kwargs: self.recorder.function(function, args, kwargs)
+
+
+class Recorder:
+    """Notes the calls that are made while it stands at the door.
+
+    calls : list of (function, arguments), to be carried out in this order
+    written : real arrays that are not the plan's own and are changed by the calls
+    """
+
+    def __init__(self):
+        self.calls, self.written = [], []
+        self.free: dict[int, list] = {}
+        self.bytes = 0  # of all buffers
+        self._made: dict[int, tuple] = {}  # arrays that depend on no other: id of their memory -> (number of the filling call, memory)
+        self._changed: set[int] = set()  # ids of the memories that calls write into
+
+    def __enter__(self):
+        if recording.recorder is not None:
+            raise PlanError("a step is being recorded already in this thread; record one at a time")
+        recording.recorder = self
+        return self
+
+    def __exit__(self, *_):
+        recording.recorder = None
+
+    def own(self, array):
+        """The caller's array (an input's slot, parameters) as seen by the step."""
+        return Recorded(array, None, self)
+
+    def buffer(self, result, lasting=False) -> Recorded:
+        """A Recorded for a fresh result, in memory of the plan, laid out as the result is."""
+        blocks = self.free.get(result.nbytes)
+        if blocks and not lasting:
+            block = blocks.pop()
+        else:
+            block = xp.array_module(result).empty(result.nbytes, np.uint8)
+            self.bytes += result.nbytes
+        strides = result.strides if _dense(result) else None
+        if isinstance(result, np.ndarray):
+            array = np.ndarray(result.shape, result.dtype, block, strides=strides)
+        else:
+            array = type(result)(result.shape, result.dtype, block.data, strides)
+        array[...] = result
+        return Recorded(array, Memory(block, array, None if lasting else self.free), self)
+
+    def note(self, function, *args):
+        self.calls.append((function, args))
+
+    def _make(self, function, args, kwargs):
+        """A new array that depends on no other: filled again in each replay, if it is ever changed."""
+        made = self.buffer(_array(function(*bare(args), **bare(kwargs))), lasting=True)
+        self._made[id(made.memory)] = len(self.calls), made.memory
+        self.note(_refill, made.array, made.array.copy())
+        return made
+
+    def ufunc(self, ufunc, method, inputs, options):
+        """A universal function, or one of its methods (reduce, at, ...)."""
+        call = ufunc if method == "__call__" else getattr(ufunc, method)
+        out = options.pop("out", None)
+        if method == "at":
+            return self.write(call, inputs, (0,))
+        arrays, extra = bare(inputs), bare(options)
+        if out is not None:
+            (target,) = out
+            self._changing([target])
+            into = functools.partial(call, out=bare(target), **extra)
+            into(*arrays)
+            self.note(into, *arrays)
+            return target
+        result = self.buffer(_array(call(*arrays, **extra)))
+        if method == "__call__" and not extra and ufunc is not np.maximum and ufunc is not np.minimum:  # which want out by name
+            self.note(call, *arrays, result.array)  # the quickest of all calls
+        else:
+            self.note(functools.partial(call, out=result.array, **extra), *arrays)
+        return result
+
+    def function(self, function, args, kwargs):
+        """A function of NumPy's, or a method: a view stays a view, anything else is noted."""
+        if function is np.copyto:
+            return self.write(functools.partial(function, **bare(kwargs)) if kwargs else function, args, (0,))
+        if "out" in kwargs:
+            kwargs, out = dict(kwargs), kwargs["out"]
+            del kwargs["out"]
+            if out is not None:
+                self._changing([out])
+                into = functools.partial(function, out=bare(out), **bare(kwargs))
+                into(*bare(args))
+                self.note(into, *bare(args))
+                return out
+        if function in _SHAPE_ALONE or not _recorded((args, kwargs)):
+            return self._make(function, args, kwargs)
+        arrays, extra = bare(args), bare(kwargs)
+        result = _array(function(*arrays, **extra))
+        for source in _recorded((args, kwargs)):
+            if np.may_share_memory(result, source.array):
+                return Recorded(result, source.memory, self)
+        made = self.buffer(result)
+        if (into := _INTO.get(getattr(function, "__name__", ""))) is not None:
+            self.note(functools.partial(into, **extra) if extra else into, made.array, *arrays)
+        else:
+            self.note(_store, made.array, function, arrays, extra)
+        return made
+
+    def write(self, function, args, positions):
+        """A call that changes some of its arguments and returns nothing."""
+        self._changing([args[k] for k in positions if k < len(args)])
+        arrays = bare(args)
+        function(*arrays)
+        self.note(function, *arrays)
+
+    def call(self, function, args, kwargs, writes):
+        """A kernel's call (see kernels/_entrance.py)."""
+        if writes:
+            return self.write(functools.partial(function, **bare(kwargs)) if kwargs else function, args, writes)
+        if not _recorded((args, kwargs)):
+            return function(*args, **kwargs)  # the same in every replay
+        arrays, extra = bare(args), bare(kwargs)
+        results = function(*arrays, **extra)
+        several = isinstance(results, tuple)
+        made = tuple(None if r is None else self.buffer(r) for r in (results if several else (results,)))
+        out = tuple(None if m is None else m.array for m in made)
+        self.note(functools.partial(function, out=out if several else out[0], **extra), *arrays)
+        return made if several else made[0]
+
+    def _changing(self, targets):
+        for target in targets:
+            if type(target) is Recorded and target.memory is not None:
+                self._changed.add(id(target.memory))
+            elif not any(bare(target) is w for w in self.written):
+                self.written.append(bare(target))
+
+    def finish(self) -> None:
+        """Leave out the filling of arrays that no call changes; let go of the free blocks."""
+        idle = {number for key, (number, _) in self._made.items() if key not in self._changed}
+        self.calls = [call for number, call in enumerate(self.calls) if number not in idle]
+        self.free.clear()
+
+
+def _refill(array, numbers):
+    array[...] = numbers
+
+
+def _store(buffer, function, args, kwargs):
+    buffer[...] = function(*args, **kwargs)
+
+
+def _array(result):
+    return np.asarray(result) if isinstance(result, np.generic) else result
+
+
+def _dense(array) -> bool:
+    """Whether the elements fill one piece of memory, in whatever order of axes."""
+    span = sum((n - 1) * s for n, s in zip(array.shape, array.strides)) + array.itemsize
+    return array.size > 0 and min(array.strides, default=0) >= 0 and span == array.nbytes
+
+
+def _where(out, condition, a, b):
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+
+
+_SHAPE_ALONE = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # what they make depends on their arguments' shapes alone
+_INTO = {  # how a function or method, called by this name, writes into a buffer; all others make a new array first
+    "astype": lambda out, x, dtype=None, **_: np.copyto(out, x, casting="unsafe"),
+    "clip": lambda out, x, low, high: np.clip(x, low, high, out=out),
+    "concatenate": lambda out, arrays, axis=0: np.concatenate(arrays, axis=axis, out=out),
+    "copy": lambda out, x, order=None: np.copyto(out, x),
+    "dot": lambda out, a, b: np.dot(a, b, out=out),
+    "max": lambda out, x, axis=None, keepdims=False: np.maximum.reduce(x, axis=axis, keepdims=keepdims, out=out),
+    "sum": lambda out, x, axis=None, keepdims=False: np.add.reduce(x, axis=axis, keepdims=keepdims, out=out),
+    "where": _where,
+}
