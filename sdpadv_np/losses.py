@@ -12,7 +12,6 @@ from .errors import ArgumentError
 
 OBJECTIVES = ("margin", "cross_entropy", "probability_margin")
 GAN_LOSSES = ("nonsaturating", "minimax")
-_TINY = 1e-12  # inside a root, whose slope at 0 is infinite
 
 
 def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
@@ -34,20 +33,14 @@ def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, t
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 
-def norm(x):
-    """Euclidean norm of each row of (N, ...)."""
-    flat = ops.reshape(x, shape=(x.shape[0], -1))
-    return ops.sqrt(ops.sum(ops.square(flat), axis=1) + _TINY)
-
-
 def theta_penalty(theta):
     """L_theta (Eq. 6): mean ||theta - theta_I||_2, theta (N, 6) raw."""
-    return ops.mean(norm(theta - np.array([1, 0, 0, 0, 1, 0], theta.dtype)))
+    return ops.mean(ops.norm(theta - np.array([1, 0, 0, 0, 1, 0], theta.dtype)))
 
 
 def eta_penalty(eta, eps: float):
     """L_eta (Eq. 7): mean max(0, ||eta||_2 - eps), eta (N, ...) raw."""
-    return ops.mean(ops.relu(norm(eta) - eps))
+    return ops.mean(ops.relu(ops.norm(eta) - eps))
 
 
 def discriminator(real, fake):

@@ -6,10 +6,10 @@ import warnings
 
 
 class Graph:
-    """A captured graph and the stream that it was captured on."""
+    """A captured graph, the stream it was captured on, and the memory that its calls use in passing."""
 
-    def __init__(self, graph, stream, cupy):
-        self.graph, self.stream, self.cupy = graph, stream, cupy
+    def __init__(self, graph, stream, pool, cupy):
+        self.graph, self.stream, self.pool, self.cupy = graph, stream, pool, cupy
 
     def launch(self) -> None:
         """After what was queued on the current stream, and before what will be."""
@@ -19,25 +19,34 @@ class Graph:
         current.wait_event(self.stream.record())
 
 
-def capture(calls):
+def capture(calls, undo):
     """The graph of ``calls``, or None, with a warning, where CUDA cannot capture one of them.
 
-    Within a capture no memory may be asked of the driver; CuPy takes what it needs from its pool,
-    which the first and second call of the plan have filled.
+    What a call allocates in passing comes from a pool that belongs to the graph, so that nobody
+    else is given the same memory between two launches. While it captures, CUDA allocates nothing;
+    so the calls are carried out once before, to fill the pool, and ``undo()`` takes back what they changed.
     """
     cupy = sys.modules["cupy"]
-    stream = cupy.cuda.Stream(non_blocking=True)
+    stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
     cupy.cuda.get_current_stream().synchronize()
     try:
-        with stream:
+        with stream, cupy.cuda.using_allocator(pool.malloc):
+            _carry_out(calls)
+            stream.synchronize()
             stream.begin_capture()
             try:
-                for function, arguments in calls:
-                    function(*arguments)
+                _carry_out(calls)
             finally:
                 graph = stream.end_capture()
         graph.upload(stream)
     except Exception as error:  # CuPy, Numba and CUDA have errors of their own for it
         warnings.warn(f"the step cannot be captured into a CUDA graph ({error}); its calls are replayed one by one", RuntimeWarning, stacklevel=4)
         return None
-    return Graph(graph, stream, cupy)
+    finally:
+        undo()
+    return Graph(graph, stream, pool, cupy)
+
+
+def _carry_out(calls):
+    for function, arguments in calls:
+        function(*arguments)

@@ -19,7 +19,8 @@ import numpy as np
 from .. import xp
 from ..errors import PlanError
 from ..kernels._entrance import recording
-from .recorder import Recorded, Recorder
+from .recorded import Recorded
+from .recorder import Recorder
 from .tensor import Tensor, raw, state
 
 MOST = 4  # signatures kept at a time; the one that was used longest ago goes
@@ -111,14 +112,12 @@ class _Tape:
         before = [array.copy() for array in self.written]
         expected = _each(_copied, function(*inputs))
         after = [array.copy() for array in self.written]
-        for array, value in zip(self.written, before):
-            array[...] = value
+        self._put_back(before)
         self.replay(inputs)
         for what, got, want in (*(("a result", g, w) for g, w in zip(_leaves(self.results), _leaves(expected), strict=True)),
                                 *(("an array that the step changes", g, w) for g, w in zip(self.written, after))):
             if not _same(raw(got), want):
-                for array, value in zip(self.written, after):
-                    array[...] = value
+                self._put_back(after)
                 raise PlanError(
                     f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something that changes from call to call "
                     "was frozen (a number, a branch, a random draw, an array made outside); make it an input, or an array that is changed in place"
@@ -127,7 +126,12 @@ class _Tape:
         if self.slots and not isinstance(self.slots[0], np.ndarray):
             from .cuda_graph import capture
 
-            self.graph = capture(self.calls)
+            self.graph = capture(self.calls, lambda: self._put_back(after))
+
+
+    def _put_back(self, values) -> None:
+        for array, value in zip(self.written, values):
+            array[...] = value
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import numpy as np
 from .. import checks
 from ..autodiff import ops
 from ..kernels.affine_sample import CONVENTIONS
-from ..losses import norm
 from ..nn import Dense, Flatten, Network, ParameterStore
 from .amortised import Amortised
 from .classifier import in_chunks
@@ -89,7 +88,7 @@ class Generator(Amortised):
         if self.projection == "box":
             return ops.clip(theta, low=identity - theta.dtype.type(self.gamma), high=identity + theta.dtype.type(self.gamma))
         deviation = theta - identity
-        length = ops.reshape(norm(deviation), shape=(-1, 1))
+        length = ops.reshape(ops.norm(deviation), shape=(-1, 1))
         return identity + deviation * ops.minimum(self.gamma / length, np.ones((), theta.dtype))
 
     def transform(self, x):

@@ -35,12 +35,12 @@ def _layer(x, w, b, stride=1, padding="valid", activation="linear", algorithm="a
     return kernel.forward(x, w, stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), b, activation, algorithm)
 
 
-def _layer_fused(g, y, x, w, b, needs, saved, stride, padding, activation, algorithm):
+def _layer_fused(g, y, x, w, b, needs, saved, out, stride, padding, activation, algorithm):
     h = g if activation == "linear" else activation_kernel.backward(g, y, activation)
-    how = {"stride": stride, "padding": padding, "algorithm": algorithm}
+    how = stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm
     return (
-        _input_gradient(h, w, x.shape[2:], **how) if needs[0] else None,
-        _weight_gradient(h, x, w.shape[2:], **how) if needs[1] else None,
+        kernel.input_gradient(h, w, x.shape[2:], *how, out=out[0]) if needs[0] else None,
+        kernel.weight_gradient(h, x, w.shape[2:], *how, out=out[1]) if needs[1] else None,
         _channel_sums(h).reshape(b.shape) if needs[2] else None,
     )
 

@@ -1,6 +1,8 @@
 """Derivatives of sums, means and maxima over axes (None, one, or a tuple)."""
 from __future__ import annotations
 
+import numpy as np
+
 from ..registry import define
 from ..tensor import raw
 from ._samples import apart, cases, normal
@@ -26,6 +28,11 @@ def _share(x, y, axis):
     return hit / hit.sum(axis=axis, keepdims=True)
 
 
+def _norm(x):
+    flat = x.reshape(x.shape[0], -1)
+    return np.sqrt(np.einsum("ni,ni->n", flat, flat) + x.dtype.type(1e-12))
+
+
 _CASES = (dict(), dict(axis=1), dict(axis=-1, keepdims=True), dict(axis=(0, 2)))
 
 sum = define(
@@ -37,6 +44,13 @@ mean = define(
     "mean", lambda x, axis=None, keepdims=False: x.mean(axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims: _spread(g / (x.size / y.size), x, axis),
     formula="x̄ = ȳ repeated / count", samples=cases(*(normal((2, 3, 4), **c) for c in _CASES)),
+)
+norm = define(
+    "norm", _norm,
+    lambda g, y, x: _spread(g / y, x, tuple(range(1, x.ndim))) * x,
+    formula="x̄ = ȳ x / y", reads=(0, "y"), samples=cases(normal((3, 4)), normal((2, 3, 2, 2))),
+    kinks="at x = 0 the derivative is 0, by the 1e-12 under the root",
+    doc="Euclidean norm of each x[n] of x (N, ...): sqrt(sum of squares + 1e-12).",
 )
 max = define(
     "max", lambda x, axis=None, keepdims=False: x.max(axis=axis, keepdims=keepdims),
