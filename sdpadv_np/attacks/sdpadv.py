@@ -21,7 +21,7 @@ class SdpAdv(AmortisedAttack):
     Parameters (defaults of the paper where it gives one)
     ----------
     classifier, target, seed : see :class:`~sdpadv_np.attacks.amortised.AmortisedAttack`
-    eps, gamma, projection, convention, spatial : see sdpadv_np.models.Generator
+    eps, gamma, projection, convention, spatial, localisation, perturbation : see sdpadv_np.models.Generator
     objective : "margin" (recommended) or "cross_entropy" (as printed), see sdpadv_np.losses.adversarial
     kappa : margin by which an image must be misclassified before the objective lets go of it
     alpha, alpha_decay, alpha_floor : weight of L_theta: alpha at first, times alpha_decay after each
@@ -48,6 +48,8 @@ class SdpAdv(AmortisedAttack):
     projection: str = "box"
     convention: str = "half_pixel"
     spatial: bool = True
+    localisation: tuple = (20,)
+    perturbation: tuple = (128, 128)
     alpha: float = 5.0
     alpha_decay: float = 0.8
     alpha_floor: float = 0.8
@@ -74,7 +76,8 @@ class SdpAdv(AmortisedAttack):
         return "AdvGAN" if not self.spatial else "SdpAdv" if self.eps else "SdAdv"
 
     def _generator(self, image_shape):
-        return Generator(self.eps, self.gamma, self.projection, self.convention, self.spatial, image_shape, self.seed)
+        parameters = {name: getattr(self, name) for name in Generator.names}
+        return Generator(**parameters, image_shape=image_shape, seed=self.seed)
 
     def _training(self, *arguments):
         return SdpAdvTraining(self, *arguments)

@@ -7,6 +7,7 @@ from .. import checks
 from ..autodiff import ops
 from ..nn import Dense, Flatten, Network
 from .amortised import Amortised
+from .generator import layers_between
 
 FORMS = ("p-atn", "aae")
 
@@ -28,12 +29,11 @@ class ATNGenerator(Amortised):
     names = ("form", "hidden")
 
     def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32):
-        self.form, self.hidden = checks.choice("form", form, FORMS), tuple(checks.whole("hidden", size) for size in hidden)
+        self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
         pixels = int(np.prod(image_shape))
         sizes = (pixels, *self.hidden)
-        layers = [Dense(inputs, outputs, "relu", "he") for inputs, outputs in zip(sizes, sizes[1:])]
         last = Dense(sizes[-1], pixels, init="zero" if form == "p-atn" else "glorot")
-        self.network = Network("g", [Flatten(), *layers, last])
+        self.network = Network("g", [Flatten(), *layers_between(sizes, "relu", "he"), last])
         super().__init__([self.network], image_shape, seed, dtype)
 
     def transform(self, x):
