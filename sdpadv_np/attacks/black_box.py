@@ -43,7 +43,7 @@ class BlackBoxSdpAdv(SdpAdv):
     """
 
     _: KW_ONLY
-    rounds: int = 2
+    rounds: int = 1
     architecture: str = "B"
     substitute_epochs: int = 15
     substitute: Classifier | None = field(init=False, repr=False, compare=False, default=None)

@@ -30,6 +30,8 @@ def test_the_attack_on_the_substitute_works_on_the_classifier(classifier, glyphs
     assert max(map(len, asked)) <= 500
     assert all(0 <= x.min() and x.max() <= 1 and x.dtype == np.float32 for x in asked)
     np.testing.assert_array_equal(np.concatenate(asked)[: len(glyphs.x_val)], glyphs.x_val)
+    last = np.concatenate(asked)[-2000:]  # the first round's adversarial examples
+    assert classifier.accuracy(last, glyphs.y_train[:2000]) < 0.7
     assert (attack.substitute.predict(glyphs.x_test) == classifier.predict(glyphs.x_test)).mean() > 0.8
 
 
@@ -43,12 +45,16 @@ def test_a_foreign_classifier_without_a_gradient_is_enough(classifier, glyphs, t
     np.testing.assert_allclose(foreign.probabilities(glyphs.x_test[:5]), classifier.probabilities(glyphs.x_test[:5]))
 
 
-def test_the_first_questions_lie_within_the_limits_of_the_attack(rng):
+def test_the_first_questions_lie_within_the_limits_of_the_attack(rng, monkeypatch):
     x = rng.uniform(0.3, 0.7, (40, 1, 28, 28)).astype(np.float32)
     still = BlackBoxSdpAdv(lambda x: x, gamma=0.0, eps=0.2)._explored(x)
     assert 0.19 < np.abs(still - x).max() <= 0.2 + 1e-6
+    drawn = []
+    monkeypatch.setattr(ops, "affine_sample", lambda x, theta, convention: drawn.append(theta) or x)
     moved = BlackBoxSdpAdv(lambda x: x, gamma=0.3, eps=0.0)._explored(x)
-    assert moved.dtype == np.float32 and np.abs(moved - x).max() > 0.2
+    np.testing.assert_array_equal(moved, x)
+    deviation = np.abs(drawn[0] - np.array([1, 0, 0, 0, 1, 0]))
+    assert drawn[0].dtype == np.float32 and (deviation.max(axis=0) > 0.25).all() and deviation.max() <= 0.3 + 1e-6
 
 
 def test_a_resumed_run_ends_with_the_same_bits(classifier, glyphs, tmp_path, monkeypatch):

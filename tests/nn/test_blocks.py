@@ -114,4 +114,8 @@ def test_residual_adds_and_names_what_lies_within(rng):
         if key.endswith(("gamma", "beta")):
             t.data[...] = 0
     x = rng.standard_normal((2, 3, 4, 5))
+    running = store.tensors["net/0/2/mean"].data.copy()
+    np.testing.assert_allclose(network(x), x)
+    np.testing.assert_array_equal(store.tensors["net/0/2/mean"].data, running)
     np.testing.assert_allclose(network(x, training=True), x)
+    assert not np.array_equal(store.tensors["net/0/2/mean"].data, running)  # what lies within is told of the training
