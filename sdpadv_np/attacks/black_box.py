@@ -19,9 +19,11 @@ class BlackBoxSdpAdv(SdpAdv):
 
     ``classifier`` is a function x (N, 1, 28, 28) -> probabilities (N, 10), or predicted labels (N,).
     It is asked about images as the attack makes them, at first distorted and perturbed at random
-    within gamma and eps; a substitute is distilled from all answers so far, and SdpAdv fitted to
-    it. Each further round asks about the adversarial examples of the round before (the dynamic
-    distillation of Xiao et al. 2018, section 3.3, there from undistorted images).
+    within gamma and eps; a substitute is distilled from the answers, and SdpAdv fitted to it.
+    Each further round asks about the adversarial examples of the round before, and distils from
+    all answers so far (the dynamic distillation of Xiao et al. 2018, section 3.3). It
+    gains much where only labels are given and little where probabilities are; with few images it
+    loses (benchmarks/results/black_box.md).
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class BlackBoxSdpAdv(SdpAdv):
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
     >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
-    >>> attack = sd.attacks.BlackBoxSdpAdv(f.probabilities, rounds=1, substitute_epochs=2)
+    >>> attack = sd.attacks.BlackBoxSdpAdv(f.probabilities, substitute_epochs=2)
     >>> attack = attack.fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
     >>> attack.generator.settings["queries"] == len(data.x_train) + len(data.x_val)
     True
