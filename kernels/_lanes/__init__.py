@@ -16,8 +16,9 @@ calls. It does not see that this file has changed: after an edit, delete the cac
 """
 from .arithmetic import after, clamp, floor, total, where_between, whole, width, within, zeros
 from .memory import add_quad, load, load_quads, load_some, pairs, store, store_quads, store_some
+from .product import activated
 
 __all__ = [
-    "add_quad", "after", "clamp", "floor", "load", "load_quads", "load_some", "pairs", "store", "store_quads", "store_some",
+    "activated", "add_quad", "after", "clamp", "floor", "load", "load_quads", "load_some", "pairs", "store", "store_quads", "store_some",
     "total", "where_between", "whole", "width", "within", "zeros",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .memory import load_some, store
 from .product import HEIGHT, NARROW, WIDE, multiply
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -61,6 +62,22 @@ def packed(matrix, rows, columns):
 
 
 @njit(**_OPTIONS)
+def pack_rows(matrix, rows, columns, room):
+    """The same of a matrix whose rows lie one after the other: in ``room``, or the matrix itself if it is one panel."""
+    if columns == panel(columns):
+        return matrix
+    j = 0
+    while j < columns:
+        width = panel(columns - j)
+        for k in range(rows):
+            source, at = k * columns + j, j * rows + k * width
+            for i in range(0, width, 16):
+                store(room, at + i, load_some(matrix, source + i, columns - j - i))
+        j += width
+    return room
+
+
+@njit(**_OPTIONS)
 def scatter(matrix, rows, columns, result):
     """result[rows[k] + columns[j]] = matrix[k, j]"""
     for k in range(rows.size):
@@ -69,24 +86,26 @@ def scatter(matrix, rows, columns, result):
 
 
 @njit(**_OPTIONS)
-def product(a, rows, count, steps, b, pitch, c, c_pitch, columns, bias, add, activation):
+def product(a, rows, count, steps, b, c, c_pitch, columns, bias, add, activation):
     """c[i, j] (+)= sum over k of a[rows[i] + steps[k]] * b[k, j], for ``count`` rows and ``columns`` columns.
 
-    b is packed if ``pitch`` is 0; otherwise its rows are so far apart and whole(columns) long.
+    b is packed. What lies behind it in memory is fetched into the cache, as the next that will be wanted.
     bias : one number for each of whole(columns), or empty
     """
     j = 0
     while j < columns:
         left = columns - j
         width = panel(left)
-        b_at, b_pitch = (j, pitch) if pitch else (j * steps.size, width)
+        b_at = j * steps.size
+        after = b_at + steps.size * width
         if width == 16 * WIDE:
             for i in range(0, count, _WIDE_ROWS):
-                multiply(WIDE, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                soon = after + 16 * steps.size * min(i // _WIDE_ROWS, WIDE - 1)
+                multiply(WIDE, a, rows, i, count, steps, b, b_at, soon, c, j, c_pitch, left, bias, j, add, activation)
         elif width == 16 * _MIDDLE:
             for i in range(0, count, _MIDDLE_ROWS):
-                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, after, c, j, c_pitch, left, bias, j, add, activation)
         else:
             for i in range(0, count, _NARROW_ROWS):
-                multiply(NARROW, a, rows, i, count, steps, b, b_at, b_pitch, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(NARROW, a, rows, i, count, steps, b, b_at, after, c, j, c_pitch, left, bias, j, add, activation)
         j += width

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .base import I64, call, name, of, place_of, splat
+from .base import I32, I64, call, name, of, place_of, splat
 from .memory import room_for
 
 # 32 registers of 16 numbers hold a tile of 6 x 64; elsewhere 6 x 16 fill what there is
@@ -45,11 +45,41 @@ def _vector(context, builder, array, value, lanes, at, room=None):
     return builder.bitcast(place_of(context, builder, array, value, at, room), lanes.vector.as_pointer())
 
 
+def _rectified(builder, value, below):
+    """``value`` where it is above 0 or not a number."""
+    return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
+
+
+def _leaking(builder, value):
+    return builder.fmul(ir.Constant(value.type, [LEAK] * value.type.count), value)
+
+
+@intrinsic
+def activated(typing, lanes, activation):
+    """LINEAR, RELU or LEAKY of the lanes."""
+
+    def code(context, builder, signature, values):
+        value, activation = values
+        leaky = _rectified(builder, value, _leaking(builder, value))
+        relu = _rectified(builder, value, ir.Constant(value.type, None))
+        value = builder.select(builder.icmp_signed("==", activation, I64(LEAKY)), leaky, value)
+        return builder.select(builder.icmp_signed("==", activation, I64(RELU)), relu, value)
+
+    return lanes(lanes, types.intp), code
+
+
+def _fetch(context, builder, array, value, at):
+    """Ask for array[at] to come into the second-level cache; it need not exist."""
+    place = builder.gep(context.make_array(array)(context, builder, value).data, [at])
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), place, I32(0), I32(2), I32(1))
+
+
 @intrinsic(prefer_literal=True)
-def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c, c_at, c_pitch, room, bias, bias_at, add, activation):
+def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, soon, c, c_at, c_pitch, room, bias, bias_at, add, activation):
     """Rows first, first + 1, ... of c, ``room`` columns from c_at on; past row count - 1 that row again, so that no tile is cut.
 
-    b_at, b_pitch : where b[0, 0] lies, and how far its rows are apart; it must be readable in whole vectors
+    b_at : where b[0, 0] lies; its rows are so many vectors long, one after the other
+    soon : every step fetches one vector of b into the cache, from b[soon] on: what will be read next comes from far away
     add : whether to start from c, otherwise from the vectors at bias[bias_at], or from 0 if bias is empty
     activation : LINEAR, RELU or LEAKY, of what is stored
     """
@@ -57,24 +87,24 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c,
     signature = types.void(vectors, a, rows, *[types.intp] * 2, steps, b, *[types.intp] * 2, c, *[types.intp] * 3, bias, types.intp, types.boolean, types.intp)
 
     def code(context, builder, signature, values):
-        _, a_, rows_, first, count, steps_, b_, b_at, b_pitch, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
+        _, a_, rows_, first, count, steps_, b_, b_at, soon, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
         tile = _Tile(builder, lanes, count_of_vectors)
+
+        def at_most(value, limit):
+            return builder.select(builder.icmp_signed("<", value, limit), value, limit)
+
         places, outs = [], []
         for r in range(tile.height):
             row = builder.add(first, I64(r))
-            row = builder.select(builder.icmp_signed("<", row, count), row, builder.sub(count, I64(1)))
+            row = at_most(row, builder.sub(count, I64(1)))
             places.append(builder.load(place_of(context, builder, rows, rows_, row, I64(1))))
             outs.append(builder.add(c_at, builder.mul(row, c_pitch)))
-        rooms = []
-        for v in range(tile.vectors):
-            left = builder.sub(room, I64(16 * v))
-            left = builder.select(builder.icmp_signed(">", left, I64(0)), left, I64(0))
-            rooms.append(builder.select(builder.icmp_signed("<", left, I64(16)), left, I64(16)))
-        masks = [room_for(builder, lanes, left) for left in rooms]
+        masks = [room_for(builder, lanes, builder.sub(room, I64(16 * v))) for v in range(tile.vectors)]
         zero, size = ir.Constant(lanes.vector, None), ir.IntType(32)(4)
+        outs = [place_of(context, builder, c, c_, out, at_most(room, I64(16 * tile.vectors))) for out in outs]
 
         def out(r, v):
-            return _vector(context, builder, c, c_, lanes, builder.add(outs[r], I64(16 * v)), rooms[v])
+            return builder.bitcast(builder.gep(outs[r], [I64(16 * v)]), lanes.vector.as_pointer())
 
         def started(r, v, _):
             return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, out(r, v), size, masks[v], zero)
@@ -89,19 +119,16 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, b_pitch, c,
                     tile.change(lambda r, v, _: starts[v])
         with cgutils.for_range(builder, context.make_array(steps)(context, builder, steps_).nitems, intp=I64) as loop:
             step = builder.load(place_of(context, builder, steps, steps_, loop.index, I64(1)))
-            b_row = builder.add(b_at, builder.mul(loop.index, b_pitch))
+            b_row = builder.add(b_at, builder.mul(loop.index, I64(16 * tile.vectors)))
             right = [builder.load(_vector(context, builder, b, b_, lanes, builder.add(b_row, I64(16 * v))), align=4) for v in range(tile.vectors)]
+            _fetch(context, builder, b, b_, builder.add(soon, builder.mul(loop.index, I64(16))))
             left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]
             tile.change(lambda r, v, total: call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, left[r], right[v], total))
 
-        def rectified(below):
-            return lambda r, v, total: builder.select(builder.fcmp_unordered(">", total, zero), total, below(total))  # NaN stays NaN
-
-        leak = splat(builder, lanes.vector, ir.Constant(ir.FloatType(), LEAK))
         with builder.if_then(builder.icmp_signed("==", activation, I64(RELU))):
-            tile.change(rectified(lambda total: zero))
+            tile.change(lambda r, v, total: _rectified(builder, total, zero))
         with builder.if_then(builder.icmp_signed("==", activation, I64(LEAKY))):
-            tile.change(rectified(lambda total: builder.fmul(leak, total)))
+            tile.change(lambda r, v, total: _rectified(builder, total, _leaking(builder, total)))
         for (r, v), place in tile.sums.items():
             call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), builder.load(place), out(r, v), size, masks[v])
         return context.get_dummy_value()

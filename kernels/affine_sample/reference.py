@@ -15,7 +15,7 @@ import functools
 import numpy as np
 
 from .._choice import module_of
-from .._entrance import put
+from .._entrance import entrance, put
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
@@ -89,25 +89,27 @@ def _corners(positions, size, dy, dx, edge):
             yield i * size[1] + j, wi * wj
 
 
-def sample(x, positions, dy=0, dx=0, edge="zeros"):
+@entrance
+def sample(x, positions, dy=0, dx=0, edge="zeros", out=None):
     """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
     y = sum(weight[:, None] * np.take_along_axis(flat, index[:, None], axis=2) for index, weight in _corners(positions, (h, w), dy, dx, edge))
-    return y.reshape(n, c, *positions.shape[2:])
+    return put(out, y.reshape(n, c, *positions.shape[2:]))
 
 
-def scatter(g, positions, size, dy=0, dx=0, edge="zeros"):
+@entrance
+def scatter(g, positions, size, dy=0, dx=0, edge="zeros", out=None):
     """The transpose of :func:`sample`: each g (N,C,Ho,Wo) added to its four pixels of (N,C,*size)."""
     n, c = g.shape[:2]
     pixels = size[0] * size[1]
     flat = g.reshape(n, c, g.shape[2] * g.shape[3])
     module = module_of(g)
     image = module.arange(n * c).reshape(n, c, 1) * pixels
-    out = module.zeros(n * c * pixels)
+    total = module.zeros(n * c * pixels)
     for index, weight in _corners(positions, size, dy, dx, edge):
-        out += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=out.size)
-    return out.astype(g.dtype).reshape(n, c, *size)
+        total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=total.size)
+    return put(out, total.astype(g.dtype).reshape(n, c, *size))
 
 
 def slopes_at(x, positions, edge):

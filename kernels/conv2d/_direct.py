@@ -16,15 +16,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .. import _lanes as lanes
-from .._bilinear import OPTIONS, in_parallel
-from .._lanes.matrix import grid, product
+from .._bilinear import OPTIONS
+from .._lanes.matrix import grid, pack_rows, product, whole
+from .._threads import in_threads
 
 _CACHE = 2**18  # numbers that a group of images may take
-_ROWS = 1024  # enough for the last, partly idle, tile of rows not to matter
-_TOGETHER = 500  # multiplications that take about as long as a sampler's pixel, which in_parallel counts
+_ROWS = 250  # of output: enough for the last, partly idle, register tile not to matter
+_SUMMED = 120  # rows that make one sum for the weights' gradient: few enough for 64 columns of them to stay in the first-level cache
+_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
 
 
 class Shape(NamedTuple):
@@ -50,37 +52,49 @@ class Shape(NamedTuple):
         return self.count * self.ho * self.wo * self.kh * self.kw * self.c * self.o
 
     @property
+    def work(self):
+        """As in_threads counts it."""
+        return self.multiplications // _A_PIXEL
+
+    @property
+    def alone(self):
+        """Whether there is one window, all of the image: a plain matrix product."""
+        return not self.framed and (self.h, self.w) == (self.kh, self.kw)
+
+    @property
     def framed(self):
         """Whether there is padding."""
         return (self.h, self.w) != (self.tall, self.wide)
 
-    def group(self, numbers):
-        """How many images to do together if one takes so many numbers."""
-        return max(min(self.count, -(-_ROWS // max(self.ho * self.wo, 1)), _CACHE // max(numbers, 1)), 1)
+    def group(self, numbers, rows):
+        """How many images to do together if one takes so many numbers and so many rows of output are wanted."""
+        return max(min(self.count, -(-rows // max(self.ho * self.wo, 1)), _CACHE // max(numbers, 1)), 1)
 
 
 @njit(**OPTIONS)
 def frame(x, image, s, tile, at):
-    """Copy an image into the tile from ``at`` on; its frame is zero already."""
-    row = s.w * s.c
-    for i in range(s.h):
-        source, target = (image * s.h + i) * row, at + ((s.top + i) * s.wide + s.left) * s.c
+    """Copy an image, or what of it the frame has room for, into the tile from ``at`` on; the rest is zero already."""
+    row = min(s.w, s.wide - s.left) * s.c
+    for i in range(min(s.h, s.tall - s.top)):
+        source, target = (image * s.h + i) * s.w * s.c, at + ((s.top + i) * s.wide + s.left) * s.c
         for k in range(row):
             tile[target + k] = x[source + k]
 
 
 @njit(**OPTIONS)
 def unframe(tile, image, s, x):
-    """The image in the middle of the tile."""
-    row = s.w * s.c
+    """The image in the middle of the tile; zeros where the frame is smaller."""
+    row = min(s.w, s.wide - s.left) * s.c
     for i in range(s.h):
-        source, target = ((s.top + i) * s.wide + s.left) * s.c, (image * s.h + i) * row
-        for k in range(row):
+        source, target = ((s.top + i) * s.wide + s.left) * s.c, (image * s.h + i) * s.w * s.c
+        inside = row if s.top + i < s.tall else 0
+        for k in range(inside):
             x[target + k] = tile[source + k]
+        x[target + inside : target + s.w * s.c] = 0
 
 
 @njit(**OPTIONS)
-def _images(x, first, count, s, tile):
+def images_in_frames(x, first, count, s, tile):
     """``count`` images from the first on, in their frames if the tile has room for any."""
     size = s.tall * s.wide * s.c
     if tile.size == 0:
@@ -109,22 +123,24 @@ def _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y
     end = (part + 1) * s.count // parts
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
-        source = _images(x, start, images, s, tile)
+        source = images_in_frames(x, start, images, s, tile)
         target = y[start * size : (start + images) * size]
-        product(source, pixels, images * s.ho * s.wo, taps, weights, 0, target, s.o, s.o, bias, False, activation)
+        product(source, pixels, images * s.ho * s.wo, taps, weights, target, s.o, s.o, bias, False, activation)
 
 
 @njit(**OPTIONS)
-def _weight_part(part, parts, s, group, framed, x, g, pitch, gradient):
+def _weight_part(part, parts, s, group, framed, x, g, gradient):
     """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
     tile, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
     pixels, taps, size = _pixels(group, s), _taps(s), s.ho * s.wo
     first, last = part * taps.size // parts, (part + 1) * taps.size // parts
     target = gradient[first * s.o : last * s.o]
+    room = np.empty(group * size * whole(s.o), x.dtype)
     for start in range(0, s.count, group):
         images = min(group, s.count - start)
-        source, right = _images(x, start, images, s, tile), g[start * size * pitch : (start + images) * size * pitch]
-        product(source, taps[first:last], last - first, pixels[: images * size], right, pitch, target, s.o, s.o, nothing, start > 0, 0)
+        source, rows = images_in_frames(x, start, images, s, tile), images * size
+        right = pack_rows(g[start * size * s.o : (start + images) * size * s.o], rows, s.o, room)
+        product(source, taps[first:last], last - first, pixels[:rows], right, target, s.o, s.o, nothing, start > 0, 0)
 
 
 @njit(**OPTIONS)
@@ -158,7 +174,7 @@ def _input_part(part, parts, s, group, alone, g, weights, x):
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
         target = x[start * depth : (start + images) * depth] if alone else windows
-        product(g[start * size : (start + images) * size], rows, images * pixels, channels, weights, 0, target, depth, depth, nothing, False, 0)
+        product(g[start * size : (start + images) * size], rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
         if not alone:
             for n in range(images):
                 tile[:] = 0
@@ -166,39 +182,23 @@ def _input_part(part, parts, s, group, alone, g, weights, x):
                 unframe(tile, start + n, s, x)
 
 
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, s, group, framed, x, weights, bias, activation, y):
-    for part in prange(parts):
-        _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y)
-
-
-@njit(parallel=True, **OPTIONS)
-def _weight(parts, s, group, framed, x, g, pitch, gradient):
-    for part in prange(parts):
-        _weight_part(part, parts, s, group, framed, x, g, pitch, gradient)
-
-
-@njit(parallel=True, **OPTIONS)
-def _input(parts, s, group, alone, g, weights, x):
-    for part in prange(parts):
-        _input_part(part, parts, s, group, alone, g, weights, x)
-
-
 def forward(s, x, weights, bias, activation, y):
     """weights: w[K, O], packed; bias: filled up to whole panels, or empty; all arrays 1-D."""
-    group = s.group(s.tall * s.wide * s.c)
-    in_parallel(_forward, _forward_part, s.count, s.multiplications // _TOGETHER, s, group, s.framed, x, weights, bias, activation, y)
+    group = s.group(s.tall * s.wide * s.c, _ROWS)
+    in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, weights, bias, activation, y)
 
 
 def input_gradient(s, g, weights, x):
     """weights: the transpose of w[K, O], packed."""
     depth = s.kh * s.kw * s.c
-    alone = not s.framed and (s.h, s.w) == (s.kh, s.kw)  # one window, all of the image: nothing to add
-    group = s.group(s.o if alone else s.ho * s.wo * depth)
-    in_parallel(_input, _input_part, s.count, s.multiplications // _TOGETHER, s, group, alone, g, weights, x)
+    group = s.group(s.o if s.alone else s.ho * s.wo * depth, _ROWS)
+    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, weights, x)
 
 
-def weight_gradient(s, x, g, pitch, gradient):
-    """The gradient [K, O]; g's rows are ``pitch`` apart."""
-    group = s.group(s.tall * s.wide * s.c)
-    in_parallel(_weight, _weight_part, s.kh * s.kw * s.c, s.multiplications // _TOGETHER, s, group, s.framed, x, g, pitch, gradient)
+def weight_gradient(s, x, g, gradient):
+    """The gradient [K, O]."""
+    if s.alone:  # NumPy's product is the better one here: where rows lie far apart, reading down the columns is slow
+        np.dot(x.reshape(s.count, -1).T, g.reshape(s.count, -1), out=gradient.reshape(-1, s.o))
+        return
+    group = s.group(s.tall * s.wide * s.c, _SUMMED)
+    in_threads(_weight_part, s.kh * s.kw * s.c, s.work, s, group, s.framed, x, g, gradient)

@@ -6,6 +6,8 @@ import functools
 import numpy as np
 
 from .._lanes.matrix import grid, packed, scatter, whole
+from ._planes import weight_planes, weight_taps
+from ._transforms import TAPS
 
 _KEPT = 32  # packed weights; a classifier has a few layers, two packings each
 _SAMPLED = 64
@@ -74,3 +76,44 @@ def unpacked(gradient, shape):
     result = np.empty(shape, np.float32)
     scatter(gradient, taps, outputs, result.reshape(-1))
     return result
+
+
+def _phases(w, stride):
+    """w (O,C,kh,kw) as 3 x 3 taps (u, v) of the channels (row of the phase, column of the phase, c): what begins where.
+
+    Returns the numbers of w with zeros up to 3 * stride taps an axis, the table of the outputs, that
+    of the channels, and the place of each of the nine taps.
+    """
+    o, c, kh, kw = w.shape
+    side = TAPS * stride
+    if (kh, kw) != (side, side):
+        full = np.zeros((o, c, side, side), w.dtype)
+        full[:, :, :kh, :kw] = w
+        w = full
+    channels, outputs = grid(stride, side, stride, 1, c, side * side), grid(1, 0, 1, 0, o, c * side * side)
+    return w.reshape(-1), outputs, channels, [u * stride * side + v * stride for u in range(TAPS) for v in range(TAPS)]
+
+
+@kept
+def planes_for_outputs(w, stride, m):
+    """The planes W[q] of kernels/conv2d/_winograd.py, packed."""
+    flat, outputs, channels, starts = _phases(w, stride)
+    return weight_planes(np.concatenate([packed(flat, channels + start, outputs) for start in starts]), m)
+
+
+@kept
+def planes_for_inputs(w, stride, m):
+    """The transposes of the planes, packed."""
+    flat, outputs, channels, starts = _phases(w, stride)
+    return weight_planes(np.concatenate([packed(flat, outputs, channels + start) for start in starts]), m)
+
+
+def from_planes(planes, shape, stride, m):
+    """w's gradient (O,C,kh,kw) from that of its planes [t * t, channels, O]."""
+    o, c, kh, kw = shape
+    taps = weight_taps(planes, m).reshape(TAPS * TAPS, -1)
+    result = np.empty((o, c, TAPS * stride, TAPS * stride), np.float32)
+    flat, outputs, channels, starts = _phases(result, stride)
+    for tap, start in zip(taps, starts):
+        scatter(tap, channels + start, outputs, flat)
+    return np.ascontiguousarray(result[:, :, :kh, :kw])

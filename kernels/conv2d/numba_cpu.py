@@ -4,10 +4,12 @@ from __future__ import annotations
 import numpy as np
 
 from .._entrance import put
-from .._lanes.matrix import whole
-from . import _direct, _weights, reference
+from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
+from ._planes import tiles_of
+from ._transforms import TAPS
 
+_CHANNELS = 32  # fewer were measured to gain little by winograd
 _CODES = {"linear": 0, "relu": 1, "leaky_relu": 2, "tanh": 0}  # what the product's last step does; tanh is done after it
 
 
@@ -16,6 +18,19 @@ def _shape(x_shape, w_shape, stride, padding):
     (top, bottom), (left, right) = padding
     tall, wide = h + top + bottom, w + left + right
     return Shape(count, h, w, c, top, left, tall, wide, kh, kw, stride, (tall - kh) // stride + 1, (wide - kw) // stride + 1, o)
+
+
+def _by_winograd(s, algorithm):
+    """Whether to compute so: "auto" does where at least half of the multiplications are saved, and enough channels share the transforms."""
+    applies = all(2 * s.stride < k <= TAPS * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
+    if algorithm == "winograd" and not applies:
+        raise ValueError(
+            "algorithm winograd is for kernels of three taps a stride (3x3 stride 1, 5x5 and 6x6 stride 2), with stride * C and O multiples of 16, "
+            f'not for {s.kh}x{s.kw} stride {s.stride} from {s.c} to {s.o} channels; use "direct" or "auto"'
+        )
+    if algorithm != "auto":
+        return algorithm == "winograd"
+    return applies and min(s.stride * s.c, s.o) >= _CHANNELS and 2 * tiles_of(s)[1].products <= TAPS**2 * s.ho * s.wo
 
 
 def _reals(*arrays):
@@ -44,12 +59,21 @@ def _room(out, *shape):
     return *_result(*shape), out
 
 
+def _sums(s, size):
+    """Room for sums over the images, which begin with the first; without images they are 0."""
+    return (np.empty if s.count else np.zeros)(size, np.float32)
+
+
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None):
     if not _reals(x, w, bias):
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
     s = _shape(x.shape, w.shape, stride, padding)
     y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
-    _direct.forward(s, _flat(x), _weights.for_outputs(_plain(w)), _weights.filled(bias, s.o), _CODES[activation], memory)
+    rest = _weights.filled(bias, s.o), _CODES[activation], memory
+    if _by_winograd(s, algorithm):
+        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(_plain(w), stride, tiles_of(s)[1].m), *rest)
+    else:
+        _direct.forward(s, _flat(x), _weights.for_outputs(_plain(w)), *rest)
     if activation == "tanh":
         np.tanh(memory, out=memory)
     return put(out, y)
@@ -60,7 +84,10 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
         return reference.input_gradient(g, w, size, stride, padding, algorithm, out)
     s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
-    _direct.input_gradient(s, _flat(g), _weights.for_inputs(_plain(w)), memory)
+    if _by_winograd(s, algorithm):
+        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(_plain(w), stride, tiles_of(s)[1].m), memory)
+    else:
+        _direct.input_gradient(s, _flat(g), _weights.for_inputs(_plain(w)), memory)
     return put(out, x)
 
 
@@ -68,11 +95,11 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
     if not _reals(g, x):
         return reference.weight_gradient(g, x, kernel, stride, padding, algorithm, out)
     s = _shape(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
-    pitch, rows = whole(s.o), _flat(g)
-    if pitch != s.o:  # vectors are read beyond the last channel
-        wide = np.zeros((rows.size // s.o, pitch), np.float32)
-        wide[:, : s.o] = rows.reshape(-1, s.o)
-        rows = wide.reshape(-1)
-    gradient = np.zeros(s.kh * s.kw * s.c * s.o, np.float32)
-    _direct.weight_gradient(s, _flat(x), rows, pitch, gradient)
+    if _by_winograd(s, algorithm):
+        k = tiles_of(s)[1]
+        planes = _sums(s, k.t * k.t * k.depth * s.o)
+        _winograd.weight_gradient(s, _flat(x), _flat(g), planes)
+        return put(out, _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m))
+    gradient = _sums(s, s.kh * s.kw * s.c * s.o)
+    _direct.weight_gradient(s, _flat(x), _flat(g), gradient)
     return put(out, _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw)))

@@ -6,14 +6,17 @@ bound the memory; an image's result depends on the batch it lies in only through
 """
 from __future__ import annotations
 
+import contextlib
+import threading
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import checks
-from ..autodiff import Tensor, grad, no_grad, ops
+from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..errors import ArgumentError, AttackError, Error
+from ..models import Foreign
 from ..training import Progress
 
 LABELS = ("predicted", "true")
@@ -45,8 +48,40 @@ class Goal(NamedTuple):
         return Goal(self.labels[images], self.targeted)
 
 
+class _Plans(threading.local):
+    active = None  # {(function's name, targeted): Plan} while an iterative attack runs in this thread
+
+
+_plans = _Plans()
+
+
+@contextlib.contextmanager
+def recorded_slopes():
+    """Within this block :func:`slope` of a goal is recorded once and replayed; the plans' memory is let go at its end."""
+    before, _plans.active = _plans.active, {}
+    try:
+        yield
+    finally:
+        _plans.active = before
+
+
 def slope(classifier, x, function) -> tuple[np.ndarray, np.ndarray]:
     """(logits, gradient): logits (N, K) at x, and d sum(function(logits)) / dx, (N, C, H, W); function gives one number per image."""
+    goal = getattr(function, "__self__", None)
+    ours = hasattr(classifier, "store") or isinstance(classifier, Foreign)  # of others it is not known whether they can be recorded
+    if _plans.active is None or not ours or not isinstance(goal, Goal):
+        return _slope(classifier, x, function)
+    key = id(classifier), function.__name__, goal.targeted
+    if key not in _plans.active:
+
+        def step(x, labels):
+            return _slope(classifier, x, getattr(Goal(labels, key[2]), key[1]))
+
+        _plans.active[key] = Plan(step, [classifier.store] if hasattr(classifier, "store") else [])
+    return _plans.active[key](x, goal.labels)
+
+
+def _slope(classifier, x, function):
     t = Tensor(x, requires_grad=True)
     z = classifier.logits(t)
     return z.data, grad(ops.sum(function(z)), [t])[0].data
@@ -95,6 +130,7 @@ class Attack:
     batch_size: int = 500
 
     slow = False  # whether a progress bar is worth its line
+    iterative = False  # whether it asks for the same slope of one batch many times
 
     def __post_init__(self):
         checks.choice("labels", self.labels, LABELS)
@@ -120,7 +156,7 @@ class Attack:
         else:
             aim = None
         rng, parts = np.random.default_rng(self.seed), []
-        with Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
+        with recorded_slopes() if self.iterative else contextlib.nullcontext(), Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 try:

@@ -20,6 +20,8 @@ class MIM(GradientAttack):
     steps: int = 10
     decay: float = 1.0
 
+    iterative = True
+
     def __post_init__(self):
         super().__post_init__()
         checks.number("step", self.step, 0, 1)

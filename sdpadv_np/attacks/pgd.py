@@ -20,6 +20,8 @@ class PGD(GradientAttack):
     steps: int = 10
     random_start: bool = True
 
+    iterative = True
+
     def __post_init__(self):
         super().__post_init__()
         checks.number("step", self.step, 0, 1)

@@ -54,8 +54,10 @@ class Plan:
     def __call__(self, *inputs):
         """What ``function(*inputs)`` returns, as new arrays."""
         inputs = [xp.as_array(raw(value)) for value in inputs]
-        if state.hooks or recording.recorder is not None:
-            return _each(_copied, self.function(*inputs))  # listeners want to hear every operation; an outer plan records this one too
+        if recording.recorder is not None:  # an outer plan records this one too
+            return _each(raw, self.function(*inputs))
+        if state.hooks:  # listeners want to hear every operation
+            return _each(_copied, self.function(*inputs))
         signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
         tape = self._tapes.pop(signature, None)
         first = tape is None
@@ -172,8 +174,7 @@ def _checked(value):
 
 def _copied(value):
     value = raw(value)
-    array = value.array if type(value) is Recorded else value
-    return array.copy()
+    return value.array.copy() if type(value) is Recorded else xp.as_array(value).copy()
 
 
 def _same(a, b) -> bool:

@@ -140,7 +140,14 @@ class Recorder:
         return out
 
     def call(self, function, args, kwargs, writes):
-        """A kernel's call (see kernels/_entrance.py)."""
+        """A kernel's call (see kernels/_entrance.py); what it calls in turn is part of it."""
+        recording.recorder = None
+        try:
+            return self._call(function, args, kwargs, writes)
+        finally:
+            recording.recorder = self
+
+    def _call(self, function, args, kwargs, writes):
         kwargs, out = _without_out(kwargs)
         if out is not None:
             return self._into(out, function, args, kwargs)

@@ -1,5 +1,9 @@
-"""Benchmarks, one module per question (``affine``): who is faster at the same job, and by how much.
+"""Benchmarks, one module per question (``affine``, ``train``, ...): who is faster at the same job, and by how much.
 
-``timing`` measures contenders in turns, ``peers`` adapts other libraries, ``report`` makes the
-tables, the picture and the files. Each question's ``run(settings, say)`` returns a plain record.
+``runner`` makes, checks and times contenders, ``timing`` takes them in turns, ``torches`` and
+``peers`` adapt other libraries, ``goals`` judges, ``report`` and the layouts make tables, pictures
+and files. Each question's ``run(settings, say)`` returns a plain record.
 """
+from . import conv, memory, ops, startup, train
+
+QUESTIONS = {module.QUESTION.name: module.QUESTION for module in (train, conv, ops, memory, startup)}

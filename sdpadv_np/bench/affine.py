@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
-import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,7 +23,7 @@ from .. import checks, xp
 from ..errors import ArgumentError, Error
 from ..kernels import affine_sample
 from ..provenance import provenance
-from . import peers, timing
+from . import peers, runner, timing
 from .problem import KERNELS, TASKS, Case, Problem
 
 REFERENCE = "numpy"
@@ -144,41 +143,30 @@ def _measure(case, task, scan, settings, found, missing, device) -> dict:
     chosen = np.unique(np.linspace(0, case.count - 1, _CHECKED).astype(int))
     expected = problem.results(task, REFERENCE, [a[chosen].astype(np.float64) for a in problem.host])
     kernel = KERNELS[case.kernel]
-    calls, first, errors, inapplicable, missing = {}, {}, {}, {}, dict(missing)
+    makers, missing = {}, dict(missing)
     for name in (*kernel.implementations(), *found):
         if scan and name == "torch.compile":
             missing[name] = "left out of the plot: it would compile for every N anew"
-            continue
-        if name not in found and not kernel.implementations()[name]:
-            missing[name] = kernel.why_not(name)
-            continue
-        try:
-            ours = peers.Contender(functools.partial(problem.results, task, name))
-            contender = found[name].contender(problem, task) if name in found else ours
-            start = time.perf_counter()
-            results = contender.call()
-            wait()
-        except peers.Inapplicable as reason:
-            inapplicable[name] = str(reason)
-        except Exception as error:  # whatever a library raises where it cannot do the task: named in the table, and the others go on
-            missing[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        elif name in found:
+            makers[name] = functools.partial(found[name].contender, problem, task)
+        elif kernel.implementations()[name]:
+            makers[name] = functools.partial(runner.Contender, functools.partial(problem.results, task, name))
         else:
-            calls[name], first[name] = contender.call, time.perf_counter() - start
-            errors[name] = _check(name, contender, results, problem, task, chosen, expected)
-            del results
+            missing[name] = kernel.why_not(name)
+    prepared = runner.prepare(makers, lambda name, contender, results: _check(name, contender, results, problem, task, chosen, expected), wait)
     moved = case.bytes(task)
     source, target = to_device(np.ones(moved // 2, np.uint8)), to_device(np.zeros(moved // 2, np.uint8))
     gc.collect()
     rng = np.random.default_rng(settings.seed)
-    samples = timing.interleaved({**calls, "copy": lambda: copy(target, source)}, settings.rounds, rng, clock, budget=settings.budget)
+    samples = timing.interleaved({**prepared.calls, "copy": lambda: copy(target, source)}, settings.rounds, rng, clock, budget=settings.budget)
     copied = samples.pop("copy")
     contenders = {
         name: {
             "seconds": timing.spread(own), "ns_per_pixel": 1e9 * timing.spread(own)["median"] / case.pixels(),
             "share_of_copy": timing.ratio(copied, own), "times_as_fast_as": {peer: timing.ratio(samples[peer], own) for peer in RATIOS if peer in samples},
-            "first_call_seconds": first[name], "difference_from_reference": errors[name],
+            "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],
         }
         for name, own in samples.items()
     }
     return {"case": asdict(case), "title": str(case), "task": task, "plot_only": scan, "bytes": moved, "pixels": case.pixels(),
-            "copy_seconds": timing.spread(copied), "contenders": contenders, "missing": missing, "inapplicable": inapplicable}
+            "copy_seconds": timing.spread(copied), "contenders": contenders, "missing": missing | prepared.missing, "inapplicable": prepared.inapplicable}

@@ -5,30 +5,18 @@ library by name with importlib, when a benchmark that was asked to compare with 
 is not installed is named as missing in every table.
 
 An adapter is made with the device ("cpu" or "cuda") and turns a problem of ``sdpadv_np.bench.affine``
-into a :class:`Contender`, or raises :class:`Inapplicable`; its ``version`` is the library's. All preparation (matrices in the peer's
-own coordinates, its own memory layout) is done outside the timed call, in the peer's favour.
+into a :class:`~sdpadv_np.bench.runner.Contender`, or raises Inapplicable; its ``version`` is the
+library's. All preparation (matrices in the peer's own coordinates, its own memory layout) is done
+outside the timed call, in the peer's favour.
 """
 from __future__ import annotations
 
 import importlib
 import warnings
-from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 
-
-class Inapplicable(Exception):
-    """This library has no such function."""
-
-
-@dataclass(frozen=True)
-class Contender:
-    """``call()`` is what is timed; ``read(call())`` is its results as the reference gives them (CuPy or NumPy arrays, images first)."""
-
-    call: Callable
-    read: Callable = lambda results: results
-    tolerance: float = 0.0  # of its results, where the library rounds more than float32 does
+from .runner import Contender, Inapplicable
 
 
 class Torch:

@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from .. import checks
-from ..errors import ArgumentError
+from ..errors import ArgumentError, Error
 
 _THREADS = {"torch": ("get_num_threads", "set_num_threads"), "numba": ("get_num_threads", "set_num_threads"), "cv2": ("getNumThreads", "setNumThreads")}
 _FEWEST = 3  # samples of a contender, however slow it is
@@ -28,6 +28,22 @@ def wall(call, count: int) -> float:
     for _ in range(count):
         call()
     return time.perf_counter() - start
+
+
+def cpu(call, count: int) -> float:
+    """Seconds of the processor that ``count`` calls use, in all threads: on a busy machine, without the waits for one's turn."""
+    start = time.process_time()
+    for _ in range(count):
+        call()
+    return time.process_time() - start
+
+
+def told(call, count: int) -> float:
+    """What the call itself says, times ``count``: for contenders that measure something else than time."""
+    return call() * count
+
+
+CLOCKS = {"wall": wall, "cpu": cpu, "told": told}
 
 
 def cuda_events(cupy):
@@ -97,22 +113,47 @@ def ratio(a, b) -> dict:
     return spread(a / b)
 
 
+def text(value: float, measure: str = "seconds") -> str:
+    """A time, or a number of bytes, with the unit that suits it.
+
+    >>> text(0.0123), text(4.1e-6), text(2), text(2.5e6, "bytes")
+    ('12.3 ms', '4.1 us', '2 s', '2.5 MB')
+    """
+    if measure == "bytes":
+        return f"{value / 1e6:.3g} MB"
+    for unit, size in (("s", 1), ("ms", 1e-3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-6:.3g} us"
+
+
 @contextlib.contextmanager
 def equal_threads(count: int):
-    """Within this context BLAS, OpenMP and every library imported so far compute with ``count`` threads."""
+    """Within this context BLAS, OpenMP, Numba and every library imported so far compute with ``count`` threads.
+
+    Gives a function that raises if one of them no longer does.
+    """
     if checks.whole("threads", count) > (os.cpu_count() or 1):
         raise ArgumentError(f"threads is {count}; this machine has {os.cpu_count()} cores")
     try:
         limits = importlib.import_module("threadpoolctl").threadpool_limits
     except ImportError as error:
         raise ArgumentError("contenders get equal threads through threadpoolctl; install it with: pip install 'sdpadv-np[cli]'") from error
+    with contextlib.suppress(ImportError):
+        importlib.import_module("numba")  # now: starting its threads later would set OpenMP's number, which is PyTorch's too
     present = [(sys.modules[name], *functions) for name, functions in _THREADS.items() if name in sys.modules]
     before = [getattr(module, get)() for module, get, _ in present]
+
+    def still():
+        for module, get, _ in present:
+            if (now := getattr(module, get)()) != count:
+                raise Error(f"{module.__name__} has changed from {count} to {now} threads during the benchmark; its times would not be comparable")
+
     with limits(count):
         try:
             for module, _, put in present:
                 getattr(module, put)(count)
-            yield
+            yield still
         finally:
             for (module, _, put), value in zip(present, before):
                 getattr(module, put)(value)

@@ -1,11 +1,12 @@
-"""``sdpadv bench QUESTION``: measurements against peers; each question has its own options."""
+"""``sdpadv bench QUESTION``: measurements against peers."""
 from __future__ import annotations
 
 import argparse
+import functools
 from datetime import datetime
 from pathlib import Path
 
-from ..bench import affine, report
+from ..bench import QUESTIONS, affine, report
 from ..bench.peers import PEERS
 from ..errors import ArgumentError, FileError
 from ..evaluation import figures
@@ -19,23 +20,22 @@ def add_parser(commands):
         epilog="example:\n  sdpadv bench affine --quick",
     )
     questions = command.add_subparsers(dest="question", required=True, metavar="QUESTION")
-    for add, answer in ((_add_affine, _affine),):
+    for add in (_add_affine, *(functools.partial(_add_question, question) for question in QUESTIONS.values())):
         question = add(questions)
-        question.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda needs CuPy")
         question.add_argument("--threads", type=int, default=1, metavar="N", help="of every contender")
         question.add_argument("--seed", type=int, default=0, help="draws the problems and the order of each round")
+        question.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
         question.add_argument("--quick", action="store_true", help="small cases and few rounds: to see that it works")
         question.add_argument("--output", metavar="DIR", help="folder of the files; runs/bench-QUESTION-TIME if not given")
         # a default here would override the --debug of `sdpadv bench --debug affine`
         question.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the whole traceback of an error")
-        question.set_defaults(answer=answer)
     return command
 
 
 def run(arguments) -> None:
     output = Path(arguments.output or Path("runs") / f"bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}")
     try:
-        arguments.answer(arguments, output)
+        _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
 
@@ -51,19 +51,44 @@ def _add_affine(questions):
     for device in ("cpu", "cuda"):
         default = affine.Settings.resolve(device)
         command.epilog += f"\n\n{device}, if not told otherwise: cases {' '.join(default.cases)}; {default.rounds} rounds; plot at N {' '.join(map(str, default.scan))}"
+    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda needs CuPy")
     command.add_argument("--cases", nargs="+", metavar="HxWxC:N", help="height, width, channels and number of the images; see below if not given")
     command.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=list(CONVENTIONS), metavar="NAME", help=f"any of {', '.join(CONVENTIONS)}")
     command.add_argument("--peers", nargs="*", choices=PEERS, default=["torch", "scipy", "opencv"], metavar="NAME",
                          help=f"any of {', '.join(PEERS)}; torch.compile needs up to a minute for each case and task")
     command.add_argument("--radius", type=float, default=affine.Settings.radius, metavar="R", help="theta is drawn within R of the identity; larger ones leave more of the image")
-    command.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
+    options = ("device", "quick", "cases", "conventions", "peers", "radius", "rounds", "threads", "seed")
+    command.set_defaults(options=options, resolve=affine.Settings.resolve, measure=affine.run, title="The samplers against their peers")
     return command
 
 
-def _affine(arguments, output: Path) -> None:
-    names = ("device", "quick", "cases", "conventions", "peers", "radius", "rounds", "threads", "seed")
-    settings = affine.Settings.resolve(**{name: getattr(arguments, name) for name in names})
-    stem = "affine"
+def _add_question(question, questions):
+    default = question.resolve()
+    command = questions.add_parser(
+        question.name, help=question.asks, formatter_class=Formatter,
+        description=f"{question.title}: {question.asks}.\nResults are compared first; wrong ones are refused. Writes tables, the goals with verdicts, a plot, and every figure as JSON.",
+        epilog=f"example:\n  sdpadv bench {question.name} --quick\n\nif not told otherwise: cases {' '.join(default.cases)}; {default.rounds} rounds",
+    )
+    command.add_argument("--cases", nargs="+", choices=question.cases, metavar="NAME", help=f"any of {', '.join(question.cases)}")
+    options = ("quick", "cases", "rounds", "threads", "seed")
+    if question.peers:
+        slow = "; torch.compile needs up to a minute for each case and task" * ("torch.compile" in question.peers)
+        command.add_argument("--peers", nargs="*", choices=question.peers, default=list(question.default_peers), metavar="NAME",
+                             help=f"any of {', '.join(question.peers)}{slow}")
+        options += ("peers",)
+    if len(question.clocks) > 1:
+        command.add_argument("--clock", choices=question.clocks, default=question.clocks[0], help="cpu: the processor's time, of all threads; steadier on a busy machine")
+        options += ("clock",)
+    if question.scans:
+        command.add_argument("--scan", action="store_true", help="the curves as well: how time grows with the size")
+        options += ("scan",)
+    command.set_defaults(options=options, resolve=question.resolve, measure=question.run, title=question.title)
+    return command
+
+
+def _measure(arguments, output: Path) -> None:
+    stem = arguments.question
+    settings = arguments.resolve(**{name: getattr(arguments, name) for name in arguments.options})
     if (output / f"{stem}.json").exists():
         raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
     figures.canvas(1, 1)  # that matplotlib is missing, or the folder cannot be, shows now and not after ten minutes
@@ -73,7 +98,7 @@ def _affine(arguments, output: Path) -> None:
         raise FileError(f"{output}: cannot be made: {error.strerror}; choose another --output") from error
     for name, value in vars(settings).items():
         print(f"  {name} = {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
-    record = affine.run(settings, lambda line: print(line, flush=True))
+    record = arguments.measure(settings, lambda line: print(line, flush=True))
     print(f"\n{report.text(record)}\n")
-    written = report.write(output, stem, record, report.markdown(record, "The samplers against their peers", f"{stem}.png"), report.picture(record))
+    written = report.write(output, stem, record, report.markdown(record, arguments.title, f"{stem}.png"), report.picture(record))
     print("written: " + ", ".join(map(str, written)))

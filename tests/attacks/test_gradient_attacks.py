@@ -213,3 +213,14 @@ def test_a_classifier_that_fails_is_named_with_its_images(classifier, glyphs):
 
     with pytest.raises(AttackError, match="FGSM: images 0 to 3 of 7: RuntimeError: out of memory"):
         FGSM(Fails(), batch_size=4)(glyphs.x_test[:7])
+
+
+@pytest.mark.parametrize("attack", (PGD, BIM, MIM))
+def test_recorded_slopes_change_no_bit(attack, classifier, glyphs, monkeypatch):
+    x = glyphs.x_test[:70]
+    for of in (classifier, sd.models.Foreign(classifier.logits, lambda x, g: sd.grad(classifier.logits(t := sd.Tensor(x, requires_grad=True)), [t], g)[0].data)):
+        recorded = attack(of, batch_size=30)(x), attack(of, batch_size=30)(x, targets=np.zeros(70, int))
+        monkeypatch.setattr(attack, "iterative", False)
+        for got, targets in zip(recorded, (None, np.zeros(70, int))):
+            np.testing.assert_array_equal(got, attack(of, batch_size=30)(x, targets=targets))
+        monkeypatch.undo()

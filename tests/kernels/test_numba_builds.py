@@ -1,4 +1,4 @@
-"""The samplers' Numba kernels as compiled programs: with bounds checks, and kept on disk, on several threads."""
+"""The Numba kernels of samplers and convolutions as compiled programs: with bounds checks, and kept on disk, on several threads."""
 import os
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels import affine_sample, flow_sample
+from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -65,5 +65,54 @@ def test_threads_change_no_bit(rng, kernel):
         both = kernel.backward(g, x, moved, implementation="numba")
         alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
         results.append([a.tobytes() for a in (y, slopes, *both, alone)])
+    numba.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+_CONVOLUTIONS = """
+import numpy as np
+from sdpadv_np.kernels import conv2d
+rng = np.random.default_rng(0)
+for algorithm, shape, outputs, kernel, stride, padding in {cases}:
+    x, w = rng.random(shape, np.float32), rng.random((outputs, shape[1], *kernel), np.float32)
+    padding = conv2d.resolve_padding(padding, shape[2:], kernel, stride)
+    y = conv2d.forward(x, w, stride, padding, w[:, 0, 0, 0], "relu", algorithm)
+    dx, dw = conv2d.input_gradient(y, w, shape[2:], stride, padding, algorithm), conv2d.weight_gradient(y, x, kernel, stride, padding, algorithm)
+"""
+_CASES = [
+    ("direct", (3, 1, 1, 1), 1, (1, 1), 1, 0), ("direct", (2, 1, 9, 7), 33, (8, 5), 2, "same"), ("direct", (0, 3, 4, 4), 5, (3, 3), 1, 1),
+    ("direct", (2, 7, 5, 5), 80, (5, 5), 1, 0), ("direct", (3, 3, 8, 8), 17, (3, 2), 3, ((1, 0), (0, 3))),
+    ("winograd", (3, 16, 14, 14), 16, (6, 6), 2, 0), ("winograd", (2, 16, 9, 12), 48, (3, 3), 1, 1), ("winograd", (2, 8, 7, 9), 80, (5, 5), 2, "same"),
+]
+
+
+def test_no_convolution_reaches_beyond_its_arrays(tmp_path):
+    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", _CONVOLUTIONS.format(cases=_CASES)], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_next_process_finds_the_compiled_convolutions(tmp_path):
+    program = _CONVOLUTIONS.format(cases=[_CASES[1], _CASES[5]]) + """
+from sdpadv_np.kernels.conv2d import _direct, _winograd
+parts = [getattr(m, name) for m in (_direct, _winograd) for name in ("_forward_part", "_input_part", "_weight_part")]
+print(*(sum(f.stats.cache_hits.values()) for f in parts))
+"""
+    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"}
+    hits = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True).stdout.split() for _ in range(2)]
+    assert hits == [["0"] * 6, ["1"] * 6]
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
+@pytest.mark.parametrize("algorithm", ("direct", "winograd"))
+def test_threads_change_no_bit_of_a_convolution(rng, algorithm):
+    x, w = rng.random((21, 64, 14, 14), np.float32), rng.random((128, 64, 6, 6), np.float32)
+    padding, results, before = ((0, 0), (0, 0)), [], numba.get_num_threads()
+    g = rng.random((21, 128, 5, 5), np.float32)
+    for threads in (1, 2):
+        numba.set_num_threads(threads)
+        y = conv2d.forward(x, w, 2, padding, algorithm=algorithm)
+        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm)
+        results.append([a.tobytes() for a in (y, dx, dw)])
     numba.set_num_threads(before)
     assert results[0] == results[1]

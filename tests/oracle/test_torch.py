@@ -136,6 +136,28 @@ def test_convolution_and_its_gradients(rng, stride, padding):
         close(p, q)
 
 
+@pytest.mark.parametrize("algorithm, tolerance", (("direct", 1e-5), ("winograd", 2e-4)))
+def test_model_a_in_float32_and_all_its_gradients(rng, algorithm, tolerance):
+    """Against PyTorch in float64. Biases keep the ReLUs' inputs away from 0, where rounding alone decides."""
+    shapes = ((64, 1, 8, 8), (64,), (128, 64, 6, 6), (128,), (128, 128, 5, 5), (128,), (128, 10), (10,))
+    weights = [(rng.standard_normal(s) / np.sqrt(np.prod(s[1:]))).astype(np.float32) for s in shapes]
+    for b, size in zip(weights[1:6:2], (8, 60, 500)):
+        b[...] = np.where(b > 0, size, -size)
+    x, g = rng.random((16, 1, 28, 28), np.float32), rng.standard_normal((16, 10)).astype(np.float32)
+    ours = [Tensor(a, requires_grad=True) for a in (x, *weights)]
+    theirs = [t(a.astype(np.float64), True) for a in (x, *weights)]
+    u, v = ours[0], theirs[0]
+    for layer, (stride, padding) in enumerate(((2, 3), (2, 0), (1, 0))):
+        (w, b), (wt, bt) = ours[1 + 2 * layer : 3 + 2 * layer], theirs[1 + 2 * layer : 3 + 2 * layer]
+        chosen = algorithm if layer == 1 else "auto"  # winograd is not for the other two
+        u = ops.conv2d_layer(u, w, b, stride=stride, padding=padding, activation="relu", algorithm=chosen)
+        v = torch.relu(F.conv2d(v, wt, bt, stride, padding))
+    y, z = ops.dense(u.reshape(16, -1), ours[-2], ours[-1]), v.flatten(1) @ theirs[-2] + theirs[-1]
+    expected = torch.autograd.grad(z, theirs, t(g.astype(np.float64)))
+    for a, b in zip([y, *sd.grad(y, ours, g)], [z.detach(), *expected]):
+        assert np.abs(a.data - b.numpy()).max() <= tolerance * float(b.abs().max())
+
+
 def test_adam(rng):
     p = rng.standard_normal(40)
     theirs = t(p, True)

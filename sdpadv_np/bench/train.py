@@ -1,0 +1,66 @@
+"""How fast is a training step? The paper's trainings, and a double backward, beside PyTorch."""
+from __future__ import annotations
+
+import functools
+
+from . import steps, torch_steps, torches
+from .goals import Goal
+from .runner import Job, Question, absent
+
+CONVOLUTIONS = ("Model A", "SdpAdv on Model A", "WGAN-GP critic Defense-GAN")
+_FLIPPED = {"tolerance": 5e-2}  # winograd, where "auto" takes it: some ReLUs switch, and Adam's first step makes much of small gradients
+_OURS = {  # by whether there are convolutions: our ways of doing it, the first is the reference; "ours" is what a user gets
+    False: {"ours eager": {"plan": False}, "ours": {}},
+    True: {"ours direct": {"algorithm": "direct"}, "ours eager": {"plan": False, **_FLIPPED}, "ours": _FLIPPED},
+}
+
+
+def _jobs(case: str, make, peer_step, batch: int, settings, peers):
+    """The step of a case, and the same without optimiser; ``make(batch, seed)`` gives our task and its stores."""
+    batch = min(batch, 16) if settings.quick else batch
+    start = functools.partial(make, batch, settings.seed)
+    numbers = steps.batches(len(steps.images()[0]), batch, settings.seed)
+    for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
+        makers = {name: functools.partial(steps.ours, start, numbers, optimise, **how) for name, how in _OURS[case in CONVOLUTIONS].items()}
+        makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise) for name, variant in peers.items()}
+        if case not in CONVOLUTIONS:
+            makers["torch.channels_last"] = absent("no convolution here")
+        if not optimise:
+            makers["torch.fused"] = absent("no optimiser here")
+        yield Job(case, task, makers, tolerances={f"update of {name}": 1e-2 for name in ("classifier", "generator", "discriminator", "critic")})
+
+
+def _peer(variant, peer_step, start, numbers, optimise):
+    return peer_step(variant, start()[0], optimise).contender(numbers)
+
+
+CASES = {  # name: (title, our task from (batch, seed), PyTorch's program, batch)
+    "sdpadv-b": ("SdpAdv on Model B", functools.partial(steps.sdpadv, "B"), torch_steps.SdpAdvStep, 128),
+    "sdpadv-a": ("SdpAdv on Model A", functools.partial(steps.sdpadv, "A"), torch_steps.SdpAdvStep, 128),
+    "model-b": ("Model B", functools.partial(steps.classifier, "B"), torch_steps.ClassifierStep, 128),
+    "model-a": ("Model A", functools.partial(steps.classifier, "A"), torch_steps.ClassifierStep, 128),
+    "wgan-gp": ("WGAN-GP critic 784-200-200-1", functools.partial(steps.critic, "784-200-200-1"), torch_steps.CriticStep, 64),
+    "wgan-gp-conv": ("WGAN-GP critic Defense-GAN", functools.partial(steps.critic, "Defense-GAN"), torch_steps.CriticStep, 50),
+}
+QUESTION = Question(
+    name="train",
+    title="Training steps against PyTorch's",
+    asks="a training step: SdpAdv, classifiers, WGAN-GP's critic",
+    cases={name: functools.partial(_jobs, *case) for name, case in CASES.items()},
+    quick=("sdpadv-b", "model-b", "wgan-gp"),
+    peers=tuple(torches.VARIANTS),
+    default_peers=torches.DEFAULT,
+    load=torches.load,
+    against=tuple(torches.VARIANTS),
+    goals=(
+        Goal("SdpAdv on Model B", steps.STEP, "ours", "torch", 2.7, 2.1),
+        Goal("SdpAdv on Model B", steps.STEP, "ours", "torch.compile", 3.0, 2.1),
+        Goal("SdpAdv on Model A", steps.STEP, "ours", "torch", 3.5, 2.5),
+        Goal("Model B", steps.STEP, "ours", "torch", 2.8, 2.1),
+        Goal("Model B", steps.STEP, "ours", "torch.fused", 1.8, 1.5),
+        Goal("Model B", steps.GRADIENTS, "ours", "torch", 1.5, 1.3),
+        Goal("Model A", steps.STEP, "ours", "torch", 2.5, 1.5),
+        Goal("WGAN-GP critic 784-200-200-1", steps.STEP, "ours", "torch", 1.5, 1.0),
+        Goal("WGAN-GP critic Defense-GAN", steps.STEP, "ours", "torch", 1.5, 1.0),
+    ),
+)
