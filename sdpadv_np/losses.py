@@ -12,22 +12,26 @@ from .autodiff.tensor import raw
 from .errors import ArgumentError
 from .xp import array_module
 
-OBJECTIVES = ("margin", "cross_entropy")
+OBJECTIVES = ("margin", "cross_entropy", "probability_margin")
 GAN_LOSSES = ("nonsaturating", "minimax")
 
 
-def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0):
+def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
     """L_adv (Eq. 4), to be minimised.
 
     "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the
     classifier is confident. "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits
     (Carlini & Wagner 2017, f_6): it never saturates and lets go of images that are misclassified
-    by a margin of kappa.
+    by a margin of kappa. "probability_margin" is the same on probabilities instead of logits, as
+    AdvGAN's public implementations have it. ``targeted`` turns the sign of CE and of the difference: labels are then
+    the classes that the images are to be moved into.
     """
     if objective == "cross_entropy":
-        return -ops.mean(ops.cross_entropy(logits, labels=labels))
-    if objective == "margin":
-        return ops.mean(ops.clip(ops.margin(logits, labels=labels), low=-kappa, high=np.inf))
+        loss = ops.mean(ops.cross_entropy(logits, labels=labels))
+        return loss if targeted else -loss
+    if objective in ("margin", "probability_margin"):
+        difference = ops.margin(logits if objective == "margin" else ops.softmax(logits), labels=labels)
+        return ops.mean(ops.clip(-difference if targeted else difference, low=-kappa, high=np.inf))
     raise ArgumentError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
 
 
@@ -62,3 +66,8 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
     if gan_loss == "nonsaturating":
         return -_log_d(fake, 1)
     raise ArgumentError(f"gan_loss is {gan_loss!r}; choose one of {', '.join(GAN_LOSSES)}")
+
+
+def least_squares(logits, wanted: float):
+    """mean (sigmoid(logits) - wanted)^2: what the discriminator minimises, wanted 1 on real and 0 on fake images, and the generator, 1 on fake ones (Mao et al. 2017)."""
+    return ops.mean(ops.square(ops.sigmoid(logits) - wanted))
