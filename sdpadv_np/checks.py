@@ -30,6 +30,13 @@ def whole(name: str, value, low: int = 1) -> int:
     return int(value)
 
 
+def sizes(name: str, value) -> tuple[int, ...]:
+    """``value``, a sequence of whole numbers of at least 1, as a tuple."""
+    if not isinstance(value, (tuple, list)):
+        raise ArgumentError(f"{name} is {value!r} ({type(value).__name__}); give a tuple of sizes, such as (128, 128)")
+    return tuple(whole(name, size) for size in value)
+
+
 def choice(name: str, value, options) -> str:
     """``value`` if it is among ``options``."""
     if value not in options:

@@ -3,18 +3,18 @@ from __future__ import annotations
 
 from . import files
 from .errors import ArgumentError
-from .models import classifier, generator
+from .models import AdvGANGenerator, ATNGenerator, Generator, classifier
 
-_READERS = {"classifier": classifier.from_file, "generator": generator.from_file}
+_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator, AdvGANGenerator, ATNGenerator)}}
 
 
 def save(obj, path) -> None:
-    """Write a classifier (ModelA, ModelB), a generator, or a fitted SdpAdv (its generator) to ``path``.
+    """Write a classifier (ModelA, ModelB), a generator, or a fitted attack (its generator) to ``path``.
 
     The file holds the weights, every parameter, the training history, versions and commit.
     """
     if not hasattr(obj, "to_file"):
-        raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, Generator or SdpAdv")
+        raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, a generator, or an attack that is trained (SdpAdv, ATN, ...)")
     files.write(path, *obj.to_file())
 
 

@@ -61,3 +61,19 @@ def test_unknown_names_are_refused():
         losses.adversarial(Z, Y, "hinge")
     with pytest.raises(ArgumentError, match="gan_loss is 'wgan'; choose one of nonsaturating, minimax"):
         losses.generator_gan(Z, Z, "wgan")
+
+
+@pytest.mark.parametrize("objective", losses.OBJECTIVES)
+def test_targeted_is_the_mirror_image(objective, rng):
+    z, t = 3 * rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    scores = p if objective == "probability_margin" else z
+    others = np.where(np.arange(5) == t[:, None], -np.inf, scores).max(axis=1)
+    expected = -np.log(p[range(6), t]) if objective == "cross_entropy" else np.maximum(others - scores[range(6), t], -0.5)
+    np.testing.assert_allclose(losses.adversarial(z, t, objective, 0.5, targeted=True), expected.mean())
+    sd.gradcheck(lambda z: losses.adversarial(z, t, objective, 0.5, targeted=True), z)
+
+
+def test_least_squares_wants_the_sigmoid_at_its_place():
+    assert losses.least_squares(np.zeros(4), 1) == 0.25
+    np.testing.assert_allclose(losses.least_squares(np.array([np.log(3)]), 1), 1 / 16)

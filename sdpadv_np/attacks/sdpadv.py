@@ -5,22 +5,23 @@ the paper's form.
 """
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 
-from .. import checks, losses, training
+from .. import checks, losses
+from ..errors import ArgumentError
 from ..models import Generator
-from ..provenance import provenance
+from .amortised import AmortisedAttack
 from .sdpadv_training import SdpAdvTraining
 
 
 @dataclass(frozen=True)
-class SdpAdv:
+class SdpAdv(AmortisedAttack):
     """The attack of the paper: fit once, then one forward pass per image.
 
     Parameters (defaults of the paper where it gives one)
     ----------
-    classifier : anything with a differentiable ``logits(x)``
-    eps, gamma, projection, convention, spatial : see sdpadv_np.models.Generator
+    classifier, target, seed : see :class:`~sdpadv_np.attacks.amortised.AmortisedAttack`
+    eps, gamma, projection, convention, spatial, localisation, perturbation : see sdpadv_np.models.Generator
     objective : "margin" (recommended) or "cross_entropy" (as printed), see sdpadv_np.losses.adversarial
     kappa : margin by which an image must be misclassified before the objective lets go of it
     alpha, alpha_decay, alpha_floor : weight of L_theta: alpha at first, times alpha_decay after each
@@ -29,7 +30,6 @@ class SdpAdv:
     lam : weight of L_GAN (the paper's lambda)
     gan_loss : "nonsaturating" or "minimax" (as printed)
     lr, lr_d : Adam's learning rates of generator and discriminator
-    seed : of the initial weights and of the order of the images
 
     >>> import numpy as np, sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
@@ -40,7 +40,6 @@ class SdpAdv:
     True
     """
 
-    classifier: object
     _: KW_ONLY
     eps: float = 0.1
     gamma: float = 0.3
@@ -49,6 +48,8 @@ class SdpAdv:
     projection: str = "box"
     convention: str = "half_pixel"
     spatial: bool = True
+    localisation: tuple = (20,)
+    perturbation: tuple = (128, 128)
     alpha: float = 5.0
     alpha_decay: float = 0.8
     alpha_floor: float = 0.8
@@ -57,8 +58,6 @@ class SdpAdv:
     gan_loss: str = "nonsaturating"
     lr: float = 5e-4
     lr_d: float = 5e-5
-    seed: int = 0
-    generator: Generator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         checks.choice("objective", self.objective, losses.OBJECTIVES)
@@ -69,29 +68,19 @@ class SdpAdv:
         for name in ("lr", "lr_d"):
             checks.number(name, getattr(self, name), above=True)
         if not self.spatial and not checks.number("eps", self.eps, 0, 1):
-            raise checks.ArgumentError("eps is 0 and spatial is False: nothing would be changed; give eps > 0 or spatial=True")
-        shape = getattr(self.classifier, "image_shape", None) or (1, 28, 28)
-        generator = Generator(self.eps, self.gamma, self.projection, self.convention, self.spatial, shape, self.seed)
-        object.__setattr__(self, "generator", generator)
+            raise ArgumentError("eps is 0 and spatial is False: nothing would be changed; give eps > 0 or spatial=True")
+        super().__post_init__()
 
-    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, checkpoint=None, progress: bool = True) -> SdpAdv:
-        """Train the generator against the classifier; keep the epoch with the lowest validation accuracy.
+    @property
+    def title(self):
+        return "AdvGAN" if not self.spatial else "SdpAdv" if self.eps else "SdAdv"
 
-        x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
-        ``checkpoint`` (a path) makes it resumable. Returns self.
-        """
-        task = SdpAdvTraining(self, x, y, x_val, y_val, epochs, batch_size)
-        self.generator.history = training.train(task, checkpoint, progress)
-        self.generator.settings, self.generator.made = task.settings(), provenance()
-        return self
+    def _generator(self, image_shape):
+        parameters = {name: getattr(self, name) for name in Generator.names}
+        return Generator(**parameters, image_shape=image_shape, seed=self.seed)
 
-    def __call__(self, x, y=None):
-        """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used."""
-        return self.generator(x)
-
-    def parameters(self) -> dict:
-        """Every parameter but the classifier, to print and store."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("classifier", "generator", "_")}
+    def _training(self, *arguments):
+        return SdpAdvTraining(self, *arguments)
 
     def alpha_at(self, epoch: int, epochs: int) -> float:
         """The weight of L_theta in an epoch (counted from 0) of a training of ``epochs``.
@@ -101,9 +90,6 @@ class SdpAdv:
         [5.0, 4.0, 3.2, 2.56, 2.05, 1.64, 1.31, 1.05, 0.84, 0.8]
         """
         return max(self.alpha_floor, self.alpha * self.alpha_decay ** (10 * epoch // epochs))
-
-    def to_file(self):
-        return self.generator.to_file()
 
 
 def SdAdv(classifier, **parameters) -> SdpAdv:

@@ -10,7 +10,7 @@ from .rules.linalg import dense, matmul
 from .rules.loss import cross_entropy, log_softmax, margin, softmax
 from .rules.reduction import max, mean, norm, sum
 from .rules.sampling import affine_sample, flow_sample, sample, scatter
-from .rules.shape import broadcast_to, concatenate, getitem, place, reshape, sum_to, swapaxes, transpose
+from .rules.shape import broadcast_to, concatenate, getitem, place, reflect_fold, reflect_pad, reshape, sum_to, swapaxes, transpose
 from .tensor import Tensor
 
 __all__ = sorted(OPS)

@@ -39,7 +39,7 @@ def forget_peak() -> int:
 
 def step(case: str, contender: str, seed: int, batch: int) -> dict:
     """The most that five training steps need, gradients and the optimiser's moments included; images and weights are there before."""
-    _, make, peer_step, _ = train.CASES[case]
+    _, make, (peer_step, _), _ = train.CASES[case]
 
     def contend(size):
         start, numbers = functools.partial(make, size, seed), steps.batches(len(steps.images()[0]), size, seed)

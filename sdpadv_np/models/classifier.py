@@ -81,7 +81,7 @@ class Classifier:
         The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
-        task = _Training(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
+        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         self.history = training.train(task, checkpoint, progress)
         self.settings, self.made = task.settings(), provenance()
         return self
@@ -129,7 +129,7 @@ def from_file(path, arrays: dict, attributes: dict) -> Classifier:
     return classifier
 
 
-class _Training:
+class ClassifierTraining:
     """Cross-entropy training as a task of the epoch loop."""
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
@@ -139,6 +139,7 @@ class _Training:
         self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
         self.y_val = checks.labels(y_val, len(self.x_val), classifier.classes, "y_val")
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
+        self.wanted, self.wanted_val = self.y, self.y_val
         self.lr = checks.number("lr", lr, above=True)
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
@@ -155,13 +156,17 @@ class _Training:
     def weights(self):
         return self.classifier.store.data
 
+    def loss(self, logits, wanted):
+        """What is minimised: the mean cross-entropy of the labels."""
+        return ops.mean(ops.cross_entropy(logits, labels=wanted))
+
     def step(self, chosen, epoch):
         self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
-        return {"loss": float(self.plan(self.x[chosen], self.y[chosen]))}
+        return {"loss": float(self.plan(self.x[chosen], self.wanted[chosen]))}
 
-    def learn(self, x, y):
+    def learn(self, x, wanted):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
-        loss = ops.mean(ops.cross_entropy(self.classifier.logits(Tensor(x)), labels=y))
+        loss = self.loss(self.classifier.logits(Tensor(x)), wanted)
         self.classifier.store.differentiate(loss)
         self.optimiser.step()
         return loss
@@ -170,7 +175,7 @@ class _Training:
         with no_grad():
             logits = self.classifier.logits(self.x_val)
         return {
-            "validation loss": float(ops.cross_entropy(logits, labels=self.y_val).mean()),
+            "validation loss": float(self.loss(logits, self.wanted_val)),
             "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
         }
 

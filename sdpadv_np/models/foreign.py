@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import xp
-from ..autodiff import Tensor
+from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
 from ..errors import ArgumentError, OperationError
 from ..kernels._entrance import entrance, put
@@ -46,6 +46,10 @@ class Foreign:
     def predict(self, x):
         """The predicted labels (N,)."""
         return self.logits(x).argmax(axis=1)
+
+    def probabilities(self, x):
+        """softmax of the logits, (N, K)."""
+        return ops.softmax(self.logits(x))
 
     def _forward(self, x, out=None):
         z = xp.as_array(self._logits(x))

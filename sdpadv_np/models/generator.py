@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import checks
 from ..autodiff import ops
-from ..errors import FileError
 from ..kernels.affine_sample import CONVENTIONS
 from ..nn import Dense, Flatten, Network, ParameterStore
+from .amortised import Amortised
 from .classifier import in_chunks
 
 PROJECTIONS = ("box", "l2")
@@ -30,7 +30,7 @@ class Distorted(NamedTuple):
     x_a: object
 
 
-class Generator:
+class Generator(Amortised):
     """x -> x_A in one forward pass.
 
     Parameters
@@ -46,6 +46,8 @@ class Generator:
         How pixels lie in [-1, 1], see sdpadv_np.kernels.affine_sample.
     spatial : bool
         False switches the spatial step off (AdvGAN).
+    localisation, perturbation : tuples
+        Sizes of the hidden layers of h_sd (tanh) and of h_p (ReLU); the defaults are the paper's.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> g = sd.models.Generator(eps=0.1, gamma=0.3)
@@ -54,32 +56,35 @@ class Generator:
     ((2, 1, 28, 28), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
     """
 
-    def __init__(self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, image_shape=(1, 28, 28), seed=0, dtype=np.float32):
+    kind = "generator"
+    names = ("eps", "gamma", "projection", "convention", "spatial", "localisation", "perturbation")
+
+    def __init__(
+        self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, localisation=(20,), perturbation=(128, 128),
+        image_shape=(1, 28, 28), seed=0, dtype=np.float32,
+    ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
-        self.spatial, self.image_shape, self.seed = bool(spatial), tuple(image_shape), checks.whole("seed", seed, 0)
-        pixels = int(np.prod(self.image_shape))
+        self.spatial, pixels = bool(spatial), int(np.prod(image_shape))
+        self.localisation, self.perturbation = checks.sizes("localisation", localisation), checks.sizes("perturbation", perturbation)
         # both steps begin by changing nothing: theta = identity, eta = 0
-        h_sd = [Flatten(), Dense(pixels, 20, "tanh"), Dense(20, 6, init="zero", bias=IDENTITY)]
-        h_p = [Flatten(), Dense(pixels, 128, "relu", "he"), Dense(128, 128, "relu", "he"), Dense(128, pixels, init="zero")]
-        self.localisation = Network("h_sd", h_sd if self.spatial else [])
-        self.perturbation = Network("h_p", h_p if self.eps else [])
-        self.store = ParameterStore([self.localisation, self.perturbation], self.seed, dtype)
-        self.settings: dict = {}
-        self.history: list[dict] = []
-        self.made: dict = {}
+        inner, outer = self.localisation, self.perturbation
+        h_sd = [Flatten(), *layers_between((pixels, *inner), "tanh", "glorot"), Dense((pixels, *inner)[-1], 6, init="zero", bias=IDENTITY)]
+        h_p = [Flatten(), *layers_between((pixels, *outer), "relu", "he"), Dense((pixels, *outer)[-1], pixels, init="zero")]
+        self.h_sd, self.h_p = Network("h_sd", h_sd if self.spatial else []), Network("h_p", h_p if self.eps else [])
+        super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype)
 
     def distort(self, x) -> Distorted:
         """Every intermediate result: recorded Tensors for a Tensor, arrays for an array."""
         theta_raw = theta = eta_raw = eta = None
         x_t = x
         if self.spatial:
-            theta_raw = self.localisation(x)
+            theta_raw = self.h_sd(x)
             theta = self._project(theta_raw)
             x_t = ops.affine_sample(x, theta, convention=self.convention)
         x_a = x_t
         if self.eps:
-            eta_raw = ops.reshape(self.perturbation(x_t), shape=x.shape)
+            eta_raw = ops.reshape(self.h_p(x_t), shape=x.shape)
             eta = ops.clip(eta_raw, low=-self.eps, high=self.eps)
             x_a = ops.clip(x_t + eta, low=0.0, high=1.0)
         return Distorted(theta_raw, theta, x_t, eta_raw, eta, x_a)
@@ -92,41 +97,22 @@ class Generator:
         length = ops.reshape(ops.norm(deviation), shape=(-1, 1))
         return identity + deviation * ops.minimum(self.gamma / length, np.ones((), theta.dtype))
 
-    def __call__(self, x, y=None):
-        """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        return in_chunks(lambda part: self.distort(part).x_a, self._checked(x))
+    def transform(self, x):
+        return self.distort(x).x_a
 
     def theta(self, x):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
             return np.tile(np.array(IDENTITY, self.store.data.dtype), (len(x), 1))
-        return in_chunks(lambda part: self._project(self.localisation(part)), self._checked(x))
+        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x))
 
-    def _checked(self, x):
-        return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
 
-    def parameters(self) -> dict:
-        """Every parameter of the constructor but dtype."""
-        names = ("eps", "gamma", "projection", "convention", "spatial", "seed")
-        return {**{name: getattr(self, name) for name in names}, "image_shape": list(self.image_shape)}
-
-    def to_file(self) -> tuple[str, dict, dict]:
-        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": self.made}
-        return "generator", self.store.arrays(), attributes
+def layers_between(sizes, activation: str, init: str) -> list:
+    """Dense layers from each of the sizes to the next."""
+    return [Dense(inputs, outputs, activation, init) for inputs, outputs in zip(sizes, sizes[1:])]
 
 
 def discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
     """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
     network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu", "he"), Dense(64, 32, "relu", "he"), Dense(32, 2)])
     return network, ParameterStore([network], seed, dtype)
-
-
-def from_file(path, arrays: dict, attributes: dict) -> Generator:
-    """The generator that :meth:`Generator.to_file` described."""
-    try:
-        generator = Generator(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
-    generator.store.load(arrays, str(path))
-    generator.settings, generator.history, generator.made = (attributes[k] for k in ("settings", "history", "made"))
-    return generator

@@ -11,6 +11,7 @@ INITIAL = {  # how weights begin; fan_in and fan_out count the numbers that an o
     "fan_in": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) / np.sqrt(fan_in),  # LeCun et al. 1998, uniform; PyTorch's default
     "glorot": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) * np.sqrt(6 / (fan_in + fan_out)),  # Glorot & Bengio 2010
     "he": lambda rng, shape, fan_in, fan_out: rng.standard_normal(shape) * np.sqrt(2 / fan_in),  # He et al. 2015, before a ReLU
+    "dcgan": lambda rng, shape, fan_in, fan_out: rng.standard_normal(shape) * 0.02,  # Radford et al. 2016, of GANs
     "zero": lambda rng, shape, fan_in, fan_out: np.zeros(shape),
 }
 

@@ -10,22 +10,24 @@ import numpy as np
 from ..autodiff import Tensor
 from ..autodiff.engine import gradients_into
 from ..errors import FileError
+from .blocks import mode
 
 
 class Network:
     """Layers applied in turn; its parameters are called ``name/layer/W`` and so on.
 
     Given an array it computes on arrays; given a Tensor it is recorded, parameters included.
+    ``training`` is for layers that work otherwise then (batch normalisation).
     """
 
     def __init__(self, name: str, layers):
         self.name, self.layers = name, list(layers)
         self.tensors: list[dict[str, Tensor]] = []  # one dict per layer, filled by ParameterStore
 
-    def __call__(self, x):
+    def __call__(self, x, training: bool = False):
         recorded = isinstance(x, Tensor)
         for layer, tensors in zip(self.layers, self.tensors):
-            x = layer(x, **(tensors if recorded else {k: t.data for k, t in tensors.items()}))
+            x = mode(layer, training)(x, **(tensors if recorded else {k: t.data for k, t in tensors.items()}))
         return x
 
 

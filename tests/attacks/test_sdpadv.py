@@ -8,7 +8,8 @@ import sdpadv_np as sd
 from sdpadv_np import Tensor, losses
 from sdpadv_np.attacks import AdvGAN, SdAdv, SdpAdv
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
-from sdpadv_np.errors import ArgumentError
+from sdpadv_np.attacks.amortised import AmortisedAttack
+from sdpadv_np.errors import ArgumentError, FileError
 
 
 def fit(attack, d, epochs=3, **options):
@@ -129,6 +130,7 @@ def test_needs_no_labels_and_no_classifier_afterwards(classifier, glyphs, tmp_pa
         ({"eps": -1}, "eps is -1.0"), ({"gamma": "wide"}, "gamma is 'wide'"), ({"gamma": float("nan")}, "gamma is nan"), ({"objective": "ce"}, "choose one of margin"),
         ({"kappa": -1}, "kappa"), ({"alpha": float("inf") * 0}, "alpha is nan"), ({"alpha_decay": 0}, "alpha_decay"), ({"lr": 0}, "lr is 0.0; it must be above 0"),
         ({"gan_loss": "w"}, "gan_loss"), ({"eps": 0, "spatial": False}, "nothing would be changed"), ({"beta": None}, "beta is None"),
+        ({"target": 10}, "target is 10; the classifier's classes are 0 to 9"), ({"localisation": 20}, "give a tuple of sizes"), ({"perturbation": (0,)}, "perturbation is 0"),
     ],
 )
 def test_bad_parameters(classifier, parameters, message):
@@ -144,3 +146,37 @@ def test_bad_data_leaves_the_generator_as_it_was(classifier, glyphs):
     with pytest.raises(ArgumentError, match="must lie in"):
         attack.fit(d.x_train - 1, d.y_train, d.x_val, d.y_val, progress=False)
     np.testing.assert_array_equal(attack.generator.store.data, before)
+
+
+@pytest.mark.parametrize("objective", ("margin", "cross_entropy"))
+def test_targeted_moves_images_into_its_class(classifier, glyphs, objective, tmp_path):
+    attack, others = fit(SdpAdv(classifier, target=3, objective=objective, alpha_floor=0.1), glyphs, epochs=4), glyphs.y_test != 3
+    reached = (classifier.predict(attack(glyphs.x_test)) == 3)[others].mean()
+    assert reached > 0.4 > 10 * (classifier.predict(glyphs.x_test) == 3)[others].mean()
+    history = attack.generator.history
+    assert history[history[-1]["best_epoch"] - 1]["target reached"] == max(row["target reached"] for row in history)
+    sd.save(attack, tmp_path / "g.h5")
+    assert sd.load(tmp_path / "g.h5").settings["target"] == 3
+    np.testing.assert_array_equal(attack(glyphs.x_test[:4], targets=np.full(4, 3)), attack(glyphs.x_test[:4]))
+    with pytest.raises(ArgumentError, match="target=3; make and fit one for each class"):
+        attack(glyphs.x_test[:4], targets=np.full(4, 2))
+
+
+def test_other_sizes_of_the_networks_are_kept_and_resumed(classifier, glyphs, tmp_path):
+    def made():
+        return SdpAdv(classifier, localisation=(30, 10), perturbation=(40,))
+
+    attack = fit(made(), glyphs, epochs=1, checkpoint=tmp_path / "c.h5")
+    assert attack.generator.store.tensors["h_sd/2/W"].shape == (30, 10) and attack.generator.store.tensors["h_p/2/W"].shape == (40, 784)
+    sd.save(attack, tmp_path / "g.h5")
+    loaded = sd.load(tmp_path / "g.h5")
+    assert loaded.localisation == (30, 10) and loaded(glyphs.x_test[:9]).tobytes() == attack(glyphs.x_test[:9]).tobytes()
+    again = fit(made(), glyphs, epochs=1, checkpoint=tmp_path / "c.h5")  # the file gives the sizes back as lists
+    assert again.generator.store.data.tobytes() == attack.generator.store.data.tobytes()
+    with pytest.raises(FileError, match=r"localisation = \[30, 10\]"):
+        fit(SdpAdv(classifier, perturbation=(40,)), glyphs, epochs=1, checkpoint=tmp_path / "c.h5")
+
+
+def test_what_all_trained_attacks_share_is_no_attack_itself(classifier):
+    with pytest.raises(TypeError, match="use one of sd.attacks"):
+        AmortisedAttack(classifier)

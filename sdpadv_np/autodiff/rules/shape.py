@@ -27,6 +27,23 @@ def _split(index, g, y, *arrays, axis):
     return getitem(g, index=tuple(slices))
 
 
+def _mirror(x, axis, width):
+    """x with ``width`` more on both sides of an axis, mirrored at its first and last element."""
+    x, n = x.swapaxes(0, axis), x.shape[axis]
+    if not 0 <= width < n:
+        raise ValueError(f"cannot mirror {width} of {n} along axis {axis}")
+    return np.concatenate([x[1 : width + 1][::-1], x, x[n - 1 - width : n - 1][::-1]]).swapaxes(0, axis)
+
+
+def _fold(g, axis, width):
+    """The transpose of _mirror: what lies in the mirrors is added to what it mirrors."""
+    g, n = g.swapaxes(0, axis), g.shape[axis] - 2 * width
+    one, rest = (array_module(g).zeros((k, *g.shape[1:]), g.dtype) for k in (1, n - 1 - width))
+    first = np.concatenate([one, g[:width][::-1], rest])
+    last = np.concatenate([rest, g[width + n :][::-1], one])
+    return (g[width : width + n] + first + last).swapaxes(0, axis)
+
+
 reshape = define(
     "reshape", lambda x, shape: x.reshape(shape),
     lambda g, y, x, shape: reshape(g, shape=x.shape),
@@ -79,4 +96,18 @@ concatenate = define(
     formula="x̄ᵢ = the part of ȳ that came from xᵢ", variadic=True,
     samples=cases(normal((2, 3), (4, 3)), normal((2, 3), (2, 1), (2, 2), axis=1)),
     hint="shapes must agree except along the axis",
+)
+reflect_pad = define(
+    "reflect_pad", lambda x, width=1: _mirror(_mirror(x, -1, width), -2, width),
+    lambda g, y, x, width: reflect_fold(g, width=width),
+    formula="x̄ = ȳ, its mirrored borders added to what they mirror",
+    samples=cases(normal((2, 3, 4)), normal((1, 2, 3, 4), width=2), normal((2, 2), width=1)),
+    doc="x with ``width`` more on both sides of its last two axes, mirrored without repeating the edge: a b c -> b a b c b.",
+    hint="width must be below the sizes of the last two axes",
+)
+reflect_fold = define(
+    "reflect_fold", lambda g, width=1: _fold(_fold(g, -1, width), -2, width),
+    lambda h, y, g, width: reflect_pad(h, width=width),
+    formula="ḡ = ȳ with mirrored borders", samples=cases(normal((2, 5, 6)), normal((1, 2, 7, 8), width=2)),
+    doc="The transpose of reflect_pad.",
 )

@@ -1,0 +1,101 @@
+"""SdpAdv through queries alone: fitted to a substitute that was distilled from the answers of the classifier."""
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import ops
+from ..models import ARCHITECTURES, Classifier, Queries, distil
+from ..models.classifier import in_chunks
+from .sdpadv import SdpAdv
+
+
+@dataclass(frozen=True)
+class BlackBoxSdpAdv(SdpAdv):
+    """SdpAdv against a classifier of which nothing is known but its answers.
+
+    ``classifier`` is a function x (N, 1, 28, 28) -> probabilities (N, 10), or predicted labels (N,).
+    It is asked about images as the attack makes them, at first distorted and perturbed at random
+    within gamma and eps; a substitute is distilled from the answers, and SdpAdv fitted to it.
+    Each further round asks about the adversarial examples of the round before, and distils from
+    all answers so far (the dynamic distillation of Xiao et al. 2018, section 3.3). It
+    gains much where only labels are given and little where probabilities are; with few images it
+    loses (benchmarks/results/black_box.md).
+
+    Parameters
+    ----------
+    rounds : how often the classifier is asked about every training image
+    architecture : of the substitute, "A" or "B"
+    substitute_epochs : of each distillation
+    the others : see :class:`~sdpadv_np.attacks.SdpAdv`
+
+    After ``fit``, ``substitute`` is the classifier that was distilled last, and
+    ``generator.settings["queries"]`` the number of images that were asked about.
+
+    >>> import sdpadv_np as sd
+    >>> data = sd.data.load("glyphs")
+    >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
+    >>> attack = sd.attacks.BlackBoxSdpAdv(f.probabilities, substitute_epochs=2)
+    >>> attack = attack.fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
+    >>> attack.generator.settings["queries"] == len(data.x_train) + len(data.x_val)
+    True
+    """
+
+    _: KW_ONLY
+    rounds: int = 1
+    architecture: str = "B"
+    substitute_epochs: int = 15
+    substitute: Classifier | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self):
+        checks.whole("rounds", self.rounds)
+        checks.choice("architecture", self.architecture, ARCHITECTURES)
+        checks.whole("substitute_epochs", self.substitute_epochs)
+        Queries(self.classifier)  # must be callable
+        super().__post_init__()
+
+    @property
+    def title(self):
+        return f"black-box {super().title}"
+
+    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, checkpoint=None, progress: bool = True):
+        """Ask, distil, fit; ``rounds`` times.
+
+        x, x_val (N, 1, 28, 28) in [0, 1]; y, y_val (N,) true labels. The classifier answers
+        rounds * len(x) + len(x_val) images, at most 500 at a time. ``epochs`` are SdpAdv's of each
+        round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run asks
+        again, but trains no epoch again. Returns self.
+        """
+        x, x_val = (self.generator.checked(images) for images in (x, x_val))
+        ask = Queries(self.classifier)
+        asked, answers = [self._explored(x)], []
+        p_val = in_chunks(ask, x_val)
+        for number in range(1, self.rounds + 1):
+            answers.append(in_chunks(ask, asked[-1]))
+            files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}") for stage in ("substitute", "generator")]
+            substitute = distil(
+                np.concatenate(asked), np.concatenate(answers), x_val, p_val, self.architecture, self.substitute_epochs, seed=self.seed, checkpoint=files[0], progress=progress
+            )
+            attack = SdpAdv(substitute, **{f.name: getattr(self, f.name) for f in fields(SdpAdv) if f.init and f.name != "classifier"})
+            attack.fit(x, y, x_val, y_val, epochs, batch_size, files[1], progress)
+            if number < self.rounds:
+                asked.append(attack(x))
+        attack.generator.settings |= {"method": self.title, **self.parameters(), "queries": ask.count}
+        object.__setattr__(self, "generator", attack.generator)
+        object.__setattr__(self, "substitute", substitute)
+        return self
+
+    def _explored(self, x):
+        """x distorted and perturbed at random, as far as the attack may go."""
+        rng = np.random.default_rng([self.seed, 1])
+
+        def part(x):
+            if self.spatial:
+                theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-self.gamma, self.gamma, (len(x), 6))
+                x = ops.affine_sample(x, theta.astype(x.dtype), convention=self.convention)
+            return np.clip(x + rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), 0, 1)
+
+        return in_chunks(part, x)

@@ -1,0 +1,64 @@
+"""What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import Tensor
+from ..errors import FileError
+from ..nn import ParameterStore
+from .classifier import in_chunks
+
+
+class Amortised:
+    """A generator; what it computes is ``transform`` of the method.
+
+    Attributes
+    ----------
+    store : ParameterStore
+    settings, history, made : as of a :class:`~sdpadv_np.models.Classifier`
+    """
+
+    kind: ClassVar[str] = ""  # what its files are called inside
+    names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed and dtype
+
+    def __init__(self, networks, image_shape, seed, dtype):
+        self.image_shape, self.seed = tuple(image_shape), checks.whole("seed", seed, 0)
+        self.store = ParameterStore(networks, self.seed, dtype)
+        self.settings: dict = {}
+        self.history: list[dict] = []
+        self.made: dict = {}
+
+    def transform(self, x: np.ndarray | Tensor):
+        """x_A for x (N, C, H, W), unchecked: a recorded Tensor for a Tensor, an array for an array."""
+        raise TypeError(f"{type(self).__name__} is no generator; use one of sd.models")
+
+    def __call__(self, x, y=None):
+        """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
+        return in_chunks(self.transform, self.checked(x))
+
+    def checked(self, x):
+        """``x`` as images of this generator's shape and dtype."""
+        return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
+
+    def parameters(self) -> dict:
+        """Every parameter of the constructor but dtype; sequences as lists, as a file gives them back."""
+        values = {name: getattr(self, name) for name in (*self.names, "seed", "image_shape")}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def to_file(self) -> tuple[str, dict, dict]:
+        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": self.made}
+        return self.kind, self.store.arrays(), attributes
+
+    @classmethod
+    def from_file(cls, path, arrays: dict, attributes: dict):
+        """The generator that :meth:`to_file` described."""
+        try:
+            generator = cls(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
+        generator.store.load(arrays, str(path))
+        generator.settings, generator.history, generator.made = (attributes[k] for k in ("settings", "history", "made"))
+        return generator

@@ -1,0 +1,41 @@
+"""The networks of adversarial transformation networks (Baluja & Fischer 2018)."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import ops
+from ..nn import Dense, Flatten, Network
+from .amortised import Amortised
+from .generator import layers_between
+
+FORMS = ("p-atn", "aae")
+
+
+class ATNGenerator(Amortised):
+    """x -> x_A by one dense network G with ReLU between its layers.
+
+    form : "p-atn" gives a residual, x_A = clip(x + G(x), 0, 1), which begins at 0; "aae" (adversarial
+        autoencoding) gives the image itself, x_A = sigmoid(G(x))
+    hidden : sizes of the layers within
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
+    >>> bool((sd.models.ATNGenerator()(x) == x).all())
+    True
+    """
+
+    kind = "atn_generator"
+    names = ("form", "hidden")
+
+    def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32):
+        self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
+        pixels = int(np.prod(image_shape))
+        sizes = (pixels, *self.hidden)
+        last = Dense(sizes[-1], pixels, init="zero" if form == "p-atn" else "glorot")
+        self.network = Network("g", [Flatten(), *layers_between(sizes, "relu", "he"), last])
+        super().__init__([self.network], image_shape, seed, dtype)
+
+    def transform(self, x):
+        change = ops.reshape(self.network(x), shape=x.shape)
+        return ops.sigmoid(change) if self.form == "aae" else ops.clip(x + change, low=0.0, high=1.0)

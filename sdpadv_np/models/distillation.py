@@ -1,0 +1,77 @@
+"""A substitute for a classifier that only answers: distilled from its answers (Hinton et al. 2015; Papernot et al. 2017)."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import checks, training, xp
+from ..autodiff import ops
+from ..errors import ArgumentError
+from ..provenance import provenance
+from .classifier import ARCHITECTURES, Classifier, ClassifierTraining
+
+
+class Queries:
+    """``predict`` as a function that counts what it is asked, and believes no answer before it was looked at.
+
+    predict : callable, x (N, C, H, W) -> probabilities (N, K), or predicted labels (N,)
+    count : images asked so far
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> ask = sd.models.Queries(lambda x: np.zeros(len(x), np.int64), classes=3)
+    >>> ask(np.zeros((2, 1, 28, 28), np.float32)).tolist(), ask.count
+    ([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], 2)
+    """
+
+    def __init__(self, predict, classes: int = 10):
+        if not callable(predict):
+            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> probabilities (N, {classes}) or labels (N,), such as f.probabilities or f.predict")
+        self.predict, self.classes, self.count = predict, classes, 0
+
+    def __call__(self, x) -> np.ndarray:
+        """(N, K) float32: probabilities, or 1 at the label where only labels are given."""
+        self.count += len(x)
+        p = xp.as_array(self.predict(x))
+        if p.ndim == 1:
+            return np.eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, "the labels that predict returned")]
+        if p.shape != (len(x), self.classes):
+            raise ArgumentError(f"predict returned shape {p.shape} for {len(x)} images; expected ({len(x)}, {self.classes}), or labels ({len(x)},)")
+        if not (p.min() >= 0 and np.abs(p.sum(axis=1) - 1).max() < 1e-3):  # also true for NaN
+            raise ArgumentError("predict returned rows that are no probabilities (at least 0, with sum 1); take the softmax of logits")
+        return p.astype(np.float32)
+
+
+def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True) -> Classifier:
+    """A classifier that gives images x (N, 1, 28, 28) the probabilities p (N, 10), as nearly as it can.
+
+    Trained like any classifier, on the cross-entropy -sum p log softmax(Z); the epoch is kept whose
+    prediction agrees most often with p_val on x_val. ``architecture`` is "A" or "B". With
+    labels, p of ones and zeros, it is the ordinary training.
+
+    >>> import sdpadv_np as sd
+    >>> data = sd.data.load("glyphs")
+    >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
+    >>> ask = sd.models.Queries(f.probabilities)
+    >>> g = sd.models.distil(data.x_train, ask(data.x_train), data.x_val, ask(data.x_val), epochs=2, seed=1, progress=False)
+    >>> bool((g.predict(data.x_test) == f.predict(data.x_test)).mean() > 0.9)
+    True
+    """
+    substitute = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)](seed=seed)
+    task = _Distillation(substitute, x, p, x_val, p_val, epochs, batch_size, lr, seed)
+    substitute.history = training.train(task, checkpoint, progress)
+    substitute.settings, substitute.made = task.settings(), provenance()
+    return substitute
+
+
+class _Distillation(ClassifierTraining):
+    """Training on probabilities instead of labels."""
+
+    def __init__(self, classifier, x, p, x_val, p_val, *options):
+        super().__init__(classifier, x, p.argmax(axis=1), x_val, p_val.argmax(axis=1), *options)
+        self.wanted, self.wanted_val, self.title = p, p_val, f"substitute {classifier.architecture}"
+
+    def settings(self):
+        return {**super().settings(), "trained on": "probabilities"}
+
+    def loss(self, logits, wanted):
+        """mean -sum_k p_k log softmax(Z)_k."""
+        return -ops.sum(wanted * ops.log_softmax(logits)) / len(wanted)
