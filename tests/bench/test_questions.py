@@ -79,7 +79,8 @@ def test_memory(tmp_path, monkeypatch):
     peak, *along = record["results"]
     assert peak["title"] == "Model B, peak of a step" and 1e5 < peak["contenders"]["ours"]["bytes"]["median"] < 1e8
     assert [r["scan"] for r in along] == [["steps", n] for n in range(0, 41, 4)] and along[0]["contenders"]["ours"]["bytes"]["median"] > 1e7
-    ((heading, columns, (row,)),) = record["tables"]
+    (_, _, (plan,)), (heading, columns, (row,)) = record["tables"]
+    assert plan[0] == "Model B" and float(plan[1].split()[0]) > 0.05 and int(plan[2]) > 10
     assert "40 steps" in heading and len(columns) == len(row) and row[0] == "ours" and row[-1] == "+0"
 
 
