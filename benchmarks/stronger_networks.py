@@ -20,11 +20,14 @@ WIDE = {"localisation": (128,), "perturbation": (512, 512)}
 SETTINGS = {
     "paper": {},
     "paper, alpha >= 2.4": {"alpha_floor": 2.4},
+    "paper, alpha 5": {"alpha_floor": 5.0},
     "h_sd 128": {"localisation": (128,)},
     "h_sd 256-128": {"localisation": (256, 128)},
     "h_p 512-512": {"perturbation": (512, 512)},
     "both": WIDE,
     "both, alpha >= 2.4": WIDE | {"alpha_floor": 2.4},
+    "both, alpha 5": WIDE | {"alpha_floor": 5.0},
+    "h_p 512-512, alpha 5": {"perturbation": (512, 512), "alpha_floor": 5.0},
 }
 
 
