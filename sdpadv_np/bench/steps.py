@@ -16,7 +16,7 @@ from ..attacks import SdpAdv
 from ..attacks.sdpadv_training import SdpAdvTraining
 from ..autodiff import Plan, Tensor, grad, ops
 from ..models import ARCHITECTURES
-from ..models.classifier import _Training
+from ..models.classifier import ClassifierTraining
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
 from .runner import Contender
@@ -82,10 +82,10 @@ def batches(count: int, size: int, seed: int) -> list[np.ndarray]:
     return [order[i : i + size] for i in range(0, count - size + 1, size)]
 
 
-def classifier(architecture: str, batch: int, seed: int) -> tuple[_Training, dict]:
+def classifier(architecture: str, batch: int, seed: int) -> tuple[ClassifierTraining, dict]:
     """Classifier training, and the stores whose gradients it fills."""
     x, y = images()
-    task = _Training(ARCHITECTURES[architecture](seed), x, y, x[:1], y[:1], _MANY, batch, 1e-3, seed)
+    task = ClassifierTraining(ARCHITECTURES[architecture](seed), x, y, x[:1], y[:1], _MANY, batch, 1e-3, seed)
     return task, {"classifier": task.classifier.store}
 
 
