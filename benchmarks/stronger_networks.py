@@ -20,11 +20,14 @@ WIDE = {"localisation": (128,), "perturbation": (512, 512)}
 SETTINGS = {
     "paper": {},
     "paper, alpha >= 2.4": {"alpha_floor": 2.4},
+    "paper, alpha 5": {"alpha_floor": 5.0},
     "h_sd 128": {"localisation": (128,)},
     "h_sd 256-128": {"localisation": (256, 128)},
     "h_p 512-512": {"perturbation": (512, 512)},
     "both": WIDE,
     "both, alpha >= 2.4": WIDE | {"alpha_floor": 2.4},
+    "both, alpha 5": WIDE | {"alpha_floor": 5.0},
+    "h_p 512-512, alpha 5": {"perturbation": (512, 512), "alpha_floor": 5.0},
 }
 
 
@@ -46,7 +49,7 @@ def main() -> None:
         attack, started = attacks.SdpAdv(classifier, **SETTINGS[name]), time.perf_counter()
         attack.fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=p.epochs)
         seconds, result = time.perf_counter() - started, evaluate(classifier, attack, d.x_val, d.y_val)
-        record["results"][name] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1)}
+        record["results"][name] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"]}
         print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")

@@ -32,9 +32,15 @@ PEER = ["torch"] * TORCH
 
 
 def test_train(tmp_path):
-    record = bench(tmp_path, "train", "--cases", "model-b", "wgan-gp", "--peers", *PEER)
-    assert tasks(record) == [(f"{case}, {task}", ["ours eager", "ours", *PEER]) for case in ("Model B", "WGAN-GP critic 784-200-200-1") for task in ("step", "forward+backward")]
-    assert all("torch.compile" in r["missing"] and "torch.channels_last" in r["inapplicable"] for r in record["results"])
+    fused = ["torch.fused", "torch.channels_last"] * TORCH
+    record = bench(tmp_path, "train", "--cases", "model-b", "wgan-gp", "--peers", *PEER, *fused)
+    assert tasks(record) == [
+        (f"{case}, {task}", ["ours eager", "ours", *PEER, *fused[: task == "step"]])
+        for case in ("Model B", "WGAN-GP critic 784-200-200-1") for task in ("step", "forward+backward")
+    ]
+    for result in record["results"]:
+        assert {"torch.compile", "jax.jit"} <= result["missing"].keys()
+        assert list(result["inapplicable"]) == (fused if result["task"] == "forward+backward" else fused[1:])
 
 
 def test_conv(tmp_path):
@@ -79,7 +85,8 @@ def test_memory(tmp_path, monkeypatch):
     peak, *along = record["results"]
     assert peak["title"] == "Model B, peak of a step" and 1e5 < peak["contenders"]["ours"]["bytes"]["median"] < 1e8
     assert [r["scan"] for r in along] == [["steps", n] for n in range(0, 41, 4)] and along[0]["contenders"]["ours"]["bytes"]["median"] > 1e7
-    ((heading, columns, (row,)),) = record["tables"]
+    (_, _, (plan,)), (heading, columns, (row,)) = record["tables"]
+    assert plan[0] == "Model B" and float(plan[1].split()[0]) > 0.05 and int(plan[2]) > 10
     assert "40 steps" in heading and len(columns) == len(row) and row[0] == "ours" and row[-1] == "+0"
 
 
