@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import checks, training
+from .. import checks, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
@@ -16,15 +16,23 @@ _INIT = "fan_in"
 _CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convolutions
 
 
-def in_chunks(function, x, size: int = _CHUNK):
-    """function(x) computed on pieces of x and put together."""
+def in_chunks(function, x, where=None, size: int = _CHUNK):
+    """function(x) computed on pieces of x and put together, an array of x's kind.
+
+    where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+    """
+    def part(piece):
+        return xp.like(function(piece if where is None else xp.like(piece, where)), x)
+
     if len(x) <= size:
-        return function(x)
-    return np.concatenate([function(x[i : i + size]) for i in range(0, len(x), size)])
+        return part(x)
+    return np.concatenate([part(x[i : i + size]) for i in range(0, len(x), size)])
 
 
 class Classifier:
     """A network from images (N, 1, 28, 28) in [0, 1] to 10 logits.
+
+    It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
 
     Attributes
     ----------
@@ -41,9 +49,9 @@ class Classifier:
     image_shape = (1, 28, 28)
     classes = 10
 
-    def __init__(self, seed: int = 0, dtype=np.float32):
+    def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
         self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype)
+        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
@@ -53,6 +61,11 @@ class Classifier:
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
 
+    def to(self, device: str):
+        """Move the parameters to "cpu" or "cuda"; returns self."""
+        self.store.to(device)
+        return self
+
     def _layers(self) -> list:
         raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
 
@@ -60,7 +73,7 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False))
+        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -72,8 +85,8 @@ class Classifier:
 
     def accuracy(self, x, y) -> float:
         """The share of images whose prediction is y."""
-        y = checks.labels(y, len(x), self.classes)
-        return float((self.predict(x) == y).mean())
+        predicted = self.predict(x)
+        return float((predicted == xp.like(checks.labels(y, len(x), self.classes), predicted)).mean())
 
     def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
@@ -118,12 +131,12 @@ class ModelB(Classifier):
 ARCHITECTURES = {"A": ModelA, "B": ModelB}
 
 
-def from_file(path, arrays: dict, attributes: dict) -> Classifier:
+def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
     kind = ARCHITECTURES.get(attributes.get("architecture"))
     if kind is None:
         raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
-    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
     classifier.store.load(arrays, str(path))
     classifier.settings, classifier.history, classifier.made = (attributes[k] for k in ("settings", "history", "made"))
     return classifier
@@ -134,10 +147,11 @@ class ClassifierTraining:
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
         self.classifier, dtype = classifier, classifier.dtype
-        self.x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
-        self.y = checks.labels(y, len(self.x), classifier.classes)
-        self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
-        self.y_val = checks.labels(y_val, len(self.x_val), classifier.classes, "y_val")
+        x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
+        y = checks.labels(y, len(x), classifier.classes)
+        x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
+        y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
+        self.x, self.y, self.x_val, self.y_val = (xp.like(array, classifier.store.data) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
         self.wanted, self.wanted_val = self.y, self.y_val
         self.lr = checks.number("lr", lr, above=True)
@@ -161,8 +175,8 @@ class ClassifierTraining:
         return ops.mean(ops.cross_entropy(logits, labels=wanted))
 
     def step(self, chosen, epoch):
-        self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
-        return {"loss": float(self.plan(self.x[chosen], self.wanted[chosen]))}
+        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
+        return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
 
     def learn(self, x, wanted):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
