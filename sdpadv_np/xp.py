@@ -110,7 +110,7 @@ def together(arrays, others=()) -> list:
 
 def to_numpy(array) -> np.ndarray:
     """``array`` in main memory, as NumPy."""
-    return array if isinstance(array, np.ndarray) else array.get()
+    return array.get() if device_of(array) == "cuda" else np.asarray(array)
 
 
 def finish(array) -> None:

@@ -77,6 +77,8 @@ class ndarray(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         if ufunc.__name__ in ("divmod", "spacing") or method not in ("__call__", "outer", "at", "reduce", "accumulate", "reduceat"):
             return NotImplemented
+        if not all(isinstance(x, (ndarray, np.ndarray, np.generic, bool, int, float)) for x in (*inputs, *options.get("out", ()))):
+            return NotImplemented  # somebody else's: it is asked next
         comparison = ufunc.__name__ in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
         inputs = [x.item() if comparison and isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs]
         return _done(getattr(ufunc, method), inputs, options)
@@ -303,6 +305,7 @@ class CuPy(types.ModuleType):
         for name in _FUNCTIONS:
             if hasattr(np, name):
                 setattr(self, name, functools.partial(self._call, getattr(np, name)))
+        self.add = types.SimpleNamespace(at=lambda out, index, g: _done(np.add.at, (out, index, g), {}))
         self.lib = types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=self._strided))
         self.cuda = types.SimpleNamespace(
             is_available=lambda: device, Stream=Stream, Event=Event, MemoryPool=_Pool, using_allocator=lambda allocator: contextlib.nullcontext(),
