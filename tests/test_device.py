@@ -1,4 +1,5 @@
 """Training, attacks, evaluation and files on a GPU, or on a stand-in for one: what the CPU gives, without copies in between."""
+import sys
 import types
 
 import numpy as np
@@ -193,10 +194,10 @@ def test_pictures_of_a_generator_that_lies_there(gpu, glyphs):
 def test_what_is_missing_is_said(make, monkeypatch):
     from cupy_stand_in import CuPy
 
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+    monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(ArgumentError, match=r"needs CuPy.*pip install 'sdpadv-np\[cuda13\]'.*or use device cpu"):
         make()
-    monkeypatch.setitem(__import__("sys").modules, "cupy", CuPy(device=False))
+    monkeypatch.setitem(sys.modules, "cupy", CuPy(device=False))
     with pytest.raises(ArgumentError, match="CuPy finds no GPU; look at the driver"):
         make()
 
