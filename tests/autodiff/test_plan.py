@@ -184,7 +184,7 @@ def test_a_whole_training_is_the_same_to_the_bit(glyphs):
     d, weights = glyphs, []
     for planned in (True, False):
         model = sd.models.ModelB()
-        task = sd.models.classifier._Training(model, d.x_train, d.y_train, d.x_val, d.y_val, 2, 64, 1e-3, 0)
+        task = sd.models.classifier.ClassifierTraining(model, d.x_train, d.y_train, d.x_val, d.y_val, 2, 64, 1e-3, 0)
         if not planned:
             task.plan = lambda x, y: task.learn(x, y).data
         losses = [task.step(np.arange(64 * k, 64 * k + 64), 0)["loss"] for k in range(20)]
