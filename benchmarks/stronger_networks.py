@@ -24,6 +24,7 @@ SETTINGS = {
     "h_sd 128": {"localisation": (128,)},
     "h_sd 256-128": {"localisation": (256, 128)},
     "h_p 512-512": {"perturbation": (512, 512)},
+    "h_p 512-512, alpha >= 1.6": {"perturbation": (512, 512), "alpha_floor": 1.6},
     "both": WIDE,
     "both, alpha >= 2.4": WIDE | {"alpha_floor": 2.4},
     "both, alpha 5": WIDE | {"alpha_floor": 5.0},
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--settings", help="names, separated by semicolons; what the record holds of others stays", default=None)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0, help="of SdpAdv; the classifier stays the same")
     parser.add_argument("--output", type=Path, default=RESULTS)
     p = parser.parse_args()
     d = data.load(p.dataset, p.data_dir, print)
@@ -46,10 +48,10 @@ def main() -> None:
     if path.exists() and (before := json.loads(path.read_text()))["epochs"] == p.epochs:
         record["results"] = before["results"]
     for name in p.settings.split(";") if p.settings else SETTINGS:
-        attack, started = attacks.SdpAdv(classifier, **SETTINGS[name]), time.perf_counter()
+        attack, started = attacks.SdpAdv(classifier, **SETTINGS[name], seed=p.seed), time.perf_counter()
         attack.fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=p.epochs)
         seconds, result = time.perf_counter() - started, evaluate(classifier, attack, d.x_val, d.y_val)
-        record["results"][name] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"]}
+        record["results"][name + (f", seed {p.seed}" if p.seed else "")] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"]}
         print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")

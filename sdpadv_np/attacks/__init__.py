@@ -5,6 +5,6 @@ from .conv_advgan import ConvAdvGAN
 from .fgsm import FGSM, RFGSM
 from .mim import MIM
 from .pgd import BIM, PGD
-from .sdpadv import AdvGAN, SdAdv, SdpAdv
+from .sdpadv import AdvGAN, SdAdv, SdpAdv, SdpAdvPlus
 
-__all__ = ["ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "ConvAdvGAN", "FGSM", "MIM", "PGD", "RFGSM", "SdAdv", "SdpAdv"]
+__all__ = ["ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "ConvAdvGAN", "FGSM", "MIM", "PGD", "RFGSM", "SdAdv", "SdpAdv", "SdpAdvPlus"]

@@ -100,3 +100,8 @@ def SdAdv(classifier, **parameters) -> SdpAdv:
 def AdvGAN(classifier, eps: float = 0.3, **parameters) -> SdpAdv:
     """SdpAdv without the spatial step: the paper's form of AdvGAN (Xiao et al. 2018)."""
     return SdpAdv(classifier, eps=eps, spatial=False, **parameters)
+
+
+def SdpAdvPlus(classifier, **parameters) -> SdpAdv:
+    """SdpAdv with a perturbation network wider than the paper's, found by a search (benchmarks/stronger_networks.py)."""
+    return SdpAdv(classifier, **{"perturbation": (512, 512), **parameters})
