@@ -12,7 +12,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +47,31 @@ def write_bytes(path, data: bytes) -> None:
         raise
 
 
-def remove_unfinished(folder) -> None:
-    """Remove what killed writers left in ``folder`` and below."""
-    for path in Path(folder).rglob(f".*{_TEMPORARY}"):
-        path.unlink()
+def write_folder(folder, contents: dict[str, bytes]) -> None:
+    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
+    folder = Path(folder)
+    if folder.exists():
+        raise FileError(f"{folder}: is there already; choose another one")
+    temporary = folder.with_name(f".{folder.name}{_TEMPORARY}")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a killed writer
+        for name, data in contents.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        os.replace(temporary, folder)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
+        raise
+
+
+def remove_unfinished(folder, older: float = 0.0) -> None:
+    """Remove what killed writers left in ``folder`` and below; ``older`` seconds spare what another process is writing now."""
+    for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
+        if time.time() - path.stat().st_mtime >= older:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from .autodiff import ops
+from .autodiff.tensor import raw
 from .errors import ArgumentError
+from .xp import array_module
 
 OBJECTIVES = ("margin", "cross_entropy", "probability_margin")
 GAN_LOSSES = ("nonsaturating", "minimax")
@@ -35,7 +37,7 @@ def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, t
 
 def theta_penalty(theta):
     """L_theta (Eq. 6): mean ||theta - theta_I||_2, theta (N, 6) raw."""
-    return ops.mean(ops.norm(theta - np.array([1, 0, 0, 0, 1, 0], theta.dtype)))
+    return ops.mean(ops.norm(theta - array_module(raw(theta)).array([1, 0, 0, 0, 1, 0], theta.dtype)))
 
 
 def eta_penalty(eta, eps: float):
@@ -43,9 +45,14 @@ def eta_penalty(eta, eps: float):
     return ops.mean(ops.relu(ops.norm(eta) - eps))
 
 
+def _log_d(logits, label: int):
+    """mean log D(.) (label 1, "real") or mean log(1 - D(.)) (label 0) of D's logits (N, 2)."""
+    return -ops.mean(ops.cross_entropy(logits, labels=array_module(raw(logits)).full(logits.shape[0], label)))
+
+
 def discriminator(real, fake):
     """What D minimises: -L_GAN (Eq. 8); real = D's logits (N, 2) on x_T, fake on x_A; class 1 is "real"."""
-    return -(ops.mean(ops.log_softmax(real)[:, 1]) + ops.mean(ops.log_softmax(fake)[:, 0]))
+    return -(_log_d(real, 1) + _log_d(fake, 0))
 
 
 def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
@@ -55,9 +62,9 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
     -mean log D(x_A) (Goodfellow et al. 2014, section 3), which still has a slope when D wins.
     """
     if gan_loss == "minimax":
-        return ops.mean(ops.log_softmax(real)[:, 1]) + ops.mean(ops.log_softmax(fake)[:, 0])
+        return _log_d(real, 1) + _log_d(fake, 0)
     if gan_loss == "nonsaturating":
-        return -ops.mean(ops.log_softmax(fake)[:, 1])
+        return -_log_d(fake, 1)
     raise ArgumentError(f"gan_loss is {gan_loss!r}; choose one of {', '.join(GAN_LOSSES)}")
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
     "errors", "kernels", "xp", "checks", "files", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "models", "attacks",
-    "evaluation", "saving", "bench", "cli",
+    "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
 KERNELS_IMPORT = {"__future__", "concurrent", "contextlib", "fractions", "functools", "importlib", "math", "operator", "os", "pathlib", "sys", "threading", "typing", "warnings", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np"}
 INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")

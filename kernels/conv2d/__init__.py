@@ -13,15 +13,18 @@ layers meet without copies; NumPy's elementwise functions keep it.
     direct      the sum as it stands, rounded as float32 products are
     winograd    fewer multiplications by polynomial interpolation, for float32 kernels of three taps
                 a stride (3x3 stride 1; 5x5 and 6x6 stride 2), stride * C and O multiples of 16: a
-                half to a quarter of them. Rounding errors are larger: up to WINOGRAD_ERROR of the
-                result's root mean square, a twentieth of that in the mean (DIRECT_ERROR, a
-                twentieth). A ReLU whose input lies closer to 0 than that may switch.
+                half to a quarter of them; rounded more coarsely (below)
     auto        winograd where it applies, saves half of the multiplications and has 32 channels on
                 either side (of the input, stride * C), which was measured to be faster; or direct
 
+In sums of some thousand products the largest rounding error stays below DIRECT_ERROR or
+WINOGRAD_ERROR times the result's root mean square, and its mean square below a twentieth of that.
+A ReLU whose input lies closer to 0 than the error may switch, so that a gradient, which is what
+it is on either side, may differ by more.
+
 Float32 arrays in main memory are computed by the Numba kernels, everything else by the reference,
 which knows ``direct`` only. ``out`` is an array of the result's shape to write it to and return;
-it costs nothing if an earlier call made it.
+it costs nothing if an earlier call made it. It must not share memory with an input.
 
 Sources: the register tile is Goto and van de Geijn's (2008); reading windows by a table of places
 is Dukhan's indirect convolution (2019); winograd is Winograd's (1980) in the form of Lavin and
@@ -41,7 +44,7 @@ from .._entrance import entrance
 
 ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")
-DIRECT_ERROR, WINOGRAD_ERROR = 2e-5, 2e-4  # the largest, as a share of the result's root mean square, for sums of some thousand products
+DIRECT_ERROR, WINOGRAD_ERROR = 2e-5, 2e-4
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations, why_not = _choose.available, _choose.why_not
@@ -66,11 +69,18 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
 
 
 @entrance
-def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None):
-    """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g."""
+def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None, y=None, activation="linear"):
+    """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g.
+
+    y, activation : what :func:`forward` returned and with which activation; its slope is then taken
+        into account (and spared a pass over memory)
+    """
     _check_gradient(g, len(w), _output(size, w.shape[2:], stride, padding))
     _check(algorithm, out, (len(g), w.shape[1], *size))
-    return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, out)
+    _activation.check(activation)
+    if activation != "linear" and (y is None or y.shape != g.shape):
+        raise ValueError(f"the slope of {activation} needs y, of the shape of g {list(g.shape)}")
+    return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, y, activation, out)
 
 
 @entrance

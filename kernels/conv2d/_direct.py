@@ -21,11 +21,13 @@ from numba import njit
 from .. import _lanes as lanes
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, pack_rows, product, whole
+from .._lanes.product import LEAK, LEAKY
 from .._threads import in_threads
 
 _CACHE = 2**18  # numbers that a group of images may take
 _ROWS = 250  # of output: enough for the last, partly idle, register tile not to matter
 _SUMMED = 120  # rows that make one sum for the weights' gradient: few enough for 64 columns of them to stay in the first-level cache
+TANH = 3  # an activation that has a slope, but is not computed by the product
 _A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
 
 
@@ -165,16 +167,34 @@ def _add_windows(windows, at, s, tile):
 
 
 @njit(**OPTIONS)
-def _input_part(part, parts, s, group, alone, g, weights, x):
+def _sloped(g, y, code, h):
+    """g times the slope of the activation, which is read off its result y."""
+    if code == TANH:
+        for i in range(g.size):
+            h[i] = g[i] - g[i] * y[i] * y[i]
+    else:
+        leak = g.dtype.type(LEAK if code == LEAKY else 0)
+        for i in range(g.size):
+            h[i] = g[i] if y[i] > 0 else leak * g[i]
+    return h[: g.size]
+
+
+@njit(**OPTIONS)
+def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
+    """y : the layer's result, or empty if the gradient needs no slope"""
     depth, pixels = s.kh * s.kw * s.c, s.ho * s.wo
     tile, nothing = np.zeros(s.tall * s.wide * s.c, g.dtype), np.empty(0, g.dtype)
     windows = np.empty(0 if alone else group * pixels * depth, g.dtype)
     rows, channels, size = grid(1, 0, 1, 0, group * pixels, s.o), grid(1, 0, 1, 0, s.o, 1), pixels * s.o
+    sloped = np.empty(group * size if y.size else 0, g.dtype)
     end = (part + 1) * s.count // parts
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
         target = x[start * depth : (start + images) * depth] if alone else windows
-        product(g[start * size : (start + images) * size], rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
+        left = g[start * size : (start + images) * size]
+        if y.size:
+            left = _sloped(left, y[start * size : (start + images) * size], code, sloped)
+        product(left, rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
         if not alone:
             for n in range(images):
                 tile[:] = 0
@@ -188,11 +208,11 @@ def forward(s, x, weights, bias, activation, y):
     in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, weights, bias, activation, y)
 
 
-def input_gradient(s, g, weights, x):
-    """weights: the transpose of w[K, O], packed."""
+def input_gradient(s, g, y, code, weights, x):
+    """weights: the transpose of w[K, O], packed; y: what the layer gave, to take its slope from, or empty."""
     depth = s.kh * s.kw * s.c
     group = s.group(s.o if s.alone else s.ho * s.wo * depth, _ROWS)
-    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, weights, x)
+    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, y, code, weights, x)
 
 
 def weight_gradient(s, x, g, gradient):

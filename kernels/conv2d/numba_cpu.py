@@ -3,14 +3,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import activation as _activation
 from .._entrance import put
+from .._lanes.product import LEAKY, LINEAR, RELU
 from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
 from ._planes import tiles_of
 from ._transforms import TAPS
 
 _CHANNELS = 32  # fewer were measured to gain little by winograd
-_CODES = {"linear": 0, "relu": 1, "leaky_relu": 2, "tanh": 0}  # what the product's last step does; tanh is done after it
+_CODES = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY, "tanh": _direct.TANH}
 
 
 def _shape(x_shape, w_shape, stride, padding):
@@ -79,15 +81,17 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     return put(out, y)
 
 
-def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
-    if not _reals(g, w):
-        return reference.input_gradient(g, w, size, stride, padding, algorithm, out)
+def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None):
+    if not _reals(g, w, y):
+        return reference.input_gradient(g, w, size, stride, padding, algorithm, y, activation, out)
     s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
     if _by_winograd(s, algorithm):
+        g = g if activation == "linear" else _activation.backward(g, y, activation)
         _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(_plain(w), stride, tiles_of(s)[1].m), memory)
     else:
-        _direct.input_gradient(s, _flat(g), _weights.for_inputs(_plain(w)), memory)
+        result = np.empty(0, np.float32) if activation == "linear" else _flat(y)
+        _direct.input_gradient(s, _flat(g), result, _CODES[activation], _weights.for_inputs(_plain(w)), memory)
     return put(out, x)
 
 
@@ -99,7 +103,7 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
         k = tiles_of(s)[1]
         planes = _sums(s, k.t * k.t * k.depth * s.o)
         _winograd.weight_gradient(s, _flat(x), _flat(g), planes)
-        return put(out, _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m))
+        return _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m, out)
     gradient = _sums(s, s.kh * s.kw * s.c * s.o)
     _direct.weight_gradient(s, _flat(x), _flat(g), gradient)
-    return put(out, _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw)))
+    return _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw), out)

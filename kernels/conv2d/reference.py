@@ -45,9 +45,10 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
     return put(out, np.dot(rows, _columns(_windows(x, kernel, stride, padding))).reshape(o, c, *kernel))
 
 
-def input_gradient(g, w, size, stride, padding, algorithm="auto", out=None):
+def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None):
     """Gradient of x (N,C,*size) from that of y: each kernel tap adds a strided copy."""
     only_direct(algorithm)
+    g = g if activation == "linear" else activations.backward(g, y, activation)
     n, o, ho, wo = g.shape
     _, c, kh, kw = w.shape
     (top, bottom), (left, right) = padding

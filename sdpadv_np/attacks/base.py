@@ -144,6 +144,10 @@ class Attack:
         targets : (N,) classes into which each image is to be moved, instead of away from its label
         progress : show a bar with ETA, where the attack is slow and somebody watches
         """
+        return self._in_batches(self._attack, x, y, targets, progress)
+
+    def _in_batches(self, method, x, y, targets, progress):
+        """method(x, goal, rng) of each batch, put together; x, y and targets are those of a call, and checked here."""
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
         x = x.astype(getattr(self.classifier, "dtype", np.float32), copy=False)
         classes = getattr(self.classifier, "classes", 10)
@@ -162,7 +166,7 @@ class Attack:
                 try:
                     z = logits(self.classifier, x[part])
                     goal = Goal(z.argmax(axis=1) if aim is None else aim[part], targets is not None)
-                    parts.append(self._attack(x[part], goal, rng))
+                    parts.append(method(x[part], goal, rng))
                 except Error:
                     raise
                 except Exception as error:

@@ -1,7 +1,7 @@
 """What one process needs: run as ``python -m sdpadv_np.bench.memory_child JSON``, prints JSON. Used by memory.py.
 
-The resident set is read from /proc, so this needs Linux. Every measurement comes after a small run of
-the same kind: what compiling and loading need is not counted.
+The resident set is read from /proc, so this needs Linux. Every measurement comes after a run of the
+same kind: what compiling and loading need is not counted.
 """
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import numpy as np
 from ..attacks import PGD
 from . import scans, steps, timing, torch_steps, torches, train
 
-_SMALL = 2
+_STEPS = 20  # what a step leaves behind for the next ones has piled up by then, if it does
+_FIRST = 100  # images, so that every kernel is loaded that more of them need
 
 
 def resident(which: str = "VmRSS") -> int:
@@ -38,28 +39,36 @@ def forget_peak() -> int:
 
 
 def step(case: str, contender: str, seed: int, batch: int) -> dict:
-    """The most that five training steps need, gradients and the optimiser's moments included; images and weights are there before."""
-    _, make, peer_step, _ = train.CASES[case]
+    """The most that twenty training steps need beside images and weights: gradients, moments, intermediate results, our plan.
 
-    def contend(size):
-        start, numbers = functools.partial(make, size, seed), steps.batches(len(steps.images()[0]), size, seed)
-        if contender == "ours":
-            return steps.ours(start, numbers)
-        return peer_step(torches.load([contender])[0][contender], start()[0], True).contender(numbers)
+    Of a plan there are also its own figures, and the most that recording and verifying it took.
+    """
+    _, make, (program, _), _ = train.CASES[case]
 
-    contend(_SMALL).call()
-    measured = contend(batch)
+    def contend():
+        made, numbers = make(batch, seed), steps.batches(len(steps.images()[0]), batch, seed)
+        if contender.startswith("ours"):
+            return made[0], functools.partial(steps.ours, lambda: made, numbers, plan=contender == "ours")
+        theirs = program(torches.load([contender])[0][contender], made[0], True)
+        return made[0], functools.partial(theirs.contender, numbers)
+
+    contend()[1]().call()
+    task, begin = contend()
     before = forget_peak()
-    for _ in range(5):
+    measured = begin()
+    recording = resident("VmHWM") - before
+    forget_peak()
+    for _ in range(_STEPS):
         measured.call()
-    return {"bytes": resident("VmHWM") - before}
+    plan = {"plan": task.plan.bytes, "calls": task.plan.calls, "recording": recording} if contender == "ours" else {}
+    return {"bytes": resident("VmHWM") - before, **plan}
 
 
 def images(function: str, count: int, seed: int) -> dict:
     """The most that a function of images needs beside the images and its result."""
-    (task, _), x = steps.sdpadv("A" if function == "Model A logits" else "B", _SMALL, seed), np.random.default_rng(seed).random((count, 1, 28, 28), np.float32)
+    (task, _), x = steps.sdpadv("A" if function == "Model A logits" else "B", 1, seed), np.random.default_rng(seed).random((count, 1, 28, 28), np.float32)
     call = {"Model A logits": task.classifier.logits, "SdpAdv's generator": task.generator, "PGD on Model B": PGD(task.classifier, eps=0.1, steps=2)}[function]
-    call(x[:_SMALL])
+    call(x[:_FIRST])
     before = forget_peak()
     result = call(x)
     return {"bytes": resident("VmHWM") - before - result.nbytes}

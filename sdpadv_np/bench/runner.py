@@ -125,7 +125,7 @@ class Question:
 
     cases : {name: function(settings, peers) -> its jobs}; ``peers`` is {name: adapter} of those found
     quick, scans : names of the cases of --quick, and of those that only --scan adds
-    load : function(names) -> ({name: adapter}, {name: why it is missing}, {library: version})
+    load : function(names, threads) -> ({name: adapter}, {name: why it is missing}, {library: version})
     against : contenders that ours are compared with
     clocks : names in timing.CLOCKS
     effort, quick_effort : {"rounds", "budget"} of a full run, and with --quick
@@ -165,7 +165,7 @@ class Question:
 
     def run(self, settings: Settings, say=print) -> dict:
         """Measure everything that ``settings`` ask for; returns the record of it. ``say`` is given one line of progress per job."""
-        found, missing, versions = self.load(settings.peers)
+        found, missing, versions = self.load(settings.peers, settings.threads)
         missing = {name: reason for name, reason in missing.items() if name in self.peers}
         for name, reason in missing.items():
             say(f"missing: {name}: {reason}")

@@ -45,7 +45,7 @@ VARIANTS = {  # the compiled ones get the faster Adam too
 DEFAULT = ("torch", "torch.fused", "torch.channels_last")
 
 
-def load(names) -> tuple[dict, dict, dict]:
+def load(names, threads: int = 1) -> tuple[dict, dict, dict]:
     """({name: Variant}, {name: why it is missing}, {library: version})."""
     missing = {name: "not asked for (--peers)" for name in VARIANTS if name not in names}
     if len(missing) == len(VARIANTS):

@@ -1,9 +1,9 @@
-"""How fast is a training step? The paper's trainings, and a double backward, beside PyTorch."""
+"""How fast is a training step? The paper's trainings, and a double backward, beside PyTorch and JAX."""
 from __future__ import annotations
 
 import functools
 
-from . import steps, torch_steps, torches
+from . import jaxes, steps, torch_steps, torches
 from .goals import Goal
 from .runner import Job, Question, absent
 
@@ -15,43 +15,52 @@ _OURS = {  # by whether there are convolutions: our ways of doing it, the first 
 }
 
 
-def _jobs(case: str, make, peer_step, batch: int, settings, peers):
+def _jobs(case: str, make, programs, batch: int, settings, peers):
     """The step of a case, and the same without optimiser; ``make(batch, seed)`` gives our task and its stores."""
     batch = min(batch, 16) if settings.quick else batch
     start = functools.partial(make, batch, settings.seed)
     numbers = steps.batches(len(steps.images()[0]), batch, settings.seed)
     for task, optimise in ((steps.STEP, True), (steps.GRADIENTS, False)):
         makers = {name: functools.partial(steps.ours, start, numbers, optimise, **how) for name, how in _OURS[case in CONVOLUTIONS].items()}
-        makers |= {name: functools.partial(_peer, variant, peer_step, start, numbers, optimise) for name, variant in peers.items()}
-        if case not in CONVOLUTIONS:
-            makers["torch.channels_last"] = absent("no convolution here")
-        if not optimise:
-            makers["torch.fused"] = absent("no optimiser here")
+        for name, how in peers.items():
+            makers[name] = functools.partial(_peer, how, programs[name == jaxes.NAME], start, numbers, optimise)
+            if name == "torch.channels_last" and case not in CONVOLUTIONS:
+                makers[name] = absent("no convolution here")
+            if name == "torch.fused" and not optimise:
+                makers[name] = absent("no optimiser here")
         yield Job(case, task, makers, tolerances={f"update of {name}": 1e-2 for name in ("classifier", "generator", "discriminator", "critic")})
 
 
-def _peer(variant, peer_step, start, numbers, optimise):
-    return peer_step(variant, start()[0], optimise).contender(numbers)
+def _peer(how, program, start, numbers, optimise):
+    return program(how, start()[0], optimise).contender(numbers)
 
 
-CASES = {  # name: (title, our task from (batch, seed), PyTorch's program, batch)
-    "sdpadv-b": ("SdpAdv on Model B", functools.partial(steps.sdpadv, "B"), torch_steps.SdpAdvStep, 128),
-    "sdpadv-a": ("SdpAdv on Model A", functools.partial(steps.sdpadv, "A"), torch_steps.SdpAdvStep, 128),
-    "model-b": ("Model B", functools.partial(steps.classifier, "B"), torch_steps.ClassifierStep, 128),
-    "model-a": ("Model A", functools.partial(steps.classifier, "A"), torch_steps.ClassifierStep, 128),
-    "wgan-gp": ("WGAN-GP critic 784-200-200-1", functools.partial(steps.critic, "784-200-200-1"), torch_steps.CriticStep, 64),
-    "wgan-gp-conv": ("WGAN-GP critic Defense-GAN", functools.partial(steps.critic, "Defense-GAN"), torch_steps.CriticStep, 50),
+def _load(names, threads):
+    """PyTorch's ways, and JAX's."""
+    return tuple(a | b for a, b in zip(torches.load(names, threads), jaxes.load(names, threads)))
+
+
+_CLASSIFIER, _SDPADV, _CRITIC = ((getattr(torch_steps, name), getattr(jaxes, name)) for name in ("ClassifierStep", "SdpAdvStep", "CriticStep"))
+
+
+CASES = {  # name: (title, our task from (batch, seed), PyTorch's and JAX's program, batch)
+    "sdpadv-b": ("SdpAdv on Model B", functools.partial(steps.sdpadv, "B"), _SDPADV, 128),
+    "sdpadv-a": ("SdpAdv on Model A", functools.partial(steps.sdpadv, "A"), _SDPADV, 128),
+    "model-b": ("Model B", functools.partial(steps.classifier, "B"), _CLASSIFIER, 128),
+    "model-a": ("Model A", functools.partial(steps.classifier, "A"), _CLASSIFIER, 128),
+    "wgan-gp": ("WGAN-GP critic 784-200-200-1", functools.partial(steps.critic, "784-200-200-1"), _CRITIC, 64),
+    "wgan-gp-conv": ("WGAN-GP critic Defense-GAN", functools.partial(steps.critic, "Defense-GAN"), _CRITIC, 50),
 }
 QUESTION = Question(
     name="train",
-    title="Training steps against PyTorch's",
+    title="Training steps against PyTorch's and JAX's",
     asks="a training step: SdpAdv, classifiers, WGAN-GP's critic",
     cases={name: functools.partial(_jobs, *case) for name, case in CASES.items()},
     quick=("sdpadv-b", "model-b", "wgan-gp"),
-    peers=tuple(torches.VARIANTS),
+    peers=(*torches.VARIANTS, jaxes.NAME),
     default_peers=torches.DEFAULT,
-    load=torches.load,
-    against=tuple(torches.VARIANTS),
+    load=_load,
+    against=(*torches.VARIANTS, jaxes.NAME),
     goals=(
         Goal("SdpAdv on Model B", steps.STEP, "ours", "torch", 2.7, 2.1),
         Goal("SdpAdv on Model B", steps.STEP, "ours", "torch.compile", 3.0, 2.1),

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from ..errors import Error
-from . import bench, data, train
+from . import attack, bench, data, evaluate, reproduce, train
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (train, data, bench):
+    for module in (train, attack, evaluate, reproduce, data, bench):
         command = module.add_parser(commands)
         command.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
         command.set_defaults(run=module.run)

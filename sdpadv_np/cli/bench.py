@@ -11,7 +11,7 @@ from ..bench.peers import PEERS
 from ..errors import ArgumentError, FileError
 from ..evaluation import figures
 from ..kernels.affine_sample import CONVENTIONS
-from .common import Formatter
+from .common import Formatter, announce
 
 
 def add_parser(commands):
@@ -96,8 +96,7 @@ def _measure(arguments, output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{output}: cannot be made: {error.strerror}; choose another --output") from error
-    for name, value in vars(settings).items():
-        print(f"  {name} = {' '.join(map(str, value)) if isinstance(value, tuple) else value}")
+    announce(vars(settings))
     record = arguments.measure(settings, lambda line: print(line, flush=True))
     print(f"\n{report.text(record)}\n")
     written = report.write(output, stem, record, report.markdown(record, arguments.title, f"{stem}.png"), report.picture(record))

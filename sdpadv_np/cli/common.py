@@ -4,12 +4,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from datetime import datetime
+from pathlib import Path
 
 from .. import data
+from ..errors import ArgumentError
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and leaves the example as it is written."""
+    """Shows defaults where there are any, and leaves the example as it is written."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
 def add_data_options(command) -> None:
@@ -22,6 +28,22 @@ def add_dataset(command) -> None:
 
 def add_threads(command) -> None:
     command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of matrix products and kernels; at these sizes more seldom help")
+
+
+def new_folder(given: str | None, name: str, marker: str) -> Path:
+    """The folder of a command's results, runs/NAME-TIME if none was given; refuses one with results (``marker``) in it."""
+    folder = Path(given or Path("runs") / f"{name}{datetime.now():-%Y%m%d-%H%M%S}")
+    if (folder / marker).exists():
+        raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
+    return folder
+
+
+def announce(parameters: dict) -> None:
+    """Every resolved parameter, one a line."""
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            value = [f"{k} {v}" for k, v in value.items()]
+        print(f"  {name} = {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
 
 
 @contextlib.contextmanager

@@ -3,18 +3,18 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import io
 import json
 import sys
 from datetime import datetime
 from pathlib import Path
 
-from .. import files, models, saving
+from .. import files, saving, trained
 from ..data.sources import cache_folder
 from ..errors import ArgumentError, FileError
 from ..evaluation import tables
 from ..provenance import provenance
+from .common import announce
 
 _PARAMETERS = "parameters.json"
 
@@ -54,47 +54,26 @@ class RunFolder:
 
     def announce(self) -> None:
         print(f"run folder: {self.path}")
-        for name, value in self.parameters.items():
-            print(f"  {name} = {' '.join(value) if isinstance(value, list) else value}")
+        announce(self.parameters)
 
     def classifier(self, loaded, p: argparse.Namespace):
         """This run's classifier: its own, or one from the cache that was trained the same way, or trained now."""
-        own = self.path / "classifier.h5"
-        settings = {"dataset": p.dataset, "architecture": p.classifier, "epochs": p.classifier_epochs, "batch_size": p.batch_size, "seed": p.seed}
-        key = hashlib.sha256(json.dumps([settings, provenance()["sdpadv_np"]]).encode()).hexdigest()[:12]
-        cached = cache_folder() / "classifiers" / f"{p.dataset}-{p.classifier}-{key}.h5"
-        for path in [own] if own.exists() else [] if p.retrain else [cached]:
-            if path.exists():
-                try:
-                    classifier = saving.load(path)
-                except FileError as error:
-                    print(f"Model {p.classifier}: not reused: {error}")
-                    continue
-                print(f"Model {p.classifier}: reused from {path} ({p.classifier_epochs} epochs, seed {p.seed}; --retrain trains it anew)")
-                files.write_bytes(own, path.read_bytes())
-                return classifier
-        classifier = models.ARCHITECTURES[p.classifier](seed=p.seed)
-        classifier.fit(
-            loaded.x_train, loaded.y_train, loaded.x_val, loaded.y_val, epochs=p.classifier_epochs, batch_size=p.batch_size, seed=p.seed,
-            checkpoint=self.path / "checkpoints" / "classifier.h5",
-        )
-        saving.save(classifier, own)
-        try:
-            saving.save(classifier, cached)
-        except FileError as error:
-            print(f"Model {p.classifier}: not kept in the cache: {error}")
+        own, settings = self.path / "classifier.h5", (p.classifier, p.classifier_epochs, p.batch_size, p.seed)
+        cached = trained.classifier_file(cache_folder(), p.dataset, *settings)
+        places = [own] if own.exists() else [] if p.retrain else [cached]
+        classifier, new = trained.classifier(loaded, *settings, places, self.path / "checkpoints" / "classifier.h5")
+        if new or not own.exists():
+            saving.save(classifier, own)
+        if new:
+            trained.keep(classifier, cached, f"Model {p.classifier}")
         return classifier
 
     def fitted(self, attack, name: str, loaded, p: argparse.Namespace):
         """``attack`` with its generator trained: taken from this folder if it is there already."""
-        path = self.path / f"{name}.h5"
-        if path.exists():
-            object.__setattr__(attack, "generator", saving.load(path))
+        path, checkpoint = self.path / f"{name}.h5", self.path / "checkpoints" / f"{name}.h5"
+        attack, new = trained.fitted(attack, path, checkpoint, loaded, p.epochs, p.batch_size)
+        if not new:
             print(f"{name}: taken from {path}")
-            return attack
-        checkpoint = self.path / "checkpoints" / f"{name}.h5"
-        attack.fit(loaded.x_train, loaded.y_train, loaded.x_val, loaded.y_val, epochs=p.epochs, batch_size=p.batch_size, checkpoint=checkpoint)
-        saving.save(attack, path)
         return attack
 
     def write_history(self, histories: dict[str, list[dict]]) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 import argparse
 
 from .. import attacks, checks, data, evaluation
+from ..attacks import registry
 from ..attacks.base import LABELS
 from ..evaluation import figures, paper, tables
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
+from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
 from .common import Formatter, add_data_options, add_dataset, add_threads, threads
 from .run_folder import RunFolder
 
-METHODS = {"sdpadv": "SdpAdv", "sdadv": "SdAdv", "advgan": "AdvGAN"}
-COMPARED = ("fgsm", "pgd", "mim", "sdadv", "advgan")
-_EPOCHS = {"A": (5, 10), "B": (15, 20)}  # of the classifier and of the attack; A costs some thirty times B
+METHODS = ("sdpadv", "sdadv", "advgan")
 
 
 def add_parser(commands):
@@ -41,9 +41,9 @@ def add_parser(commands):
     command.add_argument("--batch-size", type=int, default=128, metavar="N")
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
     add_threads(command)
-    command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD and MIM attack")
-    command.add_argument("--compare", nargs="*", choices=COMPARED, metavar="ATTACK",
-                         help=f"attacks to compare with, any of {', '.join(COMPARED)}; all but advgan if not given (fgsm pgd mim against A)")
+    command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
+    command.add_argument("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
+                         help=f"attacks to compare with, any of {', '.join(registry.names())}; fgsm pgd mim sdadv if not given (fgsm pgd mim against A)")
     command.add_argument("--output", metavar="DIR", help="the run folder; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
     command.add_argument("--resume", metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it")
     return command
@@ -68,7 +68,7 @@ def _resolved(arguments) -> dict:
     p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")} | {"output": arguments.output}
     if p["method"] == "sdadv" or (p["method"] == "sdpadv" and p["eps"] == 0):
         p |= {"method": "sdadv", "eps": 0.0}
-    for name, default in zip(("classifier_epochs", "epochs"), _EPOCHS[p["classifier"]]):
+    for name, default in (("classifier_epochs", CLASSIFIER_EPOCHS[p["classifier"]]), ("epochs", EPOCHS[p["classifier"]])):
         p[name] = default if p[name] is None else p[name]
     if p["compare"] is None:
         p["compare"] = ["fgsm", "pgd", "mim"] + (["sdadv"] if p["classifier"] == "B" else [])
@@ -80,15 +80,15 @@ def _resolved(arguments) -> dict:
 
 
 def _attack(p, method: str, classifier):
-    """The attack called ``method``, with the run's parameters."""
-    eps = p.eps or 0.3  # of the attacks beside SdAdv
-    simple = {"fgsm": attacks.FGSM, "pgd": attacks.PGD, "mim": attacks.MIM}
-    if method in simple:
-        return simple[method](classifier, eps=eps, labels=p.labels, seed=p.seed)
-    shared = {name: getattr(p, name) for name in ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "seed")}
-    if method == "sdadv":
-        return attacks.SdAdv(classifier, **shared)
-    return attacks.AdvGAN(classifier, eps=eps, **shared) if method == "advgan" else attacks.SdpAdv(classifier, eps=p.eps, **shared)
+    """The attack called ``method``, with those of the run's parameters that it has."""
+    kind = registry.find(method)
+    names = ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "labels", "seed")
+    offered = {"eps": p.eps or 0.3, **{name: getattr(p, name) for name in names}}  # 0 is of SdAdv, which takes none
+    return kind.make(classifier, **{name: value for name, value in offered.items() if name in kind.defaults})
+
+
+def _title(method: str) -> str:
+    return paper.spelled(registry.find(method).name)
 
 
 def _run(folder: RunFolder, p) -> None:
@@ -97,17 +97,17 @@ def _run(folder: RunFolder, p) -> None:
     classifier = folder.classifier(loaded, p)
     histories = {f"Model {p.classifier}": classifier.history}
     trained = {}
-    for method in [p.method, *(m for m in p.compare if m in METHODS)]:
+    for method in [p.method, *(m for m in p.compare if registry.find(m).trained)]:
         attack = _attack(p, method, classifier)
         trained[method] = folder.fitted(attack, "generator" if method == p.method else method, loaded, p)
-        histories[METHODS[method]] = attack.generator.history
+        histories[_title(method)] = attack.generator.history
         folder.write_history(histories)
 
     results = []
-    for method in [None, *(m for m in p.compare if m not in METHODS), *(m for m in trained if m != p.method), p.method]:
+    for method in [None, *(m for m in p.compare if m not in trained), *(m for m in trained if m != p.method), p.method]:
         attack = None if method is None else trained.get(method) or _attack(p, method, classifier)
-        name = paper.CLEAN if method is None else METHODS.get(method, method.upper())
-        eps = None if method in (None, "sdadv") else attack.eps
+        name = paper.CLEAN if method is None else _title(method)
+        eps = attack.eps if method and "eps" in registry.find(method).defaults else None
         results.append((name, eps, evaluation.evaluate(classifier, attack, loaded.x_test, loaded.y_test)))
         print(f"evaluated: {name}, accuracy {results[-1][2].accuracy:.4f}")
     table = tables.rows(results, p.dataset, p.classifier)
@@ -115,7 +115,7 @@ def _run(folder: RunFolder, p) -> None:
 
     main = trained[p.method].generator
     chosen = figures.examples(classifier, loaded.x_test, loaded.y_test)
-    title = f"{METHODS[p.method]} against Model {p.classifier} on {p.dataset}, eps {p.eps:g}: accuracy {results[-1][2].accuracy:.4f}"
-    figures.grid(folder.path / "pictures.png", classifier, main, loaded.x_test[chosen], title, loaded.class_names)
+    title = f"{_title(p.method)} against Model {p.classifier} on {p.dataset}, eps {p.eps:g}: accuracy {results[-1][2].accuracy:.4f}"
+    figures.grid(folder.path / "pictures.png", figures.steps(main, loaded.x_test[chosen]), title, classifier, loaded.class_names)
     figures.curves(folder.path / "curves.png", histories)
     print(f"\n{tables.text(table)}\n\nwritten to {folder.path}: " + ", ".join(sorted(f.name for f in folder.path.iterdir() if f.is_file())))

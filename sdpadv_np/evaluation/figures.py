@@ -26,40 +26,55 @@ def png(figure) -> bytes:
 
 
 def examples(classifier, x, y, count: int = 10) -> np.ndarray:
-    """Numbers of ``count`` correctly classified images, one of each class as far as there are."""
+    """Numbers of ``count`` correctly classified images, class after class and again, as far as there are; then any others."""
     right = np.flatnonzero(classifier.logits(x).argmax(axis=1) == y)
-    firsts = [right[y[right] == k][:1] for k in np.unique(y)]
-    chosen = list(dict.fromkeys([*np.concatenate(firsts), *right]))
+    by_class = [right[y[right] == k] for k in np.unique(y)]
+    turns = [mine[turn] for turn in range(count) for mine in by_class if turn < len(mine)]
+    chosen = list(dict.fromkeys([*turns, *range(len(x))]))
     return np.array(chosen[:count])
 
 
-def grid(path, classifier, generator, x, title: str, class_names) -> None:
-    """Original, distorted x_T, adversarial x_A and difference of each image (N, 1, H, W), in columns.
+def steps(attack, x, x_adv=None, y=None) -> list[tuple[str, np.ndarray]]:
+    """The rows of :func:`grid`: x, x_T where the attack is a generator with a spatial step, x_A and the difference."""
+    generator = getattr(attack, "generator", attack)
+    rows = [("original x", x)]
+    if x_adv is None and hasattr(generator, "distort"):
+        out = generator.distort(x)
+        x_adv = out.x_a
+        if generator.spatial and generator.eps:
+            rows.append(("distorted $x_T$", out.x_t))
+    x_adv = attack(x, y) if x_adv is None else x_adv
+    return [*rows, ("adversarial $x_A$", x_adv), ("$x_A - x$", x_adv - x)]
 
-    Above each image stand the predicted class and its probability; red where the prediction is
-    not the original's.
+
+def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
+    """One image (N, 1, H, W) beside the other; ``rows`` are (name, images), the first the originals, the last a difference.
+
+    Above each image stand the class that ``classifier`` predicts and its probability; red where
+    the prediction is not the original's. Without a classifier nothing does.
     """
-    out = generator.distort(x)
-    rows = [("original x", x), ("distorted $x_T$", out.x_t), ("adversarial $x_A$", out.x_a), ("$x_A - x$", out.x_a - x)]
-    first = classifier.logits(x).argmax(axis=1)
-    figure = canvas(1.15 * len(x) + 0.6, 6.2)
+    x = rows[0][1]
+    figure = canvas(max(1.15 * len(x) + 0.6, 5), 1.55 * len(rows))
     figure.suptitle(title, fontsize=11)
     axes = figure.subplots(len(rows), len(x), squeeze=False)
+    first = None if classifier is None else classifier.logits(x).argmax(axis=1)
     for (name, images), line in zip(rows, axes):
-        difference = images.min() < 0
-        if not difference:
-            p = ops.softmax(classifier.logits(images))
-        for i, axis in enumerate(line):
-            if difference:
-                axis.imshow(images[i, 0], cmap="RdBu", vmin=-1, vmax=1)
-            else:
-                axis.imshow(images[i, 0], cmap="gray", vmin=0, vmax=1)
-                k = int(p[i].argmax())
-                axis.set_title(f"{class_names[k]}\n{p[i, k]:.0%}", fontsize=8, color="crimson" if k != first[i] else "black")
-            axis.set_xticks([])
-            axis.set_yticks([])
+        difference = images is rows[-1][1]
+        for axis, image in zip(line, images):
+            axis.imshow(image[0], **({"cmap": "RdBu", "vmin": -1, "vmax": 1} if difference else {"cmap": "gray", "vmin": 0, "vmax": 1}))
+            axis.set(xticks=[], yticks=[])
+        if first is not None and not difference:
+            for axis, k, p, was in zip(line, *confidence(classifier, images), first):
+                axis.set_title(f"{class_names[k] if class_names else k}\n{p:.0%}", fontsize=8, color="crimson" if k != was else "black")
         line[0].set_ylabel(name, fontsize=9)
     files.write_bytes(path, png(figure))
+
+
+def confidence(classifier, x) -> tuple[np.ndarray, np.ndarray]:
+    """(predicted classes (N,), their probabilities (N,))."""
+    p = ops.softmax(classifier.logits(x))
+    k = p.argmax(axis=1)
+    return k, p[np.arange(len(x)), k]
 
 
 def curves(path, histories: dict[str, list[dict]]) -> None:

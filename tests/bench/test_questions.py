@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdpadv_np.bench import QUESTIONS, memory, memory_child, scans, startup, steps, timing, torch_steps, torches, train
+from sdpadv_np.bench import QUESTIONS, jaxes, memory, memory_child, scans, startup, steps, timing, torch_steps, torches, train
 from sdpadv_np.cli import main
 from sdpadv_np.errors import Error
 
@@ -32,9 +32,15 @@ PEER = ["torch"] * TORCH
 
 
 def test_train(tmp_path):
-    record = bench(tmp_path, "train", "--cases", "model-b", "wgan-gp", "--peers", *PEER)
-    assert tasks(record) == [(f"{case}, {task}", ["ours eager", "ours", *PEER]) for case in ("Model B", "WGAN-GP critic 784-200-200-1") for task in ("step", "forward+backward")]
-    assert all("torch.compile" in r["missing"] and "torch.channels_last" in r["inapplicable"] for r in record["results"])
+    fused = ["torch.fused", "torch.channels_last"] * TORCH
+    record = bench(tmp_path, "train", "--cases", "model-b", "wgan-gp", "--peers", *PEER, *fused)
+    assert tasks(record) == [
+        (f"{case}, {task}", ["ours eager", "ours", *PEER, *fused[: task == "step"]])
+        for case in ("Model B", "WGAN-GP critic 784-200-200-1") for task in ("step", "forward+backward")
+    ]
+    for result in record["results"]:
+        assert {"torch.compile", "jax.jit"} <= result["missing"].keys()
+        assert list(result["inapplicable"]) == (fused if result["task"] == "forward+backward" else fused[1:])
 
 
 def test_conv(tmp_path):
@@ -79,7 +85,8 @@ def test_memory(tmp_path, monkeypatch):
     peak, *along = record["results"]
     assert peak["title"] == "Model B, peak of a step" and 1e5 < peak["contenders"]["ours"]["bytes"]["median"] < 1e8
     assert [r["scan"] for r in along] == [["steps", n] for n in range(0, 41, 4)] and along[0]["contenders"]["ours"]["bytes"]["median"] > 1e7
-    ((heading, columns, (row,)),) = record["tables"]
+    (_, _, (plan,)), (heading, columns, (row,)) = record["tables"]
+    assert plan[0] == "Model B" and float(plan[1].split()[0]) > 0.05 and int(plan[2]) > 10
     assert "40 steps" in heading and len(columns) == len(row) and row[0] == "ours" and row[-1] == "+0"
 
 
@@ -102,22 +109,42 @@ def test_growth_sees_what_is_kept(monkeypatch):
     assert found["objects"] >= 20 and found["traced"] > 20 * 8000 and set(found["resident"]) == set(range(0, 201, 20))
 
 
+def same_first_two_steps(mine, theirs):
+    """The first from the same weights; the second from those that the first left, so that state is handed on."""
+    got, expected = theirs.read(theirs.call()), mine.read(mine.call())
+    assert got.keys() == expected.keys()
+    for what, true in expected.items():
+        assert np.linalg.norm(got[what] - true) <= (1e-2 if "update" in what else 1e-4) * np.linalg.norm(true), what
+    second, later = theirs.read(theirs.call()), mine.read(mine.call())
+    losses = next(iter(later))
+    np.testing.assert_allclose(second[losses], later[losses], rtol=1e-3)
+
+
 @needs_torch
 @pytest.mark.parametrize("variant", ["torch", "torch.fused", "torch.channels_last"])
 @pytest.mark.parametrize("case", train.CASES)
 def test_pytorch_computes_the_same_step(case, variant):
-    _, make, program, _ = train.CASES[case]
+    _, make, (program, _), _ = train.CASES[case]
     (found,) = torches.load([variant])[0].values()
     start, numbers = functools.partial(make, 4, 1), [np.arange(4), np.arange(4, 8)]
     with timing.equal_threads(1):
-        mine, theirs = steps.ours(start, numbers, algorithm="direct"), program(found, start()[0], True).contender(numbers)
-        got, expected = theirs.read(theirs.call()), mine.read(mine.call())
-        assert got.keys() == expected.keys()
-        for what, true in expected.items():
-            assert np.linalg.norm(got[what] - true) <= (1e-2 if "update" in what else 1e-4) * np.linalg.norm(true), what
-        second, later = theirs.read(theirs.call()), mine.read(mine.call())  # from the weights that the first step left
-        losses = next(iter(later))
-        np.testing.assert_allclose(second[losses], later[losses], rtol=1e-3)
+        same_first_two_steps(steps.ours(start, numbers, algorithm="direct"), program(found, start()[0], True).contender(numbers))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.parametrize("optimise", [True, False])
+@pytest.mark.parametrize("case", train.CASES)
+def test_jax_computes_the_same_step(case, optimise):
+    _, make, (_, program), _ = train.CASES[case]
+    (jax,) = jaxes.load([jaxes.NAME], 1)[0].values()
+    start, numbers = functools.partial(make, 4, 1), [np.arange(4), np.arange(4, 8)]
+    same_first_two_steps(steps.ours(start, numbers, optimise, algorithm="direct"), program(jax, start()[0], optimise).contender(numbers))
+
+
+def test_an_uninstalled_jax_is_missing_with_its_reason(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    assert not jaxes.load([jaxes.NAME], 1)[0] and "jax" in jaxes.load([jaxes.NAME], 1)[1][jaxes.NAME]
+    assert jaxes.load([], 1)[1] == {jaxes.NAME: "not asked for (--peers)"}
 
 
 @needs_torch

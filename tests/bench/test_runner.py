@@ -24,7 +24,7 @@ def fail(error):
 def question(makers, aims=(), **job):
     return runner.Question(
         name="toy", title="Toys against toys", asks="toys", cases={"toy": lambda settings, peers: [runner.Job("toy", "step", {"ours": contender(), **makers}, **job)]},
-        quick=("toy",), peers=("torch", "jax"), default_peers=("torch",), load=lambda names: ({}, {"jax": "not asked for (--peers)", "else": "unknown"}, {"torch": "0"}),
+        quick=("toy",), peers=("torch", "jax"), default_peers=("torch",), load=lambda names, threads: ({}, {"jax": "not asked for (--peers)", "else": "unknown"}, {"torch": "0"}),
         against=("torch",), goals=aims, effort={"rounds": 3, "budget": 0.05},
     )
 

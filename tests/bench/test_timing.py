@@ -1,11 +1,14 @@
 """Timing in turns, on a clock that the test winds."""
 import math
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from sdpadv_np.bench import timing
-from sdpadv_np.errors import ArgumentError
+from sdpadv_np.errors import ArgumentError, Error
 
 
 class Clock:
@@ -97,3 +100,29 @@ def test_threads_are_set_and_set_back():
         with pytest.raises(ArgumentError, match=words):
             with timing.equal_threads(count):
                 pass
+
+
+def test_a_library_that_changes_its_threads_under_way_ends_the_benchmark():
+    """Numba's first parallel kernel set OpenMP's number, and with it PyTorch's: 20 times slower, on a busy machine."""
+    import numba
+
+    with timing.equal_threads(1) as still_equal:
+        still_equal()
+        if numba.config.NUMBA_NUM_THREADS < 2:
+            pytest.skip("one core")
+        numba.set_num_threads(2)
+        with pytest.raises(Error, match="numba has changed from 1 to 2 threads"):
+            still_equal()
+
+
+def test_numba_is_there_before_threads_are_set():
+    program = "import sys; from sdpadv_np.bench import timing; assert 'numba' not in sys.modules\nwith timing.equal_threads(1): print('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_the_processors_clock_does_not_count_sleep():
+    assert timing.cpu(lambda: time.sleep(0.05), 1) < 0.04 < timing.wall(lambda: time.sleep(0.05), 1)
+
+
+def test_a_contender_may_tell_its_own_measure():
+    assert timing.interleaved({"a": lambda: 7.0}, 2, np.random.default_rng(0), timing.told)["a"].tolist() == [7.0, 7.0]

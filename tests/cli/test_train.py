@@ -52,9 +52,9 @@ def test_the_classifier_is_reused_and_it_is_said(run, tmp_path, capsys):
 
 
 def test_methods_and_comparisons(tmp_path, run):
-    assert main([*SMALL, "--method", "advgan", "--eps", "0.3", "--compare", "fgsm", "--labels", "true", "--output", str(tmp_path / "a")]) == 0
+    assert main([*SMALL, "--method", "advgan", "--eps", "0.3", "--compare", "fgsm", "bim", "--labels", "true", "--output", str(tmp_path / "a")]) == 0
     record = json.loads((tmp_path / "a/metrics.json").read_text())
-    assert [(r["attack"], r["eps"]) for r in record["results"]] == [("no attack", None), ("FGSM", 0.3), ("AdvGAN", 0.3)]
+    assert [(r["attack"], r["eps"]) for r in record["results"]] == [("no attack", None), ("FGSM", 0.3), ("BIM", 0.3), ("AdvGAN", 0.3)]
     assert main([*SMALL, "--eps", "0", "--compare", "--output", str(tmp_path / "b")]) == 0
     record = json.loads((tmp_path / "b/metrics.json").read_text())
     assert record["parameters"]["method"] == "sdadv" and record["results"][-1]["attack"] == "SdAdv"

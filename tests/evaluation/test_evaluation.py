@@ -52,7 +52,7 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
 
     chosen = figures.examples(classifier, glyphs.x_test, glyphs.y_test)
     assert len(chosen) == 10 and sorted(glyphs.y_test[chosen]) == list(range(10))
-    figures.grid(tmp_path / "g.png", classifier, sd.models.Generator(), glyphs.x_test[chosen], "title", glyphs.class_names)
+    figures.grid(tmp_path / "g.png", figures.steps(sd.models.Generator(), glyphs.x_test[chosen]), "title", classifier, glyphs.class_names)
     figures.curves(tmp_path / "c.png", {"Model B": classifier.history, "empty": []})
     for name in ("g.png", "c.png"):
         assert image.imread(tmp_path / name).std() > 0.05
@@ -62,3 +62,56 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path, class
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):
         figures.curves(tmp_path / "c.png", {"Model B": classifier.history})
+
+
+SUMS = {  # the last column of Tables 1 and 2, in the order of the rows
+    ("mnist", "A"): (3.9645, 2.0323, 1.8641, 0.4098, 2.3082, 0.9992, 1.1624, 2.0681, 0.3336),
+    ("mnist", "B"): (3.9236, 0.5975, 1.5773, 0.3275, 2.0067, 0.9713, 0.9306, 1.2215, 0.2037),
+    ("fashion-mnist", "A"): (3.6121, 0.8060, 1.2131, 0.7922, 1.7822, 0.8211, 0.9239, 0.5567, 0.1982),
+    ("fashion-mnist", "B"): (3.5531, 0.6614, 1.6908, 0.6577, 1.6170, 0.7227, 0.7093, 0.3946, 0.1647),
+}
+
+
+@pytest.mark.parametrize("dataset, model", SUMS)
+def test_the_papers_columns_add_up_to_its_sums(dataset, model):
+    rows = (paper.CLEAN, paper.STM, paper.STADV, paper.SDADV, "FGSM", "PGD", "MIM", "AdvGAN", "SdpAdv")
+    for attack, total in zip(rows, SUMS[dataset, model]):
+        figures = [paper.accuracy(dataset, model, attack, 0.3, defence) for defence in (paper.UNDEFENDED, *paper.DEFENCES)]
+        assert sum(figures) == pytest.approx(total, abs=1.01e-4), attack  # the paper rounds
+    assert paper.accuracy(dataset, model, "FGSM", 0.1, "Adv-Train") is None
+    assert paper.seconds("mnist", paper.STADV) == 620.8 and paper.seconds("mnist", "SdpAdv", 0.2) is None
+
+
+def test_readable_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
+    from sdpadv_np.evaluation import readable
+
+    turn = np.radians(-30)
+    theta = np.array([[np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0]])
+    assert readable.of_theta(theta, (28, 28)) == pytest.approx({"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3)
+    two = [[1, 0, 0.3, 0, 1, -0.4], [2.0, 0, 0, 0, 0.5, 0], np.zeros(6)]  # the last flattens the picture
+    assert readable.of_theta(two, (28, 28)) == pytest.approx({"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5})
+    assert readable.of_theta(np.zeros((1, 6)), (28, 28)) == {}
+    x = glyphs.x_test[:3]
+    assert readable.of(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100 and readable.of(sd.models.Generator(eps=0.1), x)["shift"] == 0
+    assert readable.of(sd.attacks.FGSM(classifier), x) is None and readable.of(sd.attacks.AdvGAN(classifier), x) is None
+
+    class Turned:
+        shift_twice = True
+
+        def transformation(self, x, y, progress):
+            return np.tile([0.1, 0.0, -30.0], (len(x), 1))
+
+    class Flowing:
+        def flow(self, x, y, progress):
+            return np.stack([np.full(x.shape[:1] + x.shape[2:], v) for v in (3.0, 4.0)], axis=1)
+
+    assert readable.of(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and readable.of(Flowing(), x) == {"flow": 5.0}
+    assert readable.text(readable.of(Turned(), x)) == "30°, 5.6 px"
+    assert readable.text(None) == ""
+
+
+def test_examples_take_turns_over_the_classes(classifier, glyphs):
+    chosen = figures.examples(classifier, glyphs.x_test, glyphs.y_test, 20)
+    assert glyphs.y_test[chosen].tolist() == [*range(10), *range(10)]
+    wrong = (classifier.predict(glyphs.x_test[:30]) + 1) % 10  # no image is right
+    assert figures.examples(classifier, glyphs.x_test[:30], wrong, 5).tolist() == [0, 1, 2, 3, 4]

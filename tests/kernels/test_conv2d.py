@@ -173,6 +173,18 @@ def test_bias_and_activation(rng, implementation, activation, algorithm, name):
         assert error(got, expected) <= 2 * TOLERANCE[algorithm]
 
 
+@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")))
+@pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
+@pytest.mark.parametrize("implementation", FAST)
+def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activation, algorithm, name):
+    layer = Layer(rng, name)
+    y = conv2d.forward(layer.x, layer.w * np.float32(0.02), *layer.how, activation=activation)
+    slope = {"linear": np.ones_like(y), "relu": y > 0, "leaky_relu": np.where(y > 0, 1, 0.2), "tanh": 1.0 - y * y}[activation]
+    expected = conv2d.input_gradient((layer.g * slope).astype(np.float64), layer.w.astype(np.float64), layer.size, *layer.how)
+    got = conv2d.input_gradient(layer.g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation=activation)
+    assert error(got, expected) <= TOLERANCE[algorithm]
+
+
 @pytest.mark.parametrize("implementation", conv2d.implementations())
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
@@ -230,3 +242,5 @@ def test_what_cannot_be_is_refused(change, message):
         conv2d.forward(**call)
     with pytest.raises(ValueError, match="with this kernel, stride and padding the output is"):
         conv2d.input_gradient(np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)))
+    with pytest.raises(ValueError, match="the slope of relu needs y"):
+        conv2d.input_gradient(np.zeros((2, 4, 6, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)), activation="relu")

@@ -83,3 +83,18 @@ def test_gradients_flow_through_a_network_twice(rng):
     network, store = small()
     store.data[...] = rng.standard_normal(store.data.size)
     sd.gradcheck(lambda x: network(x), rng.standard_normal((2, 1, 4, 4)), order=2)
+
+
+def test_a_convolution_computes_with_the_algorithm_it_names(rng):
+    x = rng.standard_normal((4, 32, 8, 8)).astype(np.float32)
+    results = []
+    for algorithm in ("auto", "direct", "winograd"):
+        network = Network("net", [Conv2d(32, 32, (3, 3), padding="same", activation="relu", algorithm=algorithm)])
+        ParameterStore([network], 0, np.float32)
+        results.append(network(x))
+    np.testing.assert_array_equal(results[0], results[2])
+    assert not np.array_equal(results[0], results[1])
+    np.testing.assert_allclose(results[1], results[2], atol=1e-4)
+    network.layers[0] = Conv2d(32, 32, (3, 3), stride=2, algorithm="winograd")
+    with pytest.raises(ValueError, match="winograd is for kernels of three taps a stride"):
+        network(x)

@@ -36,18 +36,21 @@ def _layer(x, w, b, stride=1, padding="valid", activation="linear", algorithm="a
 
 
 def _layer_fused(g, y, x, w, b, needs, saved, out, stride, padding, activation, algorithm):
-    h = g if activation == "linear" else activation_kernel.backward(g, y, activation)
     how = stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm
+    if needs == [True, False, False]:  # an attack's; the slope costs no pass of its own then
+        return kernel.input_gradient(g, w, x.shape[2:], *how, out=out[0], y=y, activation=activation), None, None
+    h = g if activation == "linear" else activation_kernel.backward(g, y, activation)
     return (
         kernel.input_gradient(h, w, x.shape[2:], *how, out=out[0]) if needs[0] else None,
         kernel.weight_gradient(h, x, w.shape[2:], *how, out=out[1]) if needs[1] else None,
-        _channel_sums(h).reshape(b.shape) if needs[2] else None,
+        _channel_sums(h, b.shape, out[2]) if needs[2] else None,
     )
 
 
-def _channel_sums(h):
+def _channel_sums(h, shape, out):
     rows = h.transpose(0, 2, 3, 1).reshape(-1, h.shape[1])
-    return np.dot(np.ones_like(rows[:, 0]), rows)
+    sums = np.dot(np.ones_like(rows[:, 0]), rows, out=None if out is None else out.reshape(-1))
+    return sums.reshape(shape) if out is None else out
 
 
 _SAME = {"stride": 2, "padding": "same"}

@@ -1,11 +1,11 @@
-"""Optimisers over a flat parameter store."""
+"""Adam over a flat parameter store."""
 from __future__ import annotations
 
 import numpy as np
 
-from . import xp
-from .kernels import adam
-from .nn import ParameterStore
+from .. import xp
+from ..kernels import adam
+from ..nn import ParameterStore
 
 
 class Adam:

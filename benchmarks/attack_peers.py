@@ -1,0 +1,168 @@
+"""Four libraries' attacks, all called in one way: (copy of our classifier, images, labels or targets) -> adversarial images.
+
+CleverHans 4.0.0, Foolbox 3.3.4, ART 1.20.1 and torchattacks 3.5.1, on the CPU; they are imported
+when they are called. What is compared with what stands in attack_libraries.py.
+"""
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import numpy as np
+
+PACKAGES = {"CleverHans": "cleverhans", "Foolbox": "foolbox", "ART": "adversarial-robustness-toolbox", "torchattacks": "torchattacks"}
+_MODULES = {**PACKAGES, "ART": "art"}
+_LINF = np.inf
+
+
+def missing(library: str) -> str | None:
+    """What is not installed of what a library's attacks need; None if nothing."""
+    for name, module in (("PyTorch", "torch"), (library, _MODULES[library])):
+        if importlib.util.find_spec(module) is None:
+            return name
+    return None
+
+
+def version(library: str) -> str:
+    return importlib.metadata.version(PACKAGES[library])
+
+
+class Copy:
+    """Our classifier (A or B) for the libraries: a PyTorch module of the same weights, bare and in Foolbox' and ART's wrappings."""
+
+    def __init__(self, classifier):
+        import torch
+        from torch import nn
+
+        w = {name: torch.from_numpy(array.copy()) for name, array in classifier.store.arrays().items()}
+        layers = []
+        for index, layer in enumerate(classifier.network.layers):
+            W, b = (w.get(f"{classifier.network.name}/{index}/{part}") for part in "Wb")
+            if W is None:
+                layers.append(nn.Flatten())
+                continue
+            if W.ndim == 4:
+                if layer.padding == "same":
+                    layers.append(nn.ZeroPad2d(3))
+                module = nn.Conv2d(W.shape[1], W.shape[0], tuple(W.shape[2:]), layer.stride)
+                module.weight.data, module.bias.data = W, b.flatten()
+            else:
+                module = nn.Linear(*W.shape)
+                module.weight.data, module.bias.data = W.T.contiguous(), b
+            layers += [module, nn.ReLU()] if layer.activation == "relu" else [module]
+        self.module = nn.Sequential(*layers).eval().requires_grad_(False)
+        self.classes = classifier.classes
+
+    def raised(self, by: float):
+        """The module with ``by`` added to every logit, which changes no margin and no probability."""
+        import torch
+
+        last = torch.nn.Linear(self.classes, self.classes)
+        last.weight.data, last.bias.data = torch.eye(self.classes), torch.full((self.classes,), by)
+        return torch.nn.Sequential(self.module, last).eval().requires_grad_(False)
+
+    def foolbox(self):
+        import foolbox
+
+        return foolbox.PyTorchModel(self.module, bounds=(0, 1), device="cpu")
+
+    def art(self):
+        import torch
+        from art.estimators.classification import PyTorchClassifier
+
+        loss = torch.nn.CrossEntropyLoss()
+        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, clip_values=(0.0, 1.0), device_type="cpu")
+
+
+def one_by_one(function):
+    """An image at a time, for what CleverHans divides by the number of images, or adds up over all pairs of them."""
+    def run(copy, x, y):
+        import torch
+
+        return torch.cat([function(copy, x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
+    return run
+
+
+def cleverhans_fgsm(eps, norm=_LINF, targeted=False):
+    def run(copy, x, y):
+        from cleverhans.torch.attacks.fast_gradient_method import fast_gradient_method
+
+        return fast_gradient_method(copy.module, x, eps, norm, 0, 1, y, targeted).detach()
+    return run
+
+
+def cleverhans_pgd(eps, step, steps, random_start, targeted=False):
+    def run(copy, x, y):
+        from cleverhans.torch.attacks.projected_gradient_descent import projected_gradient_descent
+
+        return projected_gradient_descent(copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
+    return run
+
+
+def cleverhans_cw(**parameters):
+    def run(copy, x, y):
+        from cleverhans.torch.attacks.carlini_wagner_l2 import carlini_wagner_l2
+
+        return carlini_wagner_l2(copy.module, x, copy.classes, y, **parameters)
+    return one_by_one(run)
+
+
+@contextmanager
+def _spsa_repaired():
+    """The estimate taken at x + d, d the perturbation so far; as released it is taken at 2 x, whatever d is."""
+    from cleverhans.torch.attacks import spsa
+
+    project, estimate, latest = spsa._project_perturbation, spsa._compute_spsa_gradient, {}
+
+    def project_noting(d, *rest):
+        latest["d"] = d  # changed in place from now on
+        return project(d, *rest)
+
+    def estimate_there(loss, x, **options):
+        return estimate(loss, latest["d"].detach(), **options)
+
+    with patch.object(spsa, "_project_perturbation", project_noting), patch.object(spsa, "_compute_spsa_gradient", estimate_there):
+        yield
+
+
+def cleverhans_spsa(eps, steps, pairs):
+    def run(copy, x, y):
+        from cleverhans.torch.attacks.spsa import spsa
+
+        with _spsa_repaired():
+            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01, spsa_samples=pairs).detach()
+    return one_by_one(run)
+
+
+def foolbox(make, eps=None, targeted=False):
+    """``make`` is given the module foolbox.attacks."""
+    def run(copy, x, y):
+        import foolbox as fb
+
+        criterion = (fb.criteria.TargetedMisclassification if targeted else fb.criteria.Misclassification)(y)
+        return make(fb.attacks)(copy.foolbox(), x, criterion, epsilons=eps)[0]
+    return run
+
+
+def art(make, **parameters):
+    """``make`` is given the module art.attacks.evasion, its result the classifier and the parameters."""
+    def run(copy, x, y):
+        from art.attacks import evasion
+
+        attack = make(evasion)(copy.art(), batch_size=len(x), **parameters)
+        return attack.generate(x.numpy(), np.eye(copy.classes, dtype=np.float32)[y.numpy()])
+    return run
+
+
+def torchattacks(make, targeted=False, raised=0.0, **parameters):
+    """``make`` is given the module torchattacks, its result the model and the parameters."""
+    def run(copy, x, y):
+        import torchattacks as ta
+
+        attack = make(ta)(copy.raised(raised) if raised else copy.module, **parameters)
+        if targeted:
+            attack.set_mode_targeted_by_label(quiet=True)
+        return attack(x, y).detach()
+    return run

@@ -1,0 +1,23 @@
+"""The definition, in plain NumPy: four shifted copies of the padded flow."""
+from __future__ import annotations
+
+import numpy as np
+
+
+def value_and_gradient(flow, padding, inside):
+    _, _, h, w = flow.shape
+    padded = np.pad(flow, ((0, 0), (0, 0), (1, 1), (1, 1)), mode=padding)
+    value, inner, outer = np.zeros(len(flow), flow.dtype), np.zeros_like(flow), np.zeros_like(padded)
+    for i in (0, 2):
+        for j in (0, 2):
+            difference = flow - padded[:, :, i : i + h, j : j + w]
+            length = np.sqrt((difference * difference).sum(axis=1, keepdims=True) + inside)
+            value += length.sum(axis=(1, 2, 3))
+            inner += difference / length
+            outer[:, :, i : i + h, j : j + w] -= difference / length
+    if padding == "symmetric":  # the copies beyond the edge are the edge's pixels
+        outer[:, :, 1] += outer[:, :, 0]
+        outer[:, :, -2] += outer[:, :, -1]
+        outer[:, :, :, 1] += outer[:, :, :, 0]
+        outer[:, :, :, -2] += outer[:, :, :, -1]
+    return value, inner + outer[:, :, 1:-1, 1:-1]

@@ -1,0 +1,132 @@
+"""Carlini & Wagner's L2 attack (2017): the smallest change that still fools, found by descent and a search over c."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import ops
+from ..kernels import adam
+from .base import Attack, Goal, slope
+
+_PIXELS = (1, 2, 3)
+_UNBOUNDED = 1e10  # the upper bound of c before the first success
+_REPEAT = 10  # from this many rounds on, the last one repeats the largest c that is needed
+
+
+@dataclass(frozen=True)
+class CarliniWagner(Attack):
+    """min ||x_A - x||^2 + c max(0, margin + kappa) over w, with x_A = (tanh(w) + 1) / 2, as CleverHans 3.0.1 defines it.
+
+    margin is Z_y - max_{i != y} Z_i, or with targets max_{i != t} Z_i - Z_t: below -kappa the
+    image counts as a success. Each round descends with Adam from x; after it every image's own c
+    goes down after a success, half way to the largest c that failed, and up after a failure: tenfold
+    while no c has succeeded, else half way to the smallest that did. The success nearest to x over
+    all rounds is returned; **an image without one comes back unchanged**.
+
+    kappa : by how much the logit of another class must exceed the label's
+    lr : Adam's learning rate, on w
+    initial_c : c of the first round
+    search_steps : rounds, each with another c
+    steps : of Adam in a round
+    abort_early : an image leaves the round once a tenth of it has lowered its loss by less than
+        0.01 %; CleverHans looks at the sum of its batch, of one image by default. It saves time and
+        may cost a little: the loss could have fallen later
+
+    What becomes of an image does not depend on the others of its batch.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> attack = sd.attacks.CarliniWagner(sd.models.ModelB(), steps=100)
+    >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
+    >>> attack.classifier.predict(attack(x)) == attack.classifier.predict(x)
+    array([False, False])
+    """
+
+    batch_size: int = 100
+    kappa: float = 0.0
+    lr: float = 5e-3
+    initial_c: float = 1e-2
+    search_steps: int = 5
+    steps: int = 1000
+    abort_early: bool = True
+
+    slow = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.number("kappa", self.kappa)
+        for name in ("lr", "initial_c"):
+            checks.number(name, getattr(self, name), above=True)
+        for name in ("search_steps", "steps"):
+            checks.whole(name, getattr(self, name))
+
+    def _attack(self, x, goal, rng):
+        best = _Best(x)
+        low, high, c = np.zeros(len(x)), np.full(len(x), _UNBOUNDED), np.full(len(x), self.initial_c)
+        for round_ in range(self.search_steps):
+            if round_ == self.search_steps - 1 and self.search_steps >= _REPEAT:
+                c = high
+            success = self._descend(x, goal, c, best)
+            high, low = np.where(success, np.minimum(high, c), high), np.where(success, low, np.maximum(low, c))
+            c = np.where(high < _UNBOUNDED, (low + high) / 2, 10 * c)
+        return best.x_adv
+
+    def _descend(self, x, goal, c, best) -> np.ndarray:
+        """One round from x with each image's c (N,); hands every success to ``best``, returns which images had one (N,)."""
+        run = _Run(x, goal, c)
+        success, every, before = np.zeros(len(x), bool), max(1, self.steps // 10), np.full(len(x), np.inf)
+        for step in range(self.steps):
+            x_adv, l2sq, margin = run.evaluate(self.classifier, self.kappa)
+            won = margin < -self.kappa
+            success[run.images[won]] = True
+            best.offer(run.images[won], x_adv[won], l2sq[won])
+            if self.abort_early and step % every == 0:
+                loss = l2sq + run.c * np.maximum(margin + self.kappa, 0)
+                falling = loss <= 0.9999 * before
+                if not falling.any():
+                    break
+                before = loss[falling]
+                run.keep(falling)
+            run.descend(self.lr)
+        return success
+
+
+class _Best:
+    """For each image of a batch the success nearest to it so far; itself while there is none."""
+
+    def __init__(self, x):
+        self.x_adv, self.l2sq = x.copy(), np.full(len(x), np.inf)
+
+    def offer(self, images, x_adv, l2sq):
+        nearer = l2sq < self.l2sq[images]
+        self.x_adv[images[nearer]], self.l2sq[images[nearer]] = x_adv[nearer], l2sq[nearer]
+
+
+class _Run:
+    """The images still descending: ``images`` (n,) their places in the batch, w and Adam's moments (n, C, H, W)."""
+
+    def __init__(self, x, goal, c):
+        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), np.arange(len(x)), 0
+        self.w = np.arctanh(np.array(0.999999, x.dtype) * (2 * x - 1))
+        self.m, self.v, self.gradient = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
+
+    def keep(self, some):
+        """Go on with some of the images, a mask, only."""
+        for name in ("x", "c", "images", "w", "m", "v", "gradient"):
+            setattr(self, name, getattr(self, name)[some])
+        self.goal = self.goal.of(some)
+
+    def evaluate(self, classifier, kappa):
+        """(x_A, ||x_A - x||^2, margin) at w; the gradient of the loss with respect to w is kept for ``descend``."""
+        tanh = np.tanh(self.w)
+        x_adv = (tanh + 1) / 2
+        change = x_adv - self.x
+        z, g = slope(classifier, x_adv, lambda z: self.c * ops.relu(self.goal.margin(z) + kappa))
+        self.gradient = (g + 2 * change) * ((1 - tanh * tanh) / 2)
+        return x_adv, np.square(change).sum(axis=_PIXELS), self.goal.margin(z)
+
+    def descend(self, lr):
+        """One step of Adam; it is elementwise, so the batch is one long vector."""
+        self.t += 1
+        adam.step(self.w.ravel(), self.gradient.ravel(), self.m.ravel(), self.v.ravel(), lr, 0.9, 0.999, 1e-8, self.t)

@@ -1,0 +1,74 @@
+"""DeepFool: repeated steps onto the nearest linearised boundary (Moosavi-Dezfooli et al. 2016)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..errors import ArgumentError
+from .base import Attack, jacobian, logits
+
+_BEYOND = 1e-5  # added to |f_k|: across the boundary, not onto it
+_FLAT = 1e-12  # a shorter w_k counts as this long: where the logits are flat there is no step, and no NaN
+
+
+@dataclass(frozen=True)
+class DeepFool(Attack):
+    """A short way, in L2, across the boundary of the label, as CleverHans 3.0.1 defines it.
+
+    At each x_A = clip(x + r) the classifier is replaced by its tangent. With the classes ordered by
+    their logits there, Z_0 that of the label, the boundary to class k lies |f_k| / ||w_k|| away,
+    f_k = Z_k - Z_0 and w_k = d f_k / dx; r grows by the step onto the nearest one. Once the
+    prediction has left the label (or after ``steps``), x_A = clip(x + (1 + overshoot) r).
+
+    candidates : how many of the largest logits are looked at, the label's included
+    overshoot : how far x_A goes beyond the boundary, relative to r
+    steps : at most this many; an image that is still where it was comes back as far as it got
+
+    An image whose prediction is not the label in the first place comes back unchanged. There is no
+    targeted form.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> attack = sd.attacks.DeepFool(sd.models.ModelB())
+    >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
+    >>> attack.classifier.predict(attack(x)) == attack.classifier.predict(x)
+    array([False, False])
+    """
+
+    candidates: int = 10
+    overshoot: float = 0.02
+    steps: int = 50
+
+    slow = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.whole("candidates", self.candidates, 2)
+        checks.number("overshoot", self.overshoot)
+        checks.whole("steps", self.steps)
+
+    def _attack(self, x, goal, rng):
+        if goal.targeted:
+            raise ArgumentError("DeepFool has no targeted form; call it without targets, or use CarliniWagner")
+        r, active, x_adv = np.zeros_like(x), np.arange(len(x)), x
+        for step in range(self.steps + 1):
+            z = logits(self.classifier, x_adv)
+            left = ~goal.of(active).reached(z)
+            active = active[left]
+            if step == self.steps or not len(active):
+                break
+            r[active] += self._step(x_adv[left], z[left])
+            x_adv = np.clip(x[active] + r[active], 0, 1)
+        return np.clip(x + (1 + self.overshoot) * r, 0, 1)
+
+    def _step(self, x, z):
+        """From x, whose logits z are largest at the label, the step onto the nearest boundary of the tangent."""
+        order = np.argsort(-z, axis=1, kind="stable")[:, : self.candidates]
+        z, slopes = jacobian(self.classifier, x, order)
+        z = np.take_along_axis(z, order, axis=1)
+        f, w = z[:, 1:] - z[:, :1], slopes[:, 1:] - slopes[:, :1]
+        length = np.maximum(np.sqrt(np.square(w).sum(axis=(2, 3, 4))), _FLAT)
+        distance = (np.abs(f) + _BEYOND) / length
+        nearest = np.arange(len(x)), distance.argmin(axis=1)
+        return (distance / length)[nearest][:, None, None, None] * w[nearest]

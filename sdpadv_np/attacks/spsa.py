@@ -1,0 +1,107 @@
+"""SPSA: descent along gradients estimated from predictions alone (Uesato et al. 2018)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..kernels import adam
+from .base import GradientAttack, logits
+
+_NUMBERS = 4_000_000  # pixels of the points asked at a time; bounds the memory
+
+
+@dataclass(frozen=True)
+class SPSA(GradientAttack):
+    """Lower the margin Z_y - max_{i != y} Z_i (with targets max_{i != t} Z_i - Z_t) within eps of x, asking for logits only.
+
+    x_A starts at a point drawn within eps of x. In each of ``steps`` steps, with s_1 ... s_{samples/2}
+    drawn from {-1, 1} for every pixel,
+
+        g = mean_j s_j (margin(x_A + delta s_j) - margin(x_A - delta s_j)) / 2,  x_A = limit(x_A - Adam(g)),
+
+    as in CleverHans 3.0.1, except that the points asked about are clipped to [0, 1]: a black box
+    takes images. A classifier without gradients will do (``sd.models.Foreign`` without ``vjp``).
+
+    samples : points asked about for one estimate, an even number
+    delta : their distance from x_A, in every pixel
+    lr : Adam's learning rate
+    steps : at most this many; CleverHans has no default
+    random_start : if not, x_A starts at x
+    stop_on_success : an image that is misclassified (or has reached its target) is left alone from
+        then on, one that is at the outset from the outset; this asks less, changes less, and loses
+        no success to a later step. Without it every image takes all steps, as in CleverHans' default
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
+    >>> blackbox = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W)
+    >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
+    >>> blackbox.predict(sd.attacks.SPSA(blackbox)(x)) == blackbox.predict(x)
+    array([False, False])
+    """
+
+    batch_size: int = 100
+    samples: int = 128
+    delta: float = 0.01
+    lr: float = 0.01
+    steps: int = 100
+    random_start: bool = True
+    stop_on_success: bool = True
+
+    slow = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if checks.whole("samples", self.samples, 2) % 2:
+            raise checks.ArgumentError(f"samples is {self.samples}; it must be even, points come in mirrored pairs")
+        for name in ("delta", "lr"):
+            checks.number(name, getattr(self, name), above=True)
+        checks.whole("steps", self.steps)
+
+    def _attack(self, x, goal, rng):
+        x_adv, active = x.copy(), np.arange(len(x))
+        if self.stop_on_success:
+            active = self._remaining(x, goal, active)[0]
+        if self.random_start:
+            start = rng.uniform(-self.eps, self.eps, (len(active), *x.shape[1:])).astype(x.dtype)
+            x_adv[active] = self._limit(x[active] + start, x[active])
+        m, v = np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active])
+        for t in range(1, self.steps + 1):
+            if self.stop_on_success:
+                active, left = self._remaining(x_adv, goal, active)
+                m, v = m[left], v[left]
+            if not len(active):
+                break
+            moved = x_adv[active]
+            gradient = self._estimate(moved, goal.of(active), rng)
+            adam.step(moved.ravel(), gradient.ravel(), m.ravel(), v.ravel(), self.lr, 0.9, 0.999, 1e-9, t)
+            x_adv[active] = self._limit(moved, x[active])
+        return x_adv
+
+    def _remaining(self, x_adv, goal, active):
+        """Those of the active images that have not reached the goal, as indices and as a mask on ``active``."""
+        if not len(active):
+            return active, np.zeros(0, bool)
+        left = ~goal.of(active).reached(logits(self.classifier, x_adv[active]))
+        return active[left], left
+
+    def _estimate(self, x, goal, rng):
+        """g as above, a few directions at a time."""
+        pairs, total = self.samples // 2, np.zeros_like(x)
+        at_once = max(1, min(pairs, _NUMBERS // (2 * x.size)))
+        for first in range(0, pairs, at_once):
+            signs = _signs(rng, (min(at_once, pairs - first), *x.shape), x.dtype)
+            points = np.clip(np.stack([x + self.delta * signs, x - self.delta * signs]), 0, 1)
+            z = logits(self.classifier, points.reshape(-1, *x.shape[1:]))
+            copies = goal._replace(labels=np.tile(goal.labels, 2 * len(signs)))
+            up, down = copies.margin(z).reshape(2, len(signs), len(x))
+            total += np.einsum("jn,jnchw->nchw", up - down, signs)
+        return total / self.samples
+
+
+def _signs(rng, shape, dtype):
+    """-1 or 1 with equal chance, from one random bit each."""
+    count = int(np.prod(shape))
+    bits = np.unpackbits(np.frombuffer(rng.bytes(-(-count // 8)), np.uint8), count=count)
+    return (2 * bits.astype(dtype) - 1).reshape(shape)

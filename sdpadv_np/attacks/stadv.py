@@ -1,0 +1,130 @@
+"""stAdv: each pixel is moved by its own flow, as smoothly as it can be (Xiao et al. 2018)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..autodiff import Tensor, grad, ops
+from ..kernels import flow_sample, flow_smoothness
+from ..optim import minimise
+from .base import Attack, logits
+
+_FACTOR = 3.0  # by which tau is raised and lowered
+
+
+@dataclass(frozen=True)
+class StAdv(Attack):
+    """x_A = x read along a flow that minimises L_adv + tau L_flow, by L-BFGS; one line search per image.
+
+    L_adv = max(Z_y - max of the other Z, -kappa), or with targets max(max of the other Z - Z_t, -kappa).
+    L_flow is that of the published program (rakutentech/stAdv 0.2.1): sdpadv_np.kernels.flow_smoothness.
+    Of all flows tried that reach the goal by the margin kappa, each image keeps the one that changes
+    it least (squared L2 norm). An image for which there was none stays as it is.
+
+    The search over tau: each image begins with ``tau`` and minimises. Where that found a flow, or a
+    better one than before, tau is raised threefold and the search goes on from there; where it found
+    none, tau is lowered threefold and the search begins anew. An image is done when a raised tau
+    brings nothing better.
+
+    kappa : margin of the logits by which the goal must be reached; with 0 L-BFGS would rest on the
+        decision boundary itself
+    tau : weight of L_flow at first, for images in [0, 1] (the published program's .05 is for 0..255)
+    tau_steps : values of tau that are tried, at most; 1 keeps to ``tau``
+    evaluations : of the classifier and its gradient, for each value of tau
+    padding : "symmetric" or "constant" (which holds the flow back at the edge)
+    start : the flow at first, drawn from [-start, start] pixels. Exactly at zero flow, where every position
+        is whole, all slopes of the image jump, and a search that begins there may be caught (``start=0``);
+        a hundredth of a pixel away it is not. (The published demo draws from [0, 1).)
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> attack = sd.attacks.StAdv(sd.models.ModelB())
+    >>> x = np.random.default_rng(0).random((2, 1, 28, 28), np.float32)
+    >>> attack(x).shape, attack.flow(x).shape
+    ((2, 1, 28, 28), (2, 2, 28, 28))
+    """
+
+    kappa: float = 0.05
+    tau: float = 0.01
+    tau_steps: int = 3
+    evaluations: int = 20
+    padding: str = "symmetric"
+    start: float = 0.01
+    batch_size: int = 100
+
+    slow = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        checks.number("kappa", self.kappa)
+        checks.number("tau", self.tau)
+        checks.whole("tau_steps", self.tau_steps)
+        checks.whole("evaluations", self.evaluations, 2)
+        checks.choice("padding", self.padding, flow_smoothness.PADDINGS)
+        checks.number("start", self.start)
+
+    def flow(self, x, y=None, targets=None, progress: bool = True):
+        """The flows (N, 2, H, W) in pixels, down and right, along which ``attack(x, y, targets)`` reads each image."""
+        return self._in_batches(self._search, x, y, targets, progress)
+
+    def _attack(self, x, goal, rng):
+        flow = self._search(x, goal, rng)
+        moved = flow.any(axis=(1, 2, 3))[:, None, None, None]
+        return np.where(moved, flow_sample.forward(x, flow), x)  # sampling at zero flow may round
+
+    def _search(self, x, goal, rng):
+        flows = (len(x), 2, *x.shape[2:])
+        found, tau = _Found(flows, x.dtype), np.full(len(x), self.tau, x.dtype)
+        found.keep(np.arange(len(x)), 0, 0.0, self._reached(goal.margin(logits(self.classifier, x))))
+        active, failed = np.flatnonzero(~found.any), np.zeros(len(x), bool)
+        for _ in range(self.tau_steps):
+            if not active.size:
+                break
+            before, drawn = found.distortion[active], rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
+            start = np.where(found.any[active, None, None, None], found.flow[active], drawn)
+            self._minimise(start, x, goal, tau, active, found)
+            better = found.distortion[active] < before
+            failed[active] |= ~better
+            tau[active] *= np.where(better, _FACTOR, 1 / _FACTOR).astype(x.dtype)
+            active = active[~found.any[active] | ~failed[active]]
+        return found.flow
+
+    def _minimise(self, start, x, goal, tau, active, found):
+        """L-BFGS for each of the active images, beginning at the flows ``start``; what it finds on its way goes into ``found``."""
+
+        def loss(flow, which):
+            value, gradient = self._loss(flow.reshape(-1, *start.shape[1:]), x, goal, tau, active[which], found)
+            return value, gradient.reshape(flow.shape)
+
+        minimise(loss, start.reshape(len(start), -1), evaluations=self.evaluations)
+
+    def _loss(self, flow, x, goal, tau, chosen, found):
+        """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
+        t = Tensor(flow, requires_grad=True)
+        x_adv = ops.flow_sample(x[chosen], t)
+        margin = goal.of(chosen).margin(self.classifier.logits(x_adv))
+        l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
+        (slope,) = grad(ops.sum(l_adv), [t])
+        l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
+        found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
+        return l_adv.data + tau[chosen] * l_flow, slope.data + tau[chosen, None, None, None] * roughness
+
+    def _reached(self, margin):
+        return (margin <= -self.kappa) & (margin < 0)
+
+
+class _Found:
+    """The least distorting flow found for each image so far, and its distortion; infinite where there is none."""
+
+    def __init__(self, flows, dtype):
+        self.flow, self.distortion = np.zeros(flows, dtype), np.full(flows[0], np.inf)
+
+    @property
+    def any(self):
+        return np.isfinite(self.distortion)
+
+    def keep(self, chosen, flow, distortion, reached):
+        better = reached & (distortion < self.distortion[chosen])
+        flow, distortion = np.broadcast_to(flow, (len(chosen), *self.flow.shape[1:])), np.broadcast_to(distortion, len(chosen))
+        self.flow[chosen[better]], self.distortion[chosen[better]] = flow[better], distortion[better]

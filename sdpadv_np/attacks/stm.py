@@ -1,0 +1,106 @@
+"""STM: the worst of many rotations and translations of each image (Engstrom et al. 2019; CleverHans' SpatialTransformationMethod)."""
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..errors import ArgumentError
+from ..kernels import affine_sample
+from .base import Attack, logits
+
+
+@dataclass(frozen=True)
+class STM(Attack):
+    """Of all candidates (dx, dy, angle) each image keeps the one with the largest CE(f(x_A), label); the first of equals.
+
+    With targets, the one with the smallest CE to the target. No gradient is needed, only logits. The
+    defaults are those of CleverHans 3.0.1's class: 24 candidates, the identity not among them.
+
+    dx, dy : (lowest, highest, how many) shifts, in fractions of the image, at most 1; the image moves to
+        the left by dx of its width and up by dy of its height, as CleverHans has it
+    angle : (lowest, highest, how many) rotations about the centre, in degrees, counter-clockwise
+    n_samples : None tries the whole grid, dx outermost; a number tries that many draws from the three
+        lists instead, the same for every image
+    shift_twice : False rotates and shifts in one resampling. True does what CleverHans 3.0.1 does: rotate
+        the image on a black margin, then translate it *twice* (so that it moves by twice dx and dy), each
+        with its own bilinear resampling, and cut the margin off. With it candidates, their order, the
+        choice and the resampling are CleverHans' up to rounding; not its black border option (0 by
+        default), nor, on images that are not square, its measuring dx by the height and dy by the width.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> attack = sd.attacks.STM(sd.models.ModelB())
+    >>> x = np.random.default_rng(0).random((2, 1, 28, 28), np.float32)
+    >>> len(attack.candidates()), attack(x).shape, attack.transformation(x).shape
+    (24, (2, 1, 28, 28), (2, 3))
+    """
+
+    dx: tuple = (-0.1, 0.1, 2)
+    dy: tuple = (-0.1, 0.1, 2)
+    angle: tuple = (-30.0, 30.0, 6)
+    n_samples: int | None = None
+    shift_twice: bool = False
+
+    slow = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name, most in (("dx", 1), ("dy", 1), ("angle", 360)):
+            value = getattr(self, name)
+            if not isinstance(value, (tuple, list)) or len(value) != 3:
+                raise ArgumentError(f"{name} is {value!r}; give (lowest, highest, how many), as {name}={type(self).__dataclass_fields__[name].default}")
+            checks.number(f"{name}'s lowest", value[0], -most, most)
+            checks.number(f"{name}'s highest", value[1], value[0], most)
+            checks.whole(f"{name}'s how many", value[2])
+        if self.n_samples is not None:
+            checks.whole("n_samples", self.n_samples)
+
+    def candidates(self) -> np.ndarray:
+        """(K, 3): dx and dy in fractions of the image, the angle in degrees."""
+        axes = [np.linspace(*axis) for axis in (self.dx, self.dy, self.angle)]
+        if self.n_samples is None:
+            return np.array(list(itertools.product(*axes)))
+        rng = np.random.default_rng(self.seed)
+        return np.stack([rng.choice(axis, self.n_samples) for axis in axes], axis=1)
+
+    def transformation(self, x, y=None, targets=None, progress: bool = True):
+        """The candidate (N, 3) that ``attack(x, y, targets)`` chooses for each image: dx, dy, degrees."""
+        return self.candidates()[self._in_batches(lambda *batch: self._worst(*batch)[1], x, y, targets, progress)]
+
+    def transform(self, x, candidate):
+        """x (N, C, H, W) moved by one (dx, dy, angle)."""
+        dx, dy, angle = candidate
+        if not self.shift_twice:
+            return _read(x, angle, dx, dy)
+        height, width = x.shape[2:]
+        margin = math.ceil(max(height, width) * math.sqrt(2) / 2 - min(height, width) / 2)  # so that no corner is cut off
+        padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+        wide, high = width / padded.shape[3], height / padded.shape[2]
+        for step in ((angle, 0.0, 0.0), (0.0, dx * wide, dy * high), (0.0, dx * wide, dy * high)):
+            padded = _read(padded, *step)
+        return padded[:, :, margin : margin + height, margin : margin + width]
+
+    def _attack(self, x, goal, rng):
+        return self._worst(x, goal, rng)[0]
+
+    def _worst(self, x, goal, rng):
+        """(the worst images, which candidates they are); one candidate of all images is in memory at a time."""
+        x_adv, chosen, most = x.copy(), np.zeros(len(x), int), np.full(len(x), -np.inf)
+        for k, candidate in enumerate(self.candidates()):
+            moved = self.transform(x, candidate)
+            climb = goal.climb(logits(self.classifier, moved))
+            worse = climb > most
+            x_adv[worse], chosen[worse], most[worse] = moved[worse], k, climb[worse]
+        return x_adv, chosen
+
+
+def _read(x, angle, dx, dy):
+    """x shifted to the left by dx and up by dy, after a rotation about the centre; one bilinear resampling, black outside."""
+    height, width = x.shape[2:]
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turn = np.array([[c, -s * height / width], [s * width / height, c]])  # in coordinates where the image spans [-1, 1]
+    theta = np.column_stack([turn, turn @ (2 * dx, 2 * dy)]).astype(x.dtype)
+    return affine_sample.forward(x, np.tile(theta, (len(x), 1, 1)))

@@ -1,0 +1,98 @@
+"""``sdpadv evaluate``: attacks side by side, on a data set or on the user's labelled images."""
+from __future__ import annotations
+
+import sys
+
+from .. import checks, data, evaluation, files
+from ..data import images as user_images
+from ..errors import ArgumentError
+from ..evaluation import figures, paper, readable, tables
+from ..provenance import provenance
+from . import chosen
+from .common import Formatter, add_data_options, add_dataset, add_threads, announce, new_folder, threads
+
+RECORD = "evaluation.json"
+
+
+def add_parser(commands):
+    command = commands.add_parser(
+        "evaluate", help="measure attacks on a classifier", formatter_class=Formatter,
+        description="Attack a classifier on the test images of a data set, or on your own labelled images, and print what is left of its\n"
+        "accuracy, the success rate, the squared L2 and the L-infinity distance, seconds per 100 images, and what a spatial attack did.",
+        epilog="examples:\n  sdpadv evaluate --classifier classifier.h5 --attacks fgsm pgd generator.h5 --eps 0.1\n"
+        "  sdpadv evaluate --classifier classifier.h5 --attacks mim --images mine.npz --labels true",
+    )
+    command.add_argument("--classifier", required=True, metavar="FILE", help="the classifier.h5 of a run")
+    command.add_argument("--attacks", nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators")
+    add_dataset(command)
+    add_data_options(command)
+    command.add_argument("--images", metavar="FILE", help="your own images in place of a data set; see sdpadv attack --help")
+    command.add_argument("--true-labels", metavar="FILE", help="their labels, where they do not lie beside them")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
+    chosen.add_options(command)
+    add_threads(command)
+    command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
+    command.add_argument("--output", metavar="DIR", help="folder of the results; runs/evaluate-TIME if not given")
+    return command
+
+
+def run(arguments) -> None:
+    folder = new_folder(arguments.output, "evaluate", RECORD)
+    try:
+        with threads(checks.whole("threads", arguments.threads)):
+            _run(arguments, folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("no results were written") from None
+
+
+def _run(a, folder) -> None:
+    classifier = chosen.classifier(a.classifier)
+    attacks = chosen.choose(a.attacks, classifier, a)
+    if a.limit is not None:
+        checks.whole("limit", a.limit)
+    if a.picture:
+        figures.canvas(1, 1)  # that matplotlib is missing shows now and not after the work
+    x, y, class_names = _images(a)
+    x, y = x[: a.limit], y[: a.limit]
+    parameters = {"classifier": a.classifier, "images": a.images or f"{a.dataset}, test images", "count": len(x), "threads": a.threads, "output": str(folder)}
+    announce(parameters)
+    for attack in attacks:
+        announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
+    results, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
+    for name, eps, attack, settings in attacks:
+        result, moved = evaluation.evaluate(classifier, attack, x, y), readable.of(attack, x, y)
+        print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
+        results.append((name, eps, result))
+        spatial.append(readable.text(moved))
+        records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
+    table = tables.rows(results, "" if a.images else a.dataset, classifier.architecture)
+    columns = tables.COLUMNS
+    if any(spatial):
+        table, columns = [(*row, cell) for row, cell in zip(table, spatial)], (*columns, "distortion")
+    clean = results[0][2].as_dict()
+    files.write_text(folder / "table.txt", tables.text(table, columns) + "\n")
+    files.write_text(folder / "table.md", tables.markdown(table, columns) + "\n")
+    if a.picture:
+        _pictures(folder, classifier, attacks, x, y, class_names)
+    record = {"parameters": parameters, "results": [{"attack": paper.CLEAN, **clean}, *records], "command": ["sdpadv", *sys.argv[1:]], "made": provenance()}
+    files.write_json(folder / RECORD, record)
+    print(f"\n{tables.text(table, columns)}\n\nwritten to {folder}: " + ", ".join(sorted(f.name for f in folder.iterdir())))
+
+
+def _images(a):
+    """(x, y, names of the classes)."""
+    if not a.images:
+        loaded = data.load(a.dataset, a.data_dir, print)
+        return loaded.x_test, loaded.y_test, loaded.class_names
+    given = user_images.load(a.images, a.true_labels)
+    if given.y is None:
+        raise ArgumentError(f"{a.images}: has no labels, which accuracy is measured against; give them by --true-labels FILE")
+    return given.x, given.y, None
+
+
+def _pictures(folder, classifier, attacks, x, y, class_names) -> None:
+    shown = figures.examples(classifier, x, y)
+    for number, (name, eps, attack, _) in enumerate(attacks, 1):
+        rows = figures.steps(attack, x[shown], y=y[shown])
+        title = f"{name}{'' if eps is None else f', eps {eps:g}'}"
+        figures.grid(folder / f"pictures-{number}-{name.partition(' ')[0].lower()}.png", rows, title, classifier, class_names)

@@ -1,0 +1,95 @@
+"""``sdpadv reproduce TARGET``: the paper's tables and figures, the paper's numbers beside ours."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import checks, data, reproduce
+from ..data.sources import cache_folder
+from ..errors import ArgumentError
+from ..evaluation import figures
+from ..models import ARCHITECTURES
+from .common import Formatter, add_data_options, add_threads, announce, threads
+
+_QUICK = {"epochs": 2, "classifier_epochs": 2, "limit": 500, "models": ("B",), "output": "runs/reproduce-quick"}
+_FULL = {"epochs": None, "classifier_epochs": None, "limit": None, "models": None, "output": "runs/reproduce"}
+
+
+def add_parser(commands):
+    targets = "\n".join(f"  {name:9} {target.description}" for name, target in reproduce.TARGETS.items())
+    command = commands.add_parser(
+        "reproduce", help="the paper's tables and figures", formatter_class=Formatter,
+        description="Train what is missing, compute what is missing, and write a table or figure of the paper with its numbers beside ours,\n"
+        "as text, Markdown, JSON and PNG. It goes cell by cell, each kept at once: stopped or killed, the same command goes on.\n"
+        f"\n{targets}\n\nTables share their cells and trained networks when they share --output and --work.",
+        epilog="examples:\n  sdpadv reproduce table1 --quick\n  sdpadv reproduce table3 --models B --limit 1000 --cells PGD SdpAdv",
+    )
+    command.add_argument("target", choices=reproduce.TARGETS, metavar="TARGET", help=f"any of {', '.join(reproduce.TARGETS)}")
+    command.add_argument("--quick", action="store_true", help="to see that it works: 2 epochs of everything, 500 images, Model B, in runs/reproduce-quick; what is given beside it counts")
+    command.add_argument("--models", nargs="+", choices=ARCHITECTURES, help="the paper's if not given: A and B for tables 1 and 2, A for the others; B for tradeoff")
+    command.add_argument("--dataset", choices=data.DATASETS, help="in place of the target's own")
+    add_data_options(command)
+    command.add_argument("--cells", nargs="+", metavar="TEXT", help="compute only cells with one of these texts in their name, e.g. SdpAdv-eps0.1; what is there already is shown with them")
+    command.add_argument("--epochs", type=int, metavar="N", help=f"of the trained attacks; {_epochs(reproduce.EPOCHS)} if not given")
+    command.add_argument("--classifier-epochs", type=int, metavar="N", help=f"{_epochs(reproduce.CLASSIFIER_EPOCHS)} if not given")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N test images; all if not given")
+    command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    add_threads(command)
+    command.add_argument("--output", metavar="DIR", help=f"folder of cells, tables and pictures, all small; {_FULL['output']} if not given")
+    command.add_argument("--work", metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
+    return command
+
+
+def _epochs(of: dict) -> str:
+    return ", ".join(f"{n} against {model}" for model, n in of.items())
+
+
+def run(a) -> None:
+    p = _resolved(a)
+    try:
+        with threads(p["threads"]):
+            _run(a.target, p, a.cells or [])
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"finished cells and epochs are kept in {p['output']} and {p['work']}; the same command goes on") from None
+
+
+def _resolved(a) -> dict:
+    """Every parameter, with what the user left open filled in."""
+    target, usual = reproduce.TARGETS[a.target], _QUICK if a.quick else _FULL
+    p = {name: usual[name] if getattr(a, name) is None else getattr(a, name) for name in usual}
+    if a.quick and a.models is None and a.target == "transfer":
+        p["models"] = target.models
+    p["models"] = tuple(dict.fromkeys(p["models"] or target.models))
+    p["datasets"] = (a.dataset,) if a.dataset else target.datasets
+    for name in ("epochs", "classifier_epochs", "limit"):
+        if p[name] is not None:
+            checks.whole(name, p[name])
+    checks.whole("seed", a.seed, 0)
+    checks.whole("threads", a.threads)
+    reproduce.checked(a.target, p["datasets"], p["models"])
+    return {**p, "seed": a.seed, "threads": a.threads, "data_dir": a.data_dir, "work": a.work or str(cache_folder())}
+
+
+def _run(target: str, p: dict, wanted: list[str]) -> None:
+    for name, of in (("epochs", reproduce.EPOCHS), ("classifier_epochs", reproduce.CLASSIFIER_EPOCHS)):
+        p = p | {name: {model: p[name] or of[model] for model in p["models"]}}
+    announce({"target": target, **{k: "all" if k == "limit" and v is None else v for k, v in p.items()}})
+    if reproduce.TARGETS[target].picture:
+        figures.canvas(1, 1)  # that matplotlib is missing shows now and not after hours
+    store = reproduce.Store(p["output"])
+    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], data_dir=p["data_dir"]), p["work"], _say)
+    cells = reproduce.TARGETS[target].cells(p["datasets"], p["models"])
+    chosen = [c for c in cells if not wanted or any(text.lower() in c.name.lower() for text in wanted) or store.path(c).exists()]
+    if not chosen:
+        raise ArgumentError(f"--cells {' '.join(wanted)}: no cell is called so; there are {', '.join(c.name for c in cells)}")
+    shown = {name: value for name, value in p.items() if name not in ("output", "work", "data_dir")}
+
+    def write(records):
+        return reproduce.files_of(target, p["datasets"], p["models"], records, store, shown)
+
+    records = reproduce.compute(chosen, store, workshop, _say, write)
+    written = [*write(records), *reproduce.picture_of(target, p["datasets"], p["models"], records, store, workshop)]
+    print(f"\n{(store.folder / f'{target}.txt').read_text()}\nwritten: {', '.join(map(str, written))}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

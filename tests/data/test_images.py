@@ -1,0 +1,246 @@
+"""The user's own images: every form, read and written again; every way to be wrong, in one line."""
+import gzip
+import struct
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdpadv_np import files
+from sdpadv_np.data import images
+from sdpadv_np.errors import ArgumentError, DataError, Error, FileError
+
+
+@pytest.fixture
+def bytes_(rng):
+    return rng.integers(0, 256, (12, 9, 7)).astype(np.uint8)
+
+
+@pytest.fixture
+def y(rng):
+    return rng.integers(0, 10, 12)
+
+
+def idx(array):
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def png_folder(folder, pictures, y=None):
+    for i, picture in enumerate(pictures):
+        place = folder if y is None else folder / str(y[i])
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{i:03}.png")
+    return folder
+
+
+def write_h5(path, **arrays):
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    return path
+
+
+LAYOUTS = {"NHW": lambda x: x, "N1HW": lambda x: x[:, None], "NHW1": lambda x: x[..., None]}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", ("npy", "npz", "h5"))
+def test_arrays_come_back_as_they_lay(tmp_path, bytes_, y, layout, kind):
+    x = LAYOUTS[layout](bytes_)
+    path = tmp_path / f"a.{kind}"
+    if kind == "npy":
+        np.save(path, x)
+    elif kind == "npz":
+        np.savez(path, images=x, labels=y, other=np.zeros(3))
+    else:
+        write_h5(path, **{"x_test": x, "y_test": y, "group/other": np.zeros(3)})
+    given = images.load(path)
+    np.testing.assert_array_equal(given.x[:, 0], bytes_.astype(np.float32) / 255)
+    assert (given.kind, given.layout, given.x.dtype) == (kind, layout, np.float32)
+    assert (given.y is None) == (kind == "npy")
+    written = given.write(1 - given.x, tmp_path / "out")
+    again = images.load(written)
+    np.testing.assert_array_equal(again.x, 1 - given.x)
+    assert written.suffix == f".{kind}" and again.layout == layout and again.names == given.names
+    if kind != "npy":
+        np.testing.assert_array_equal(again.y, y)
+
+
+@pytest.mark.parametrize("pack", (lambda data: data, gzip.compress))
+def test_idx(tmp_path, bytes_, y, pack):
+    (tmp_path / "images").write_bytes(pack(idx(bytes_)))
+    (tmp_path / "labels").write_bytes(pack(idx(y.astype(np.uint8))))
+    given = images.load(tmp_path / "images", tmp_path / "labels")
+    np.testing.assert_array_equal(given.y, y)
+    half = given.x / 2  # not whole bytes: idx cannot hold them
+    written = given.write(half, tmp_path / "out")
+    assert written.suffix == ".npy"
+    np.testing.assert_array_equal(images.load(written).x, half)
+
+
+def test_png_folders_with_and_without_labels(tmp_path, bytes_, y):
+    plain = images.load(png_folder(tmp_path / "plain", bytes_))
+    np.testing.assert_array_equal(plain.x[:, 0], bytes_.astype(np.float32) / 255)
+    assert plain.y is None and plain.names[:2] == ("000.png", "001.png")
+    labelled = images.load(png_folder(tmp_path / "labelled", bytes_, y))
+    np.testing.assert_array_equal(labelled.y, np.sort(y))
+    x = np.clip(labelled.x + 0.1, 0, 1)
+    written = labelled.write(x, tmp_path / "out")
+    again = images.load(written)
+    assert again.names == labelled.names and np.abs(again.x - x).max() <= 0.5001 / 255
+    np.testing.assert_array_equal(again.x, labelled.writable(x))
+    with pytest.raises(FileError, match="is there already"):
+        labelled.write(x, tmp_path / "out")
+
+
+def test_grey_in_other_modes(tmp_path, bytes_):
+    for name, mode in (("a", "RGB"), ("b", "RGBA"), ("c", "LA"), ("d", "P")):
+        Image.fromarray(bytes_[0]).convert(mode).save(tmp_path / f"{name}.png")
+    np.testing.assert_array_equal(images.load(tmp_path).x[:, 0], np.stack([bytes_[0]] * 4).astype(np.float32) / 255)
+
+
+def test_float64_becomes_float32_and_the_file_is_not_changed(tmp_path, bytes_):
+    np.save(tmp_path / "a.npy", bytes_ / 255.0)
+    before = (tmp_path / "a.npy").read_bytes()
+    assert images.load(tmp_path / "a.npy").x.dtype == np.float32 and (tmp_path / "a.npy").read_bytes() == before
+
+
+BAD = {
+    "dtype int64": (lambda x: x.astype(np.int64), "dtype int64; expected uint8, or float"),
+    "dtype bool": (lambda x: x > 9, "dtype bool"),
+    "dtype complex": (lambda x: x + 0j, "dtype complex128"),
+    "flat": (lambda x: x.reshape(12, -1), r"shape \(12, 63\); expected \(N, H, W\)"),
+    "one image": (lambda x: x[0], r"shape \(9, 7\)"),
+    "colour": (lambda x: np.stack([x] * 3, axis=3), r"shape \(12, 9, 7, 3\)"),
+    "none": (lambda x: x[:0], "no image in it"),
+    "0 to 255 as floats": (lambda x: x.astype(np.float32), r"values from 0 to 255; images must lie in \[0, 1\]"),
+    "negative": (lambda x: x / 255 - 0.5, "values from -0.5"),
+    "NaN": (lambda x: x / np.where(x == x[0, 0, 0], np.nan, 255.0), "values from nan"),
+    "0 and 1 as bytes": (lambda x: (x > 9).astype(np.uint8), "no value above 1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_arrays_that_are_no_images(tmp_path, bytes_, name):
+    spoil, message = BAD[name]
+    np.save(tmp_path / "a.npy", spoil(bytes_))
+    with pytest.raises(DataError, match=message) as error:
+        images.load(tmp_path / "a.npy")
+    assert str(tmp_path / "a.npy") in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ("npy", "npz", "h5", "idx.gz", "png"))
+@pytest.mark.parametrize("keep", (0, 9, 0.5))
+def test_truncated_files(tmp_path, bytes_, kind, keep):
+    path = tmp_path / "x" / f"a.{kind}"
+    path.parent.mkdir()
+    if kind == "npy":
+        np.save(path, bytes_)
+    elif kind == "npz":
+        np.savez_compressed(path, x=bytes_)
+    elif kind == "h5":
+        write_h5(path, x=bytes_)
+    elif kind == "idx.gz":
+        path.write_bytes(gzip.compress(idx(bytes_)))
+    else:
+        Image.fromarray(bytes_[0]).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
+    with pytest.raises(DataError, match="is not a whole|is empty|truncated|holds .* bytes") as error:
+        images.load(path.parent if kind == "png" else path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_files_that_are_not_there_or_something_else(tmp_path, bytes_):
+    for content, message in ((b"hello", "is neither a npy"), (b"\x89PNG\r\n", "single picture; give the folder")):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            images.load(tmp_path / "a")
+    with pytest.raises(FileError, match="nothing.npy: cannot be read: No such file"):
+        images.load(tmp_path / "nothing.npy")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no PNG file in this folder"):
+        images.load(tmp_path / "empty")
+    np.save(tmp_path / "o.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="is not a whole npy"):  # it would run code
+        images.load(tmp_path / "o.npy")
+
+
+def test_what_is_inside_is_listed(tmp_path, bytes_):
+    np.savez(tmp_path / "a.npz", pictures=bytes_, truth=np.arange(12))
+    with pytest.raises(DataError, match=r"no array of images \(named x, X, images.*\); in it: pictures \(12, 9, 7\) uint8, truth \(12,\) int64"):
+        images.load(tmp_path / "a.npz")
+    write_h5(tmp_path / "a.h5", **{"group/x": bytes_})
+    with pytest.raises(DataError, match=r"in it: group/x \(12, 9, 7\) uint8"):
+        images.load(tmp_path / "a.h5")
+    files.write(tmp_path / "ours.h5", "classifier", {"w": np.zeros(2)}, {})
+    with pytest.raises(DataError, match="in it: arrays/w"):
+        images.load(tmp_path / "ours.h5")
+
+
+LABELS = {
+    "count": (np.arange(5), r"shape \(5,\); expected \(12,\)"), "one-hot": (np.eye(10)[np.zeros(12, int)].astype(int), r"shape \(12, 10\)"),
+    "floats": (np.zeros(12), "dtype float64; labels are whole numbers"), "negative": (np.full(12, -1), "labels from -1"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_bad_labels(tmp_path, bytes_, name):
+    y, message = LABELS[name]
+    np.savez(tmp_path / "a.npz", x=bytes_, y=y)
+    with pytest.raises(DataError, match=message):
+        images.load(tmp_path / "a.npz")
+    np.save(tmp_path / "x.npy", bytes_)
+    np.save(tmp_path / "y.npy", y)
+    with pytest.raises(DataError, match="y.npy.*" + message):
+        images.load(tmp_path / "x.npy", tmp_path / "y.npy")
+
+
+def test_labels_twice(tmp_path, bytes_, y):
+    np.savez(tmp_path / "a.npz", x=bytes_, y=y)
+    np.save(tmp_path / "y.npy", y)
+    with pytest.raises(ArgumentError, match="has labels of its own; leave out"):
+        images.load(tmp_path / "a.npz", tmp_path / "y.npy")
+
+
+def test_bad_png_folders(tmp_path, bytes_, rng):
+    mixed = png_folder(tmp_path / "mixed", bytes_[:2])
+    Image.fromarray(bytes_[0, :5]).save(mixed / "9.png")
+    with pytest.raises(DataError, match=r"9.png: is 5x7, but 000.png is 9x7"):
+        images.load(mixed)
+    half = png_folder(tmp_path / "half", bytes_[:2], [3, 4])
+    Image.fromarray(bytes_[0]).save(half / "loose.png")
+    with pytest.raises(DataError, match="loose.png: lies in no folder named after a label"):
+        images.load(half)
+    for name, picture, message in (
+        ("colour", Image.fromarray(rng.integers(0, 256, (9, 7, 3)).astype(np.uint8)), "is coloured"),
+        ("clear", Image.fromarray(np.dstack([bytes_[0], bytes_[0] // 2])), "transparent"),
+        ("deep", Image.fromarray(bytes_[0].astype(np.uint16) * 256), "more than 8 bits"),
+    ):
+        (tmp_path / name).mkdir()
+        picture.save(tmp_path / name / "a.png")
+        with pytest.raises(DataError, match=message):
+            images.load(tmp_path / name)
+
+
+def test_without_pillow_it_says_what_to_install(tmp_path, bytes_, monkeypatch):
+    png_folder(tmp_path, bytes_[:1])
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):
+        images.load(tmp_path)
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / ".new.unfinished").mkdir()  # of a killed writer
+    files.write_folder(tmp_path / "new", {"1/a": b"a", "b": b"b"})
+    assert (tmp_path / "new/1/a").read_bytes() == b"a" and not (tmp_path / ".new.unfinished").exists()
+    with pytest.raises(Error, match="is there already"):
+        files.write_folder(tmp_path / "new", {})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be written"):
+        files.write_folder(tmp_path / "file" / "new", {"a": b"a"})
+    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        files.write_folder(tmp_path / "other", {"a": b"a"})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "new"]
