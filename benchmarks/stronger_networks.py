@@ -49,7 +49,7 @@ def main() -> None:
         attack, started = attacks.SdpAdv(classifier, **SETTINGS[name]), time.perf_counter()
         attack.fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=p.epochs)
         seconds, result = time.perf_counter() - started, evaluate(classifier, attack, d.x_val, d.y_val)
-        record["results"][name] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1)}
+        record["results"][name] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"]}
         print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")
