@@ -74,7 +74,13 @@ def _kind(public: str) -> Kind:
         example, own = make(None), inspect.signature(make).parameters
         cls, ordinary = type(example), _defaults(type(example))
         defaults = {name: getattr(example, name) for name, value in ordinary.items() if name in own or getattr(example, name) == value}
+    if public in _GIVEN:
+        make = functools.partial(_with_part, make, _GIVEN[public])
     return Kind(public, make, defaults, typing.get_type_hints(cls), hasattr(cls, "fit"))
+
+
+def _with_part(make, part: str, classifier, **parameters):
+    return make(getattr(classifier, part), **parameters)
 
 
 def _defaults(cls) -> dict:
@@ -117,4 +123,5 @@ def _words(hint) -> str:
     return " or ".join(_WORDS.get(h, str(h)) for h in typing.get_args(hint) or (hint,))
 
 
+_GIVEN = {"BlackBoxSdpAdv": "probabilities"}  # what of the classifier an attack is given, where it is not all
 _NAMES = {name.lower(): name for name in attacks.__all__}

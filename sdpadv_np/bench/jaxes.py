@@ -134,12 +134,12 @@ class SdpAdvStep(_Step):
     def __init__(self, jax, task, optimise):
         self.task, generator = task, task.generator
         self.frozen, self.alpha = _weights(jax, task.classifier.network)[0], task.attack.alpha_at(0, task.epochs)
-        weights = {"discriminator": _weights(jax, task.discriminator), "generator": _weights(jax, generator.localisation, generator.perturbation)}
+        weights = {"discriminator": _weights(jax, task.discriminator), "generator": _weights(jax, generator.h_sd, generator.h_p)}
         super().__init__(jax, optimise, weights, {"discriminator": _rates(task.d_optimiser), "generator": _rates(task.optimiser)}, [task.x, task.y])
 
     def _distort(self, weights, x):
         jnp, attack, generator = self.jax.numpy, self.task.attack, self.task.generator
-        theta_raw = _apply(self.jax, generator.localisation, weights[0], x)
+        theta_raw = _apply(self.jax, generator.h_sd, weights[0], x)
         identity = jnp.array([1.0, 0, 0, 0, 1, 0])
         theta = (identity + jnp.clip(theta_raw - identity, -attack.gamma, attack.gamma)).reshape(-1, 2, 3)
         h, w = x.shape[2:]
@@ -148,7 +148,7 @@ class SdpAdvStep(_Step):
         at = jnp.stack([((v + 1) * h - 1) / 2, ((u + 1) * w - 1) / 2], 1)
         sample = self.jax.vmap(lambda image, at: self.jax.scipy.ndimage.map_coordinates(image, list(at), order=1, mode="constant"))
         x_t = sample(x[:, 0], at)[:, None]
-        eta_raw = _apply(self.jax, generator.perturbation, weights[1], x_t).reshape(x.shape)
+        eta_raw = _apply(self.jax, generator.h_p, weights[1], x_t).reshape(x.shape)
         return theta_raw - identity, x_t, eta_raw, jnp.clip(x_t + jnp.clip(eta_raw, -attack.eps, attack.eps), 0, 1)
 
     def losses(self, name, mine, weights, batch):

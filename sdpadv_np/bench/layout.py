@@ -15,7 +15,7 @@ LEGEND = (
     "Medians with quartiles. x: how many times as fast (of memory: as small) as that contender, the median of the ratios within each round; above 1 it is ahead of that peer. "
     "Wrong results are refused before anything is timed. none: it has no such function; missing: see below the tables."
 )
-_OURS, _PEERS = ("tab:blue", "tab:cyan", "tab:green", "tab:olive"), ("tab:red", "tab:orange", "tab:pink", "tab:purple", "tab:brown")
+_OURS, _PEERS = ("tab:cyan", "tab:green", "tab:olive", "tab:gray"), ("tab:red", "tab:orange", "tab:pink", "tab:purple", "tab:brown")
 
 
 def _quartiles(spread, measure) -> str:
@@ -77,7 +77,7 @@ def colours(record) -> dict:
     found = {}
     for chosen, palette in (([n for n in names if n.startswith("ours")], _OURS), ([n for n in names if not n.startswith("ours")], _PEERS)):
         found |= {name: palette[i % len(palette)] for i, name in enumerate(chosen)}
-    return found
+    return found | {"ours": "tab:blue"}
 
 
 def picture(record) -> bytes:
@@ -115,7 +115,7 @@ def _dots(panel, record, results, palette) -> None:
         panel.axvline(1, color="gray", linewidth=0.8, linestyle="--")
     panel.set_yticks(range(len(results)), [r["title"] for r in results], fontsize=8)
     panel.set(xscale="log", xlabel=RATIOS[measure].replace("_", " ") + f" {base}" if base else measure)
-    panel.xaxis.set_major_formatter("{x:g}")
+    _plain(panel.xaxis)
     panel.invert_yaxis()
     panel.grid(True, axis="x", which="both", alpha=0.3)
     _legend(panel)
@@ -139,12 +139,24 @@ def _lines(panel, title, what, lines, palette, measure) -> None:
         middle = [s["median"] for s in spreads]
         bars = [[m - s["low"] for m, s in zip(middle, spreads)], [s["high"] - m for m, s in zip(middle, spreads)]]
         panel.errorbar(x, middle, bars, color=palette[name], marker="o", markersize=3, linewidth=1.3, capsize=2, label=name)
-    panel.set(xscale="log", yscale="log", xlabel=what, ylabel=measure)
+    panel.set(xscale="log" if x[0] else "linear", yscale="log", xlabel=what, ylabel=measure)  # a curve that begins at 0 runs along a line
+    panel.set_xticks(x, [f"{value:g}" for value in x], fontsize=8)
+    panel.minorticks_off()
+    _plain(panel.yaxis, measure)
     panel.set_title(title, fontsize=9)
     panel.grid(True, which="major", alpha=0.3)
     _legend(panel)
 
 
+def _plain(axis, measure: str | None = None) -> None:
+    """Marks at 1, 2 and 5 of each power of ten, written as numbers: ratios, or times and bytes with their units."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter((lambda value, position: timing.text(value, measure)) if measure else "{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _legend(panel) -> None:
     handles = {label: handle for handle, label in zip(*panel.get_legend_handles_labels())}
-    panel.legend(handles.values(), handles, fontsize=7, loc="best")
+    panel.legend(handles.values(), handles, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -74,7 +74,7 @@ class SdpAdvStep(_Step):
             raise Inapplicable("the PyTorch program is written for box, margin, nonsaturating and half_pixel alone")
         self.attack, self.alpha = attack, attack.alpha_at(0, task.epochs)
         self.d = self.network("discriminator", task.discriminator, task.d_optimiser).module
-        self.h_sd, self.h_p = (Module(variant, network) for network in (generator.localisation, generator.perturbation))
+        self.h_sd, self.h_p = (Module(variant, network) for network in (generator.h_sd, generator.h_p))
         self.modules["generator"] = _Both(self.h_sd, self.h_p)
         self.optimisers["generator"] = variant.adam(self.modules["generator"].parameters, float(task.optimiser.lr))
         self.classifier = Module(variant, task.classifier.network, generator.image_shape[1:]).frozen().module

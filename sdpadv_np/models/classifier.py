@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import checks, training
+from .. import checks, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
@@ -17,10 +17,15 @@ _CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convo
 
 
 def in_chunks(function, x, size: int = _CHUNK):
-    """function(x) computed on pieces of x and put together."""
+    """function(x) computed on pieces of x, each put at once where it belongs: no second copy of the result is ever held."""
+    first = function(x[:size])
     if len(x) <= size:
-        return function(x)
-    return np.concatenate([function(x[i : i + size]) for i in range(0, len(x), size)])
+        return first
+    result = xp.array_module(first).empty((len(x), *first.shape[1:]), first.dtype)
+    result[:size] = first
+    for i in range(size, len(x), size):
+        result[i : i + size] = function(x[i : i + size])
+    return result
 
 
 class Classifier:

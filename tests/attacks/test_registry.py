@@ -24,8 +24,13 @@ def test_every_public_attack_is_known_and_can_be_made(classifier):
 def test_what_a_variant_settles_cannot_be_set():
     assert "eps" not in registry.find("sdadv").defaults and registry.find("sdadv").make(None).eps == 0
     assert "spatial" not in registry.find("advgan").defaults and registry.find("advgan").defaults["eps"] == 0.3
-    with pytest.raises(ArgumentError, match="SdAdv has no parameter 'eps'; it has gamma"):
+    with pytest.raises(ArgumentError, match="SdAdv has no parameter 'eps'; it has .*gamma"):
         registry.find("sdadv").setting("eps=0.1")
+
+
+def test_a_black_box_attack_is_given_answers_only(classifier):
+    attack = registry.find("blackboxsdpadv").make(classifier, rounds=2)
+    assert attack.classifier == classifier.probabilities and attack.rounds == 2
 
 
 def test_unknown_names():
