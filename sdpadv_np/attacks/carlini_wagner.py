@@ -107,7 +107,7 @@ class _Run:
     """The images still descending: ``images`` (n,) their places in the batch, w and Adam's moments (n, C, H, W)."""
 
     def __init__(self, x, goal, c):
-        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), np.arange(len(x)), 0
+        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), np.arange(len(x)), np.zeros((), np.int64)
         self.w = np.arctanh(np.array(0.999999, x.dtype) * (2 * x - 1))
         self.m, self.v, self.gradient = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
 
@@ -128,5 +128,4 @@ class _Run:
 
     def descend(self, lr):
         """One step of Adam; it is elementwise, so the batch is one long vector."""
-        self.t += 1
-        adam.step(self.w.ravel(), self.gradient.ravel(), self.m.ravel(), self.v.ravel(), lr, 0.9, 0.999, 1e-8, self.t)
+        adam.step(self.w.ravel(), self.gradient.ravel(), self.m.ravel(), self.v.ravel(), self.t, lr=lr, beta1=0.9, beta2=0.999, eps=1e-8)

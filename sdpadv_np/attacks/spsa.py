@@ -66,8 +66,8 @@ class SPSA(GradientAttack):
         if self.random_start:
             start = rng.uniform(-self.eps, self.eps, (len(active), *x.shape[1:])).astype(x.dtype)
             x_adv[active] = self._limit(x[active] + start, x[active])
-        m, v = np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active])
-        for t in range(1, self.steps + 1):
+        m, v, t = np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active]), np.zeros((), np.int64)
+        for _ in range(self.steps):
             if self.stop_on_success:
                 active, left = self._remaining(x_adv, goal, active)
                 m, v = m[left], v[left]
@@ -75,7 +75,7 @@ class SPSA(GradientAttack):
                 break
             moved = x_adv[active]
             gradient = self._estimate(moved, goal.of(active), rng)
-            adam.step(moved.ravel(), gradient.ravel(), m.ravel(), v.ravel(), self.lr, 0.9, 0.999, 1e-9, t)
+            adam.step(moved.ravel(), gradient.ravel(), m.ravel(), v.ravel(), t, lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-9)
             x_adv[active] = self._limit(moved, x[active])
         return x_adv
 
