@@ -19,8 +19,8 @@ def owner(array) -> str:
 
 
 def module_of(array):
-    """numpy or cupy: the module that makes arrays which can be computed with this one."""
-    return sys.modules["cupy"] if owner(array) == "cupy" else np
+    """numpy or cupy: the module that makes arrays which can be computed with this one, or with what a recorded one stands for."""
+    return sys.modules["cupy"] if owner(getattr(array, "array", array)) == "cupy" else np
 
 
 class Implementations:

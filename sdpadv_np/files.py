@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import xp
 from .errors import FileError
 
 FORMAT = "sdpadv-np"
@@ -98,9 +99,10 @@ def _digest(arrays: dict, text: str) -> str:
 
 
 def write(path, kind: str, arrays: dict, attributes: dict) -> None:
-    """Write arrays and JSON-able attributes as an HDF5 file of the given kind."""
+    """Write arrays and JSON-able attributes as an HDF5 file of the given kind; arrays on a GPU are fetched from there."""
     import h5py
 
+    arrays = {name: xp.to_numpy(array) for name, array in arrays.items()}
     text = json.dumps(attributes, allow_nan=False)
     memory = io.BytesIO()  # HDF5 copes badly with a disk that fills up; bytes in memory do not mind
     with h5py.File(memory, "w") as file:

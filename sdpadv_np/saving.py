@@ -18,10 +18,10 @@ def save(obj, path) -> None:
     files.write(path, *obj.to_file())
 
 
-def load(path):
-    """The classifier or generator in ``path``; it is used without any training code.
+def load(path, device: str = "cpu"):
+    """The classifier or generator in ``path``, on ``device`` ("cpu" or "cuda"); it is used without any training code.
 
     Raises FileError if the file is missing, damaged, not ours, or holds values that are not finite.
     """
     kind, arrays, attributes = files.read(path, list(_READERS))
-    return _READERS[kind](path, arrays, attributes)
+    return _READERS[kind](path, arrays, attributes, device)

@@ -13,6 +13,7 @@ import numpy as np
 from .errors import ArgumentError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+DEVICES = ("cpu", "cuda")
 
 
 def _cupy():
@@ -65,6 +66,54 @@ def as_array(value):
     return array
 
 
+def on(device: str):
+    """The module that makes arrays on ``device``: numpy for "cpu", cupy for "cuda" (the current GPU).
+
+    Raises ArgumentError if CuPy or a GPU is missing, and says what to do about it.
+    """
+    if device not in DEVICES:
+        raise ArgumentError(f"device is {device!r}; choose one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return np
+    try:
+        import cupy
+    except ImportError as error:
+        raise ArgumentError(f"device cuda needs CuPy, which cannot be imported ({error}): pip install 'sdpadv-np[cuda13]', [cuda12] for an older driver, or use device cpu") from error
+    if not cupy.cuda.is_available():
+        raise ArgumentError("device cuda: CuPy finds no GPU; look at the driver (nvidia-smi), or use device cpu")
+    return cupy
+
+
+def device_of(array) -> str:
+    """"cuda" for an array of CuPy's, "cpu" otherwise."""
+    cupy = _cupy()
+    return "cuda" if cupy is not None and isinstance(array, cupy.ndarray) else "cpu"
+
+
+def like(array, other):
+    """``array`` where ``other`` lies: itself if it lies there already, otherwise a copy in main memory or on the GPU."""
+    cupy = _cupy()
+    if cupy is None or hasattr(array, "recorder") or hasattr(other, "recorder"):
+        return array
+    there = isinstance(array, cupy.ndarray)
+    if isinstance(other, cupy.ndarray):
+        return array if there else cupy.asarray(array)
+    return array.get() if there else array
+
+
+def together(arrays, others=()) -> list:
+    """``arrays``, all of them on the GPU if one of them or of ``others`` lies there."""
+    cupy = _cupy()
+    there = None if cupy is None else next((a for a in (*arrays, *others) if isinstance(a, cupy.ndarray)), None)
+    return list(arrays) if there is None else [like(a, there) for a in arrays]
+
+
 def to_numpy(array) -> np.ndarray:
-    """``array`` in host memory, as NumPy."""
-    return array if isinstance(array, np.ndarray) else array.get()
+    """``array`` in main memory, as NumPy."""
+    return array.get() if device_of(array) == "cuda" else np.asarray(array)
+
+
+def finish(array) -> None:
+    """Wait until ``array`` is computed, where that goes on beside Python (on a GPU)."""
+    if device_of(array) == "cuda":
+        _cupy().cuda.get_current_stream().synchronize()

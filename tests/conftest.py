@@ -1,11 +1,16 @@
 """What the tests share. No test reaches the network or the user's cache."""
+import contextlib
 import os
+import sys
+import types
 
 import numpy as np
 import pytest
+from cupy_stand_in import CuPy
 from threadpoolctl import threadpool_limits
 
 import sdpadv_np as sd
+from sdpadv_np.kernels import _choice, affine_sample, flow_sample
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,3 +43,28 @@ def classifier(glyphs):
     d = glyphs
     return sd.models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=4, progress=False)
 
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """What is tested as a GPU where there is none: tests/cupy_stand_in.py, in CuPy's place. Only the kernels' definitions take its arrays."""
+    module = CuPy()
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setattr(_choice, "_told", {"cuda", "numba-cuda"})
+    for kernel in (affine_sample, flow_sample):
+        monkeypatch.setattr(kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k})
+        monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})
+    return types.SimpleNamespace(cupy=module, without_transfers=module.without_transfers)
+
+
+@pytest.fixture(params=("stand-in", pytest.param("cuda", marks=pytest.mark.gpu)))
+def gpu(request):
+    """``gpu.cupy``, and ``gpu.without_transfers()``, in which a copy back, or on the stand-in any copy, is an error."""
+    if request.param == "stand-in":
+        return request.getfixturevalue("stand_in")
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if not cupy.cuda.is_available():
+        pytest.skip("CuPy finds no GPU")
+    import cupyx
+
+    return types.SimpleNamespace(cupy=cupy, without_transfers=lambda: cupyx.allow_synchronize(False) if hasattr(cupyx, "allow_synchronize") else contextlib.nullcontext())

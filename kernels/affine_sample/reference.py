@@ -47,8 +47,13 @@ def grid(size, output, convention, dtype):
 
 def grid_for(theta, size, output, convention):
     """(base, basis, scale, identity) of theta's kind: its dtype, NumPy's or CuPy's."""
-    tables = *grid(tuple(size), tuple(output), convention, theta.dtype), np.eye(2, 3, dtype=theta.dtype)
-    return tuple(module_of(theta).asarray(table) for table in tables)
+    return _tables(tuple(size), tuple(output), convention, theta.dtype, module_of(theta))
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(size, output, convention, dtype, module):
+    """Made once: to move them to a GPU in each call would stop it."""
+    return tuple(module.asarray(table) for table in (*grid(size, output, convention, dtype), np.eye(2, 3, dtype=dtype)))
 
 
 def border(convention):

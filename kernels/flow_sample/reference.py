@@ -1,8 +1,6 @@
 """The definition: bilinear sampling as in affine_sample, at the pixel's own place plus the flow."""
 from __future__ import annotations
 
-import numpy as np
-
 from .._choice import module_of
 from .._entrance import put
 from ..affine_sample.reference import sample, scatter, slopes_at
@@ -10,7 +8,7 @@ from ..affine_sample.reference import sample, scatter, slopes_at
 
 def places(flow):
     """(2, H, W): where each pixel stands, x first."""
-    return module_of(flow).asarray(np.indices(flow.shape[2:], flow.dtype)[::-1])
+    return module_of(flow).indices(flow.shape[2:], flow.dtype)[::-1]
 
 
 def positions(flow):

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._choice import module_of
+
 
 def value_and_gradient(flow, padding, inside):
     _, _, h, w = flow.shape
     padded = np.pad(flow, ((0, 0), (0, 0), (1, 1), (1, 1)), mode=padding)
-    value, inner, outer = np.zeros(len(flow), flow.dtype), np.zeros_like(flow), np.zeros_like(padded)
+    value, inner, outer = module_of(flow).zeros(len(flow), flow.dtype), np.zeros_like(flow), np.zeros_like(padded)
     for i in (0, 2):
         for j in (0, 2):
             difference = flow - padded[:, :, i : i + h, j : j + w]

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 
 import numpy as np
 
-from .. import checks, training
+from .. import checks, training, xp
 from ..errors import ArgumentError
 from ..models import Amortised
 from ..models.classifier import in_chunks
@@ -14,7 +14,7 @@ from ..provenance import provenance
 
 @dataclass(frozen=True)
 class AmortisedAttack:
-    """``attack.fit(x, y, x_val, y_val)``, then ``attack(x)``.
+    """``attack.fit(x, y, x_val, y_val)``, then ``attack(x)``; both where the classifier lies, on the CPU or a GPU.
 
     classifier : anything with a differentiable ``logits(x)``; needed for fitting only
     target : the class that every image is to be moved into; None: away from its own
@@ -38,6 +38,11 @@ class AmortisedAttack:
     def title(self) -> str:
         """The method's name, as progress and files show it."""
         return type(self).__name__
+
+    @property
+    def device(self) -> str:
+        """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
+        return self.classifier.store.device if hasattr(self.classifier, "store") else "cpu"
 
     def _generator(self, image_shape) -> Amortised:
         """The untrained generator of the method."""
@@ -64,7 +69,7 @@ class AmortisedAttack:
 
         targets : (N,), must be the target that the attack was made with
         """
-        if targets is not None and np.any(np.asarray(targets) != self.target):
+        if targets is not None and (xp.as_array(targets) != self.target).any():
             raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
         return self.generator(x)
 
@@ -82,12 +87,12 @@ class AmortisedTraining:
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
-        dtype = self.generator.store.data.dtype
-        shape, classes = self.generator.image_shape, getattr(self.classifier, "classes", 10)
-        self.x = checks.images(x, "x", shape).astype(dtype, copy=False)
-        self.y = checks.labels(y, len(self.x), classes)
-        self.x_val = checks.images(x_val, "x_val", shape).astype(dtype, copy=False)
-        self.y_val = checks.labels(y_val, len(self.x_val), classes, "y_val")
+        weights, classes = self.generator.store.data, getattr(self.classifier, "classes", 10)
+        x = checks.images(x, "x", self.generator.image_shape).astype(weights.dtype, copy=False)
+        y = checks.labels(y, len(x), classes)
+        x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
+        y_val = checks.labels(y_val, len(x_val), classes, "y_val")
+        self.x, self.y, self.x_val, self.y_val = (xp.like(array, weights) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
 

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..autodiff import Plan, Tensor, ops
 from ..models import ATNGenerator
 from ..models.atn import FORMS
@@ -23,7 +23,7 @@ def rerank(p, classes, alpha: float):
     [[0.4, 0.6, 0.0]]
     """
     r = p.copy()
-    r[np.arange(len(p)), classes] = alpha * p.max(axis=1)
+    r[xp.array_module(p).arange(len(p)), classes] = alpha * p.max(axis=1)
     return r / r.sum(axis=1, keepdims=True)
 
 
@@ -67,7 +67,7 @@ class ATN(AmortisedAttack):
         super().__post_init__()
 
     def _generator(self, image_shape):
-        return ATNGenerator(self.form, self.hidden, image_shape, self.seed)
+        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, device=self.device)
 
     def _training(self, *arguments):
         return ATNTraining(self, *arguments)
@@ -91,7 +91,7 @@ class ATNTraining(AmortisedTraining):
         return self.optimiser.state("g")
 
     def step(self, chosen, epoch):
-        return {name: float(value) for name, value in self.plan(self.x[chosen], self.wanted[chosen]).items()}
+        return self.plan(self.x[chosen], self.wanted[chosen])
 
     def learn(self, x, wanted):
         """One step of Adam; the losses before it. Recorded: see autodiff/plan.py."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..errors import ArgumentError, AttackError, Error
 from ..models import Foreign
@@ -93,8 +93,7 @@ def jacobian(classifier, x, classes) -> tuple[np.ndarray, np.ndarray]:
     z = classifier.logits(t)
     rows = []
     for column in classes.T:
-        g = np.zeros_like(z.data)
-        g[np.arange(len(x)), column] = 1
+        g = (column[:, None] == xp.array_module(column).arange(z.shape[1])).astype(z.dtype)
         rows.append(grad(z, [t], g)[0].data)
     return z.data, np.stack(rows, axis=1)
 
@@ -140,6 +139,8 @@ class Attack:
     def __call__(self, x, y=None, targets=None, progress: bool = True):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape, float32 (the classifier's dtype), x is not changed.
 
+        NumPy arrays give NumPy arrays, CuPy's give CuPy's; in between each batch lies where the classifier does.
+
         y : (N,) true labels; needed if ``labels="true"``, ignored otherwise
         targets : (N,) classes into which each image is to be moved, instead of away from its label
         progress : show a bar with ETA, where the attack is slow and somebody watches
@@ -159,20 +160,25 @@ class Attack:
             aim = checks.labels(y, len(x), classes)
         else:
             aim = None
-        rng, parts = np.random.default_rng(self.seed), []
+        place = self.classifier.store.data if hasattr(self.classifier, "store") else x
+        rng, result = np.random.default_rng(self.seed), None
         with recorded_slopes() if self.iterative else contextlib.nullcontext(), Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 try:
-                    z = logits(self.classifier, x[part])
-                    goal = Goal(z.argmax(axis=1) if aim is None else aim[part], targets is not None)
-                    parts.append(method(x[part], goal, rng))
+                    here = xp.like(x[part], place)
+                    z = logits(self.classifier, here)
+                    goal = Goal(z.argmax(axis=1) if aim is None else xp.like(aim[part], here), targets is not None)
+                    made = xp.like(method(here, goal, rng), x)
                 except Error:
                     raise
                 except Exception as error:
                     raise AttackError(f"{type(self).__name__}: images {start} to {start + len(x[part]) - 1} of {len(x)}: {type(error).__name__}: {error}") from error
+                if result is None:
+                    result = xp.array_module(made).empty((len(x), *made.shape[1:]), made.dtype)
+                result[part] = made  # at once, so that no second copy is held at the end
                 bar.update(steps=len(x[part]))
-        return np.concatenate(parts)
+        return result
 
     def _attack(self, x, goal: Goal, rng):
         """Adversarial examples for one batch."""

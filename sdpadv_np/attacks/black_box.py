@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..autodiff import ops
 from ..models import ARCHITECTURES, Classifier, Queries, distil
 from ..models.classifier import in_chunks
@@ -95,7 +95,7 @@ class BlackBoxSdpAdv(SdpAdv):
         def part(x):
             if self.spatial:
                 theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-self.gamma, self.gamma, (len(x), 6))
-                x = ops.affine_sample(x, theta.astype(x.dtype), convention=self.convention)
-            return np.clip(x + rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), 0, 1)
+                x = ops.affine_sample(x, xp.like(theta.astype(x.dtype), x), convention=self.convention)
+            return np.clip(x + xp.like(rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), x), 0, 1)
 
         return in_chunks(part, x)

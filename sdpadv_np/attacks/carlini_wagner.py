@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
 from .base import Attack, Goal, slope
@@ -62,8 +62,8 @@ class CarliniWagner(Attack):
             checks.whole(name, getattr(self, name))
 
     def _attack(self, x, goal, rng):
-        best = _Best(x)
-        low, high, c = np.zeros(len(x)), np.full(len(x), _UNBOUNDED), np.full(len(x), self.initial_c)
+        best, full = _Best(x), xp.array_module(x).full
+        low, high, c = full(len(x), 0.0), full(len(x), _UNBOUNDED), full(len(x), self.initial_c)
         for round_ in range(self.search_steps):
             if round_ == self.search_steps - 1 and self.search_steps >= _REPEAT:
                 c = high
@@ -74,8 +74,8 @@ class CarliniWagner(Attack):
 
     def _descend(self, x, goal, c, best) -> np.ndarray:
         """One round from x with each image's c (N,); hands every success to ``best``, returns which images had one (N,)."""
-        run = _Run(x, goal, c)
-        success, every, before = np.zeros(len(x), bool), max(1, self.steps // 10), np.full(len(x), np.inf)
+        run, full = _Run(x, goal, c), xp.array_module(x).full
+        success, every, before = full(len(x), False), max(1, self.steps // 10), full(len(x), np.inf)
         for step in range(self.steps):
             x_adv, l2sq, margin = run.evaluate(self.classifier, self.kappa)
             won = margin < -self.kappa
@@ -96,7 +96,7 @@ class _Best:
     """For each image of a batch the success nearest to it so far; itself while there is none."""
 
     def __init__(self, x):
-        self.x_adv, self.l2sq = x.copy(), np.full(len(x), np.inf)
+        self.x_adv, self.l2sq = x.copy(), xp.array_module(x).full(len(x), np.inf)
 
     def offer(self, images, x_adv, l2sq):
         nearer = l2sq < self.l2sq[images]
@@ -107,8 +107,9 @@ class _Run:
     """The images still descending: ``images`` (n,) their places in the batch, w and Adam's moments (n, C, H, W)."""
 
     def __init__(self, x, goal, c):
-        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), np.arange(len(x)), np.zeros((), np.int64)
-        self.w = np.arctanh(np.array(0.999999, x.dtype) * (2 * x - 1))
+        module = xp.array_module(x)
+        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), module.arange(len(x)), module.zeros((), np.int64)
+        self.w = np.arctanh(x.dtype.type(0.999999) * (2 * x - 1))
         self.m, self.v, self.gradient = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
 
     def keep(self, some):
@@ -128,4 +129,4 @@ class _Run:
 
     def descend(self, lr):
         """One step of Adam; it is elementwise, so the batch is one long vector."""
-        adam.step(self.w.ravel(), self.gradient.ravel(), self.m.ravel(), self.v.ravel(), self.t, lr=lr, beta1=0.9, beta2=0.999, eps=1e-8)
+        adam.step(self.w.ravel(), self.gradient.ravel(), self.m.ravel(), self.v.ravel(), self.t, lr, 0.9, 0.999, 1e-8)

@@ -54,7 +54,7 @@ class ConvAdvGAN(AmortisedAttack):
         super().__post_init__()
 
     def _generator(self, image_shape):
-        return AdvGANGenerator(self.eps, image_shape, self.seed)
+        return AdvGANGenerator(self.eps, image_shape, self.seed, device=self.device)
 
     def _training(self, *arguments):
         return ConvAdvGANTraining(self, *arguments)
@@ -65,7 +65,7 @@ class ConvAdvGANTraining(AmortisedTraining):
 
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
-        self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype)
+        self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
         self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
 
@@ -75,7 +75,7 @@ class ConvAdvGANTraining(AmortisedTraining):
     def step(self, chosen, epoch):
         for optimiser in (self.optimiser, self.d_optimiser):
             optimiser.lr[...] = self.attack.lr * (0.1 if 6 * epoch >= 5 * self.epochs else 1.0)
-        return {name: float(value) for name, value in self.plan(self.x[chosen], self.aim(self.y[chosen])).items()}
+        return self.plan(self.x[chosen], self.aim(self.y[chosen]))
 
     def learn(self, x, aim):
         """One step of Adam for D, then one for the generator; their losses. Recorded: see autodiff/plan.py."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..errors import ArgumentError
 from .base import Attack, jacobian, logits
 
@@ -51,7 +51,7 @@ class DeepFool(Attack):
     def _attack(self, x, goal, rng):
         if goal.targeted:
             raise ArgumentError("DeepFool has no targeted form; call it without targets, or use CarliniWagner")
-        r, active, x_adv = np.zeros_like(x), np.arange(len(x)), x
+        r, active, x_adv = np.zeros_like(x), xp.array_module(x).arange(len(x)), x
         for step in range(self.steps + 1):
             z = logits(self.classifier, x_adv)
             left = ~goal.of(active).reached(z)
@@ -70,5 +70,5 @@ class DeepFool(Attack):
         f, w = z[:, 1:] - z[:, :1], slopes[:, 1:] - slopes[:, :1]
         length = np.maximum(np.sqrt(np.square(w).sum(axis=(2, 3, 4))), _FLAT)
         distance = (np.abs(f) + _BEYOND) / length
-        nearest = np.arange(len(x)), distance.argmin(axis=1)
+        nearest = xp.array_module(x).arange(len(x)), distance.argmin(axis=1)
         return (distance / length)[nearest][:, None, None, None] * w[nearest]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from .base import GradientAttack
 
 NORMS = ("linf", "l2", "l1")
@@ -67,5 +67,6 @@ class RFGSM(GradientAttack):
         checks.number("start", self.start, 0, self.eps)
 
     def _attack(self, x, goal, rng):
-        started = np.clip(x + self.start * np.sign(rng.standard_normal(x.shape, np.float32)), 0, 1)
+        drawn = xp.like(rng.standard_normal(x.shape, np.float32), x)
+        started = np.clip(x + self.start * np.sign(drawn), 0, 1)
         return np.clip(started + (self.eps - self.start) * np.sign(self._gradient(started, goal)), 0, 1)

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import losses
+from .. import losses, xp
 from ..autodiff import Plan, Tensor
 from ..models import discriminator
+from ..models.generator import IDENTITY
 from ..optim import Adam
 from .amortised import AmortisedTraining
 
@@ -16,7 +17,7 @@ class SdpAdvTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         shape, dtype = self.generator.image_shape, self.generator.store.data.dtype
-        self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype)
+        self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store, attack.lr), Adam(self.d_store, attack.lr_d)
         self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
 
@@ -24,8 +25,8 @@ class SdpAdvTraining(AmortisedTraining):
         return {**self.optimiser.state("g"), **(self.d_optimiser.state("d") if self.attack.eps else {})}
 
     def step(self, chosen, epoch):
-        alpha = np.array(self.attack.alpha_at(epoch, self.epochs), self.x.dtype)
-        return {name: float(value) for name, value in self.plan(self.x[chosen], self.aim(self.y[chosen]), alpha).items()}
+        alpha = xp.array_module(self.x).full((), self.attack.alpha_at(epoch, self.epochs), self.x.dtype)
+        return self.plan(self.x[chosen], self.aim(self.y[chosen]), alpha)
 
     def learn(self, x, y, alpha):
         """One step of Adam for D, then one for the generator; their losses. Recorded: see autodiff/plan.py."""
@@ -62,5 +63,5 @@ class SdpAdvTraining(AmortisedTraining):
         return total
 
     def validate(self):
-        deviation = self.generator.theta(self.x_val) - np.array([1, 0, 0, 0, 1, 0], self.x_val.dtype)
+        deviation = self.generator.theta(self.x_val) - xp.array_module(self.x_val).array(IDENTITY, self.x_val.dtype)
         return {**super().validate(), "theta deviation": float(np.linalg.norm(deviation, axis=1).mean())}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..kernels import adam
 from .base import GradientAttack, logits
 
@@ -60,13 +60,14 @@ class SPSA(GradientAttack):
         checks.whole("steps", self.steps)
 
     def _attack(self, x, goal, rng):
-        x_adv, active = x.copy(), np.arange(len(x))
+        module = xp.array_module(x)
+        x_adv, active = x.copy(), module.arange(len(x))
         if self.stop_on_success:
             active = self._remaining(x, goal, active)[0]
         if self.random_start:
             start = rng.uniform(-self.eps, self.eps, (len(active), *x.shape[1:])).astype(x.dtype)
-            x_adv[active] = self._limit(x[active] + start, x[active])
-        m, v, t = np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active]), np.zeros((), np.int64)
+            x_adv[active] = self._limit(x[active] + xp.like(start, x), x[active])
+        t, m, v = module.zeros((), np.int64), np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active])
         for _ in range(self.steps):
             if self.stop_on_success:
                 active, left = self._remaining(x_adv, goal, active)
@@ -75,14 +76,14 @@ class SPSA(GradientAttack):
                 break
             moved = x_adv[active]
             gradient = self._estimate(moved, goal.of(active), rng)
-            adam.step(moved.ravel(), gradient.ravel(), m.ravel(), v.ravel(), t, lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-9)
+            adam.step(moved.ravel(), gradient.ravel(), m.ravel(), v.ravel(), t, self.lr, 0.9, 0.999, 1e-9)
             x_adv[active] = self._limit(moved, x[active])
         return x_adv
 
     def _remaining(self, x_adv, goal, active):
         """Those of the active images that have not reached the goal, as indices and as a mask on ``active``."""
         if not len(active):
-            return active, np.zeros(0, bool)
+            return active, active > 0
         left = ~goal.of(active).reached(logits(self.classifier, x_adv[active]))
         return active[left], left
 
@@ -91,7 +92,7 @@ class SPSA(GradientAttack):
         pairs, total = self.samples // 2, np.zeros_like(x)
         at_once = max(1, min(pairs, _NUMBERS // (2 * x.size)))
         for first in range(0, pairs, at_once):
-            signs = _signs(rng, (min(at_once, pairs - first), *x.shape), x.dtype)
+            signs = xp.like(_signs(rng, (min(at_once, pairs - first), *x.shape), x.dtype), x)
             points = np.clip(np.stack([x + self.delta * signs, x - self.delta * signs]), 0, 1)
             z = logits(self.classifier, points.reshape(-1, *x.shape[1:]))
             copies = goal._replace(labels=np.tile(goal.labels, 2 * len(signs)))

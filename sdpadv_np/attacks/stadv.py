@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..autodiff import Tensor, grad, ops
 from ..kernels import flow_sample, flow_smoothness
 from ..optim import minimise
@@ -75,14 +75,15 @@ class StAdv(Attack):
 
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
-        found, tau = _Found(flows, x.dtype), np.full(len(x), self.tau, x.dtype)
-        found.keep(np.arange(len(x)), 0, 0.0, self._reached(goal.margin(logits(self.classifier, x))))
-        active, failed = np.flatnonzero(~found.any), np.zeros(len(x), bool)
+        module = xp.array_module(x)
+        found, tau = _Found(flows, x), module.full(len(x), self.tau, x.dtype)
+        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), self._reached(goal.margin(logits(self.classifier, x))))
+        active, failed = np.flatnonzero(~found.any), module.zeros(len(x), bool)
         for _ in range(self.tau_steps):
             if not active.size:
                 break
             before, drawn = found.distortion[active], rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
-            start = np.where(found.any[active, None, None, None], found.flow[active], drawn)
+            start = np.where(found.any[active][:, None, None, None], found.flow[active], xp.like(drawn, x))
             self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
             failed[active] |= ~better
@@ -108,7 +109,7 @@ class StAdv(Attack):
         (slope,) = grad(ops.sum(l_adv), [t])
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
         found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
-        return l_adv.data + tau[chosen] * l_flow, slope.data + tau[chosen, None, None, None] * roughness
+        return l_adv.data + tau[chosen] * l_flow, slope.data + tau[chosen][:, None, None, None] * roughness
 
     def _reached(self, margin):
         return (margin <= -self.kappa) & (margin < 0)
@@ -117,8 +118,9 @@ class StAdv(Attack):
 class _Found:
     """The least distorting flow found for each image so far, and its distortion; infinite where there is none."""
 
-    def __init__(self, flows, dtype):
-        self.flow, self.distortion = np.zeros(flows, dtype), np.full(flows[0], np.inf)
+    def __init__(self, flows, x):
+        module = xp.array_module(x)
+        self.flow, self.distortion = module.zeros(flows, x.dtype), module.full(flows[0], np.inf)
 
     @property
     def any(self):
@@ -126,5 +128,4 @@ class _Found:
 
     def keep(self, chosen, flow, distortion, reached):
         better = reached & (distortion < self.distortion[chosen])
-        flow, distortion = np.broadcast_to(flow, (len(chosen), *self.flow.shape[1:])), np.broadcast_to(distortion, len(chosen))
         self.flow[chosen[better]], self.distortion[chosen[better]] = flow[better], distortion[better]

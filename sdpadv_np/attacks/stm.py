@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import affine_sample
 from .base import Attack, logits
@@ -68,7 +68,8 @@ class STM(Attack):
 
     def transformation(self, x, y=None, targets=None, progress: bool = True):
         """The candidate (N, 3) that ``attack(x, y, targets)`` chooses for each image: dx, dy, degrees."""
-        return self.candidates()[self._in_batches(lambda *batch: self._worst(*batch)[1], x, y, targets, progress)]
+        chosen = self._in_batches(lambda *batch: self._worst(*batch)[1], x, y, targets, progress)
+        return xp.like(self.candidates(), chosen)[chosen]
 
     def transform(self, x, candidate):
         """x (N, C, H, W) moved by one (dx, dy, angle)."""
@@ -88,7 +89,8 @@ class STM(Attack):
 
     def _worst(self, x, goal, rng):
         """(the worst images, which candidates they are); one candidate of all images is in memory at a time."""
-        x_adv, chosen, most = x.copy(), np.zeros(len(x), int), np.full(len(x), -np.inf)
+        full = xp.array_module(x).full
+        x_adv, chosen, most = x.copy(), full(len(x), 0), full(len(x), -np.inf)
         for k, candidate in enumerate(self.candidates()):
             moved = self.transform(x, candidate)
             climb = goal.climb(logits(self.classifier, moved))
@@ -103,4 +105,4 @@ def _read(x, angle, dx, dy):
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     turn = np.array([[c, -s * height / width], [s * width / height, c]])  # in coordinates where the image spans [-1, 1]
     theta = np.column_stack([turn, turn @ (2 * dx, 2 * dy)]).astype(x.dtype)
-    return affine_sample.forward(x, np.tile(theta, (len(x), 1, 1)))
+    return affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1)))

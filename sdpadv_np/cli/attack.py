@@ -13,7 +13,7 @@ from ..evaluation import figures, readable
 from ..evaluation.metrics import measure
 from ..provenance import provenance
 from . import chosen
-from .common import Formatter, add_threads, announce, new_folder, threads
+from .common import Formatter, add_device, add_threads, announce, new_folder, threads
 
 RECORD = "record.json"
 
@@ -34,6 +34,7 @@ def add_parser(commands):
     command.add_argument("--true-labels", metavar="FILE", help="labels of the images, where they do not lie beside them")
     command.add_argument("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
     chosen.add_options(command)
+    add_device(command)
     add_threads(command)
     command.add_argument("--output", metavar="DIR", help="folder of the results; runs/attack-TIME if not given")
     return command
@@ -49,14 +50,14 @@ def run(arguments) -> None:
 
 
 def _run(a, folder) -> None:
-    classifier = chosen.classifier(a.classifier) if a.classifier else None
+    classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
     (attack,) = chosen.choose([a.attack], classifier, a)
     given = user_images.load(a.images, a.true_labels)
     figures.canvas(1, 1)  # that matplotlib is missing shows now and not after the work
     parameters = {
         "images": f"{a.images} ({given.kind}, {given.layout}, {len(given.x)} images of {given.x.shape[2]}x{given.x.shape[3]})",
         "labels given": "no" if given.y is None else a.true_labels or "with the images",
-        "classifier": a.classifier, "attack": attack.name, **attack.parameters, "target": a.target, "threads": a.threads, "output": str(folder),
+        "classifier": a.classifier, "attack": attack.name, **attack.parameters, "target": a.target, "device": a.device, "threads": a.threads, "output": str(folder),
     }
     announce(parameters)
     x_adv, seconds = _attacked(attack.attack, given, a.target)

@@ -39,9 +39,9 @@ def add_options(command) -> None:
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
 
 
-def classifier(path):
-    """The classifier in a file of ours."""
-    found = saving.load(path)
+def classifier(path, device: str):
+    """The classifier in a file of ours, on "cpu" or "cuda"."""
+    found = saving.load(path, device)
     if not isinstance(found, models.Classifier):
         raise FileError(f"{path}: holds no classifier but a generator; give the classifier.h5 of a run")
     return found
@@ -54,7 +54,7 @@ def choose(names, classifier, arguments) -> list[Chosen]:
     found, taken = [], set()
     for name in names:
         if Path(name).suffix.lower() in (".h5", ".hdf5"):
-            found.append(_generator(name))
+            found.append(_generator(name, arguments.device))
             continue
         kind = registry.find(name)
         if kind.trained:
@@ -71,8 +71,8 @@ def choose(names, classifier, arguments) -> list[Chosen]:
     return _told_apart(found, names)
 
 
-def _generator(path) -> Chosen:
-    generator = saving.load(path)
+def _generator(path, device) -> Chosen:
+    generator = saving.load(path, device)
     if isinstance(generator, models.Classifier):
         raise FileError(f"{path}: holds a classifier; as an attack give the generator.h5 of a run")
     parameters = {**generator.settings, **generator.parameters()}

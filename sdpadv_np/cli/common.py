@@ -7,7 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from .. import data
+from .. import data, xp
 from ..errors import ArgumentError
 
 
@@ -28,6 +28,10 @@ def add_dataset(command) -> None:
 
 def add_threads(command) -> None:
     command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of matrix products and kernels; at these sizes more seldom help")
+
+
+def add_device(command) -> None:
+    command.add_argument("--device", choices=xp.DEVICES, default="cpu", help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'")
 
 
 def new_folder(given: str | None, name: str, marker: str) -> Path:

@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 from ..evaluation import figures, paper, readable, tables
 from ..provenance import provenance
 from . import chosen
-from .common import Formatter, add_data_options, add_dataset, add_threads, announce, new_folder, threads
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, new_folder, threads
 
 RECORD = "evaluation.json"
 
@@ -30,6 +30,7 @@ def add_parser(commands):
     command.add_argument("--true-labels", metavar="FILE", help="their labels, where they do not lie beside them")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
     chosen.add_options(command)
+    add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
     command.add_argument("--output", metavar="DIR", help="folder of the results; runs/evaluate-TIME if not given")
@@ -46,7 +47,7 @@ def run(arguments) -> None:
 
 
 def _run(a, folder) -> None:
-    classifier = chosen.classifier(a.classifier)
+    classifier = chosen.classifier(a.classifier, a.device)
     attacks = chosen.choose(a.attacks, classifier, a)
     if a.limit is not None:
         checks.whole("limit", a.limit)
@@ -54,7 +55,7 @@ def _run(a, folder) -> None:
         figures.canvas(1, 1)  # that matplotlib is missing shows now and not after the work
     x, y, class_names = _images(a)
     x, y = x[: a.limit], y[: a.limit]
-    parameters = {"classifier": a.classifier, "images": a.images or f"{a.dataset}, test images", "count": len(x), "threads": a.threads, "output": str(folder)}
+    parameters = {"classifier": a.classifier, "images": a.images or f"{a.dataset}, test images", "count": len(x), "device": a.device, "threads": a.threads, "output": str(folder)}
     announce(parameters)
     for attack in attacks:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import checks, data, reproduce
+from .. import checks, data, reproduce, xp
 from ..data.sources import cache_folder
 from ..errors import ArgumentError
 from ..evaluation import figures
 from ..models import ARCHITECTURES
-from .common import Formatter, add_data_options, add_threads, announce, threads
+from .common import Formatter, add_data_options, add_device, add_threads, announce, threads
 
 _QUICK = {"epochs": 2, "classifier_epochs": 2, "limit": 500, "models": ("B",), "output": "runs/reproduce-quick"}
 _FULL = {"epochs": None, "classifier_epochs": None, "limit": None, "models": None, "output": "runs/reproduce"}
@@ -33,6 +33,7 @@ def add_parser(commands):
     command.add_argument("--classifier-epochs", type=int, metavar="N", help=f"{_epochs(reproduce.CLASSIFIER_EPOCHS)} if not given")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N test images; all if not given")
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    add_device(command)
     add_threads(command)
     command.add_argument("--output", metavar="DIR", help=f"folder of cells, tables and pictures, all small; {_FULL['output']} if not given")
     command.add_argument("--work", metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
@@ -65,8 +66,9 @@ def _resolved(a) -> dict:
             checks.whole(name, p[name])
     checks.whole("seed", a.seed, 0)
     checks.whole("threads", a.threads)
+    xp.on(a.device)
     reproduce.checked(a.target, p["datasets"], p["models"])
-    return {**p, "seed": a.seed, "threads": a.threads, "data_dir": a.data_dir, "work": a.work or str(cache_folder())}
+    return {**p, "seed": a.seed, "device": a.device, "threads": a.threads, "data_dir": a.data_dir, "work": a.work or str(cache_folder())}
 
 
 def _run(target: str, p: dict, wanted: list[str]) -> None:
@@ -76,7 +78,7 @@ def _run(target: str, p: dict, wanted: list[str]) -> None:
     if reproduce.TARGETS[target].picture:
         figures.canvas(1, 1)  # that matplotlib is missing shows now and not after hours
     store = reproduce.Store(p["output"])
-    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], data_dir=p["data_dir"]), p["work"], _say)
+    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], device=p["device"], data_dir=p["data_dir"]), p["work"], _say)
     cells = reproduce.TARGETS[target].cells(p["datasets"], p["models"])
     chosen = [c for c in cells if not wanted or any(text.lower() in c.name.lower() for text in wanted) or store.path(c).exists()]
     if not chosen:

@@ -59,9 +59,9 @@ class RunFolder:
     def classifier(self, loaded, p: argparse.Namespace):
         """This run's classifier: its own, or one from the cache that was trained the same way, or trained now."""
         own, settings = self.path / "classifier.h5", (p.classifier, p.classifier_epochs, p.batch_size, p.seed)
-        cached = trained.classifier_file(cache_folder(), p.dataset, *settings)
+        cached = trained.classifier_file(cache_folder(), p.dataset, *settings, p.device)
         places = [own] if own.exists() else [] if p.retrain else [cached]
-        classifier, new = trained.classifier(loaded, *settings, places, self.path / "checkpoints" / "classifier.h5")
+        classifier, new = trained.classifier(loaded, *settings, places, self.path / "checkpoints" / "classifier.h5", device=p.device)
         if new or not own.exists():
             saving.save(classifier, own)
         if new:

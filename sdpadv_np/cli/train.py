@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 
-from .. import attacks, checks, data, evaluation
+from .. import attacks, checks, data, evaluation, xp
 from ..attacks import registry
 from ..attacks.base import LABELS
 from ..evaluation import figures, paper, tables
@@ -11,7 +11,7 @@ from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
 from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
-from .common import Formatter, add_data_options, add_dataset, add_threads, threads
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, threads
 from .run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")
@@ -40,6 +40,7 @@ def add_parser(commands):
     command.add_argument("--epochs", type=int, metavar="N", help="of the attack; 16 against A, 20 against B if not given")
     command.add_argument("--batch-size", type=int, default=128, metavar="N")
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    add_device(command)
     add_threads(command)
     command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
     command.add_argument("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
@@ -73,6 +74,7 @@ def _resolved(arguments) -> dict:
     if p["compare"] is None:
         p["compare"] = ["fgsm", "pgd", "mim"] + (["sdadv"] if p["classifier"] == "B" else [])
     p["compare"] = [name for name in p["compare"] if name != p["method"]]
+    xp.on(p["device"])
     _attack(argparse.Namespace(**p), p["method"], None)  # a wrong value shows now, not after the classifier's training
     for name in ("epochs", "classifier_epochs", "batch_size", "threads"):
         checks.whole(name, p[name])

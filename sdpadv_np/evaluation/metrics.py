@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .. import checks
+from .. import checks, xp
 from ..errors import ArgumentError
 from ..models.classifier import in_chunks
 
@@ -41,9 +41,10 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     y = checks.labels(y, len(x), getattr(classifier, "classes", 10))
     x_adv, seconds = x, 0.0
     if attack is not None:
-        attack(x[:2], y[:2])  # compile and load what is compiled and loaded on first use
+        xp.finish(attack(x[:2], y[:2]))  # compile and load what is compiled and loaded on first use
         started = time.perf_counter()
         x_adv = attack(x, y)
+        xp.finish(x_adv)
         seconds = time.perf_counter() - started
         if x_adv.shape != x.shape:
             raise ArgumentError(f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape")
@@ -52,6 +53,7 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
     """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
+    x_adv, y = xp.like(x_adv, x), xp.like(y, x)
     right = in_chunks(classifier.logits, x).argmax(axis=1) == y
     still = in_chunks(classifier.logits, x_adv).argmax(axis=1) == y
     change = x_adv.astype(np.float64) - x

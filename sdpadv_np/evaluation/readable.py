@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import xp
 from .distortion import describe_flow, describe_theta
 
 _FEW = 100
@@ -33,14 +34,14 @@ def of(attack, x, y=None) -> dict[str, float] | None:
     """
     generator = getattr(attack, "generator", attack)
     if getattr(generator, "spatial", False):
-        return of_theta(generator.theta(x), x.shape[2:])
+        return of_theta(xp.to_numpy(generator.theta(x)), x.shape[2:])
     few, labels = x[:_FEW], None if y is None else y[:_FEW]
     if hasattr(attack, "transformation"):
-        dx, dy, angle = attack.transformation(few, labels, progress=False).T
+        dx, dy, angle = xp.to_numpy(attack.transformation(few, labels, progress=False)).T
         shift = np.hypot(dx * x.shape[3], dy * x.shape[2]) * (2 if attack.shift_twice else 1)
         return {"rotation": round(float(np.abs(angle).mean()), 3), "shift": round(float(shift.mean()), 3)}
     if hasattr(attack, "flow"):
-        return {"flow": round(float(describe_flow(attack.flow(few, labels, progress=False))["mean"].mean()), 3)}
+        return {"flow": round(float(describe_flow(xp.to_numpy(attack.flow(few, labels, progress=False)))["mean"].mean()), 3)}
     return None
 
 

@@ -28,7 +28,7 @@ class AdvGANGenerator(Amortised):
     kind = "advgan_generator"
     names = ("eps",)
 
-    def __init__(self, eps=0.3, image_shape=(1, 28, 28), seed=0, dtype=np.float32):
+    def __init__(self, eps=0.3, image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.eps = checks.number("eps", eps, 0, 1, above=True)
         channels, *size = image_shape
         if any(n % 4 or n < 16 for n in size):
@@ -38,7 +38,7 @@ class AdvGANGenerator(Amortised):
         decoder = [_up(32, 16, once), _RELU, _up(16, 8, twice), _RELU]
         last = ConvTranspose2d(8, channels, (6, 6), tuple(size), activation="tanh", init="dcgan")
         self.network = Network("g", [*encoder, *(_block(32) for _ in range(4)), *decoder, last])
-        super().__init__([self.network], image_shape, seed, dtype)
+        super().__init__([self.network], image_shape, seed, dtype, device)
 
     def perturb(self, x, training: bool = False):
         """(eta before it is clipped, x_A)."""
@@ -62,11 +62,11 @@ def _block(channels):
     return Residual((*half, BatchNorm(channels, "relu", spread=0.02), *half, BatchNorm(channels, spread=0.02)))
 
 
-def conv_discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
+def conv_discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
     """Three 4x4 convolutions of stride 2 to 8, 16 and 32 channels, leaky ReLU, then 1x1: the logits of how real each patch is."""
     def conv(inputs, outputs, activation="linear"):
         return Conv2d(inputs, outputs, (4, 4), stride=2, activation=activation, init="dcgan")
 
     first, last = conv(image_shape[0], 8, _SLOPE), Conv2d(32, 1, (1, 1), init="dcgan")
     network = Network("d", [first, conv(8, 16), BatchNorm(16, _SLOPE, spread=0.02), conv(16, 32), BatchNorm(32, _SLOPE, spread=0.02), last])
-    return network, ParameterStore([network], seed, dtype)
+    return network, ParameterStore([network], seed, dtype, device)

@@ -15,6 +15,8 @@ from .classifier import in_chunks
 class Amortised:
     """A generator; what it computes is ``transform`` of the method.
 
+    It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
+
     Attributes
     ----------
     store : ParameterStore
@@ -22,14 +24,19 @@ class Amortised:
     """
 
     kind: ClassVar[str] = ""  # what its files are called inside
-    names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed and dtype
+    names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed, dtype and device
 
-    def __init__(self, networks, image_shape, seed, dtype):
+    def __init__(self, networks, image_shape, seed, dtype, device):
         self.image_shape, self.seed = tuple(image_shape), checks.whole("seed", seed, 0)
-        self.store = ParameterStore(networks, self.seed, dtype)
+        self.store = ParameterStore(networks, self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
+
+    def to(self, device: str):
+        """Move the parameters to "cpu" or "cuda"; returns self."""
+        self.store.to(device)
+        return self
 
     def transform(self, x: np.ndarray | Tensor):
         """x_A for x (N, C, H, W), unchecked: a recorded Tensor for a Tensor, an array for an array."""
@@ -37,14 +44,14 @@ class Amortised:
 
     def __call__(self, x, y=None):
         """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        return in_chunks(self.transform, self.checked(x))
+        return in_chunks(self.transform, self.checked(x), self.store.data)
 
     def checked(self, x):
         """``x`` as images of this generator's shape and dtype."""
         return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
 
     def parameters(self) -> dict:
-        """Every parameter of the constructor but dtype; sequences as lists, as a file gives them back."""
+        """Every parameter of the constructor but dtype and device; sequences as lists, as a file gives them back."""
         values = {name: getattr(self, name) for name in (*self.names, "seed", "image_shape")}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -53,10 +60,10 @@ class Amortised:
         return self.kind, self.store.arrays(), attributes
 
     @classmethod
-    def from_file(cls, path, arrays: dict, attributes: dict):
+    def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
         try:
-            generator = cls(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+            generator = cls(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
         generator.store.load(arrays, str(path))

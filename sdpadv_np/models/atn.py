@@ -28,13 +28,13 @@ class ATNGenerator(Amortised):
     kind = "atn_generator"
     names = ("form", "hidden")
 
-    def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32):
+    def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
         pixels = int(np.prod(image_shape))
         sizes = (pixels, *self.hidden)
         last = Dense(sizes[-1], pixels, init="zero" if form == "p-atn" else "glorot")
         self.network = Network("g", [Flatten(), *layers_between(sizes, "relu", "he"), last])
-        super().__init__([self.network], image_shape, seed, dtype)
+        super().__init__([self.network], image_shape, seed, dtype, device)
 
     def transform(self, x):
         change = ops.reshape(self.network(x), shape=x.shape)

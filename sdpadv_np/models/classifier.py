@@ -16,20 +16,29 @@ _INIT = "fan_in"
 _CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convolutions
 
 
-def in_chunks(function, x, size: int = _CHUNK):
-    """function(x) computed on pieces of x, each put at once where it belongs: no second copy of the result is ever held."""
-    first = function(x[:size])
+def in_chunks(function, x, where=None, size: int = _CHUNK):
+    """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
+
+    where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+    """
+    def part(start):
+        piece = x[start : start + size]
+        return xp.like(function(piece if where is None else xp.like(piece, where)), x)
+
+    first = part(0)
     if len(x) <= size:
         return first
     result = xp.array_module(first).empty((len(x), *first.shape[1:]), first.dtype)
     result[:size] = first
-    for i in range(size, len(x), size):
-        result[i : i + size] = function(x[i : i + size])
+    for start in range(size, len(x), size):
+        result[start : start + size] = part(start)
     return result
 
 
 class Classifier:
     """A network from images (N, 1, 28, 28) in [0, 1] to 10 logits.
+
+    It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
 
     Attributes
     ----------
@@ -46,9 +55,9 @@ class Classifier:
     image_shape = (1, 28, 28)
     classes = 10
 
-    def __init__(self, seed: int = 0, dtype=np.float32):
+    def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
         self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype)
+        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
@@ -58,6 +67,11 @@ class Classifier:
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
 
+    def to(self, device: str):
+        """Move the parameters to "cpu" or "cuda"; returns self."""
+        self.store.to(device)
+        return self
+
     def _layers(self) -> list:
         raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
 
@@ -65,7 +79,7 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False))
+        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -77,8 +91,8 @@ class Classifier:
 
     def accuracy(self, x, y) -> float:
         """The share of images whose prediction is y."""
-        y = checks.labels(y, len(x), self.classes)
-        return float((self.predict(x) == y).mean())
+        predicted = self.predict(x)
+        return float((predicted == xp.like(checks.labels(y, len(x), self.classes), predicted)).mean())
 
     def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
@@ -123,12 +137,12 @@ class ModelB(Classifier):
 ARCHITECTURES = {"A": ModelA, "B": ModelB}
 
 
-def from_file(path, arrays: dict, attributes: dict) -> Classifier:
+def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
     kind = ARCHITECTURES.get(attributes.get("architecture"))
     if kind is None:
         raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
-    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32)
+    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
     classifier.store.load(arrays, str(path))
     classifier.settings, classifier.history, classifier.made = (attributes[k] for k in ("settings", "history", "made"))
     return classifier
@@ -139,10 +153,11 @@ class ClassifierTraining:
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
         self.classifier, dtype = classifier, classifier.dtype
-        self.x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
-        self.y = checks.labels(y, len(self.x), classifier.classes)
-        self.x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
-        self.y_val = checks.labels(y_val, len(self.x_val), classifier.classes, "y_val")
+        x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
+        y = checks.labels(y, len(x), classifier.classes)
+        x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
+        y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
+        self.x, self.y, self.x_val, self.y_val = (xp.like(array, classifier.store.data) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
         self.wanted, self.wanted_val = self.y, self.y_val
         self.lr = checks.number("lr", lr, above=True)
@@ -166,8 +181,8 @@ class ClassifierTraining:
         return ops.mean(ops.cross_entropy(logits, labels=wanted))
 
     def step(self, chosen, epoch):
-        self.optimiser.lr[...] = self.lr * (1 - int(self.optimiser.t) / self.steps)
-        return {"loss": float(self.plan(self.x[chosen], self.wanted[chosen]))}
+        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
+        return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
 
     def learn(self, x, wanted):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""

@@ -32,7 +32,7 @@ class Queries:
         self.count += len(x)
         p = xp.as_array(self.predict(x))
         if p.ndim == 1:
-            return np.eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, "the labels that predict returned")]
+            return xp.array_module(p).eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, "the labels that predict returned")]
         if p.shape != (len(x), self.classes):
             raise ArgumentError(f"predict returned shape {p.shape} for {len(x)} images; expected ({len(x)}, {self.classes}), or labels ({len(x)},)")
         if not (p.min() >= 0 and np.abs(p.sum(axis=1) - 1).max() < 1e-3):  # also true for NaN
@@ -67,7 +67,8 @@ class _Distillation(ClassifierTraining):
 
     def __init__(self, classifier, x, p, x_val, p_val, *options):
         super().__init__(classifier, x, p.argmax(axis=1), x_val, p_val.argmax(axis=1), *options)
-        self.wanted, self.wanted_val, self.title = p, p_val, f"substitute {classifier.architecture}"
+        self.wanted, self.wanted_val = (xp.like(array, classifier.store.data) for array in (p, p_val))
+        self.title = f"substitute {classifier.architecture}"
 
     def settings(self):
         return {**super().settings(), "trained on": "probabilities"}

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks
-from ..autodiff import ops
+from .. import checks, xp
+from ..autodiff import Tensor, ops
+from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
 from ..nn import Dense, Flatten, Network, ParameterStore
 from .amortised import Amortised
@@ -61,7 +62,7 @@ class Generator(Amortised):
 
     def __init__(
         self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, localisation=(20,), perturbation=(128, 128),
-        image_shape=(1, 28, 28), seed=0, dtype=np.float32,
+        image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu",
     ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
@@ -72,10 +73,15 @@ class Generator(Amortised):
         h_sd = [Flatten(), *layers_between((pixels, *inner), "tanh", "glorot"), Dense((pixels, *inner)[-1], 6, init="zero", bias=IDENTITY)]
         h_p = [Flatten(), *layers_between((pixels, *outer), "relu", "he"), Dense((pixels, *outer)[-1], pixels, init="zero")]
         self.h_sd, self.h_p = Network("h_sd", h_sd if self.spatial else []), Network("h_p", h_p if self.eps else [])
-        super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype)
+        super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype, device)
 
     def distort(self, x) -> Distorted:
-        """Every intermediate result: recorded Tensors for a Tensor, arrays for an array."""
+        """Every intermediate result: recorded Tensors for a Tensor, arrays of x's kind for an array."""
+        if isinstance(x, Tensor) or xp.device_of(x) == self.store.device:
+            return self._distort(x)
+        return Distorted(*(None if a is None else xp.like(a, x) for a in self._distort(xp.like(x, self.store.data))))
+
+    def _distort(self, x) -> Distorted:
         theta_raw = theta = eta_raw = eta = None
         x_t = x
         if self.spatial:
@@ -90,12 +96,13 @@ class Generator(Amortised):
         return Distorted(theta_raw, theta, x_t, eta_raw, eta, x_a)
 
     def _project(self, theta):
-        identity = np.array(IDENTITY, theta.dtype)
+        module, identity, gamma = xp.array_module(raw(theta)), np.array(IDENTITY, theta.dtype), theta.dtype.type(self.gamma)
         if self.projection == "box":
-            return ops.clip(theta, low=identity - theta.dtype.type(self.gamma), high=identity + theta.dtype.type(self.gamma))
+            return ops.clip(theta, low=module.asarray(identity - gamma), high=module.asarray(identity + gamma))
+        identity = module.asarray(identity)
         deviation = theta - identity
         length = ops.reshape(ops.norm(deviation), shape=(-1, 1))
-        return identity + deviation * ops.minimum(self.gamma / length, np.ones((), theta.dtype))
+        return identity + deviation * ops.minimum(self.gamma / length, module.ones((), theta.dtype))
 
     def transform(self, x):
         return self.distort(x).x_a
@@ -103,8 +110,8 @@ class Generator(Amortised):
     def theta(self, x):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
-            return np.tile(np.array(IDENTITY, self.store.data.dtype), (len(x), 1))
-        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x))
+            return np.tile(xp.array_module(x).array(IDENTITY, self.store.data.dtype), (len(x), 1))
+        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
 def layers_between(sizes, activation: str, init: str) -> list:
@@ -112,7 +119,7 @@ def layers_between(sizes, activation: str, init: str) -> list:
     return [Dense(inputs, outputs, activation, init) for inputs, outputs in zip(sizes, sizes[1:])]
 
 
-def discriminator(image_shape, seed: int, dtype=np.float32) -> tuple[Network, ParameterStore]:
+def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
     """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
     network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu", "he"), Dense(64, 32, "relu", "he"), Dense(32, 2)])
-    return network, ParameterStore([network], seed, dtype)
+    return network, ParameterStore([network], seed, dtype, device)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import xp
 from ..autodiff import Tensor
 from ..autodiff.engine import gradients_into
 from ..errors import FileError
@@ -34,13 +35,13 @@ class Network:
 class ParameterStore:
     """The parameters of ``networks`` in one flat array, with their gradients in another.
 
-    A network's initial weights depend on ``seed`` and its name alone, not on the others.
+    A network's initial weights depend on ``seed`` and its name alone, not on the others or the device.
 
     data, gradient : 1-D arrays, all parameters in order
     tensors : {"name/layer/W": Tensor}, views into ``data``
     """
 
-    def __init__(self, networks, seed: int, dtype=np.float32):
+    def __init__(self, networks, seed: int, dtype=np.float32, device: str = "cpu"):
         initial = {}
         for network in networks:
             rng = np.random.default_rng([seed, *network.name.encode()])
@@ -49,17 +50,31 @@ class ParameterStore:
                 values = layer.initial(rng)
                 network.tensors.append(dict.fromkeys(values))
                 initial.update({f"{network.name}/{number}/{key}": (network.tensors[-1], key, v) for key, v in values.items()})
-        size = sum(v.size for _, _, v in initial.values())
-        self.data, self.gradient = np.empty(size, dtype), np.zeros(size, dtype)
         self.tensors: dict[str, Tensor] = {}
-        self._gradients, start = [], 0
         for name, (slot, key, value) in initial.items():
-            part = slice(start, start + value.size)
-            view = self.data[part].reshape(value.shape)
-            view[...] = value
-            slot[key] = self.tensors[name] = Tensor(view, requires_grad=True, name=name)
-            self._gradients.append(self.gradient[part].reshape(value.shape))
-            start += value.size
+            slot[key] = self.tensors[name] = Tensor(value.astype(dtype), requires_grad=True, name=name)
+        flat = [t.data.ravel() for t in self.tensors.values()]
+        self._lay(xp.on(device).asarray(np.concatenate(flat) if flat else np.empty(0, dtype)))
+
+    def _lay(self, data) -> None:
+        """Let the parameters be views into ``data``."""
+        self.data, self.gradient, self._gradients, start = data, np.zeros_like(data), [], 0
+        for t in self.tensors.values():
+            part, shape = slice(start, start + t.size), t.shape
+            t.data = data[part].reshape(shape)
+            self._gradients.append(self.gradient[part].reshape(shape))
+            start = part.stop
+
+    @property
+    def device(self) -> str:
+        """"cpu" or "cuda": where the parameters lie."""
+        return xp.device_of(self.data)
+
+    def to(self, device: str) -> None:
+        """Move the parameters to "cpu" or "cuda". Optimisers and plans made before do not follow; make them anew."""
+        module = xp.on(device)
+        if device != self.device:
+            self._lay(module.asarray(xp.to_numpy(self.data)))
 
     def differentiate(self, loss: Tensor) -> None:
         """Fill ``gradient`` with d loss / d parameters; nothing else is differentiated."""
@@ -79,4 +94,4 @@ class ParameterStore:
             if arrays[name].shape != t.shape or arrays[name].dtype != t.dtype:
                 raise FileError(f"{source}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, expected {t.dtype}{list(t.shape)}")
         for name, t in self.tensors.items():
-            t.data[...] = arrays[name]
+            t.data[...] = xp.like(arrays[name], t.data)

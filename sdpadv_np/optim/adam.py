@@ -17,7 +17,7 @@ class Adam:
     def __init__(self, store: ParameterStore, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8):
         self.store, self.beta1, self.beta2, self.eps = store, beta1, beta2, eps
         module = xp.array_module(store.data)
-        self.lr = module.array(lr, np.float64)  # an array, so that a schedule reaches recorded steps too: adam.lr[...] = 1e-4
+        self.lr = module.full((), lr, np.float64)  # an array, so that a schedule reaches recorded steps too: adam.lr[...] = 1e-4
         self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), module.zeros((), np.int64)
 
     def step(self) -> None:

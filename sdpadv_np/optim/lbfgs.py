@@ -72,7 +72,7 @@ def minimise(function, x0, *, memory: int = 10, evaluations: int = 15000, gtol: 
     checks.number("gtol", gtol)
     checks.number("ftol", ftol)
     search = _Search(function, x0, memory)
-    active = search.end(np.arange(len(x0)), search.flat(slice(None), gtol), "gradient")
+    active = search.end(xp.array_module(x0).arange(len(x0)), search.flat(slice(None), gtol), "gradient")
     while active.size:
         stepped, decrease = search.round(active)
         if stop is not None:
@@ -88,18 +88,18 @@ class _Search:
     """The state of N searches: arrays over the functions, indexed by the numbers of those concerned."""
 
     def __init__(self, function, x0, memory):
-        n = len(x0)
+        n, make = len(x0), xp.array_module(x0)
         self.function, self.memory = function, memory
-        self.x = np.array(x0)
-        self.value, self.gradient = function(self.x, np.arange(n))
+        self.x = x0.copy()
+        self.value, self.gradient = function(self.x, make.arange(n))
         self.value, self.gradient = self.value.astype(np.float64), self.gradient.astype(x0.dtype)
-        self.steps, self.evaluations, self.reason = np.zeros(n, int), np.ones(n, int), np.zeros(n, int)
-        self.s, self.y = np.zeros((2, memory, *x0.shape), x0.dtype)
-        self.rho, self.pairs = np.zeros((memory, n)), np.zeros(n, int)  # 1 / s'y, 0 where there is no pair; pairs ever stored
+        self.steps, self.evaluations, self.reason = make.zeros(n, int), make.ones(n, int), make.zeros(n, int)
+        self.s, self.y = make.zeros((2, memory, *x0.shape), x0.dtype)
+        self.rho, self.pairs = make.zeros((memory, n)), make.zeros(n, int)  # 1 / s'y, 0 where there is no pair; pairs ever stored
         self.direction = np.empty_like(self.x)
-        self.t, self.slope, self.trials = np.empty(n), np.empty(n), np.zeros(n, int)
-        self.low, self.high = np.empty((2, n, 3))  # the bracket's ends: t, value, slope
-        self.aim(np.arange(n))
+        self.t, self.slope, self.trials = make.empty(n), make.empty(n), make.zeros(n, int)
+        self.low, self.high = make.empty((2, n, 3))  # the bracket's ends: t, value, slope
+        self.aim(make.arange(n))
 
     def end(self, active, done, reason):
         """What remains of ``active``; the others get their reason."""
@@ -152,7 +152,7 @@ class _Search:
 
     def recursion(self, which, g):
         """H g by the two-loop recursion; H begins as (s'y / y'y) I of the newest pair. g itself where there is no pair (rho = 0)."""
-        q, weights, kept = g.copy(), [], min(self.memory, int(self.pairs[which].max(initial=0)))
+        q, weights, kept = g.copy(), [], min(self.memory, int(self.pairs[which].max())) if which.size else 0
         newest_first = [((self.pairs[which] - 1 - k) % self.memory, which) for k in range(kept)]
         for pair in newest_first:
             weights.append(self.rho[pair] * _dot(self.s[pair], q))

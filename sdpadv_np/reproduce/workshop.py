@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import data, evaluation, files, trained
+from .. import data, evaluation, files, trained, xp
 from ..attacks import registry
 from ..evaluation import paper, readable
 from ..provenance import provenance
@@ -29,6 +29,7 @@ class Run:
     seed: int = 0
     threads: int = 1  # only to be stored; see cli.common.threads
     data_dir: str | None = None
+    device: str = "cpu"
 
 
 class Workshop:
@@ -47,6 +48,8 @@ class Workshop:
             "dataset": cell.dataset, "model": cell.model, "victim": cell.victim or cell.model, "defence": cell.defence, "attack": cell.attack,
             "classifier_epochs": self.run.classifier_epochs[cell.model], "batch_size": self.run.batch_size, "limit": self.run.limit, "seed": self.run.seed,
         }
+        if self.run.device != "cpu":
+            settings["device"] = self.run.device
         if cell.victim:
             settings["victim_epochs"] = self.run.classifier_epochs[cell.victim]
         if cell.attack != paper.CLEAN:
@@ -86,8 +89,8 @@ class Workshop:
     def classifier(self, dataset: str, model: str):
         if (dataset, model) not in self._classifiers:
             settings = (model, self.run.classifier_epochs[model], self.run.batch_size, self.run.seed)
-            path = trained.classifier_file(self.work, dataset, *settings)
-            found, new = trained.classifier(self.data(dataset), *settings, [path], self._checkpoint(path), self.report)
+            path = trained.classifier_file(self.work, dataset, *settings, self.run.device)
+            found, new = trained.classifier(self.data(dataset), *settings, [path], self._checkpoint(path), self.report, self.run.device)
             if new:
                 trained.keep(found, path, f"Model {model}", self.report)
                 self._checkpoint(path).unlink(missing_ok=True)
@@ -100,7 +103,7 @@ class Workshop:
         attack = registry.find(cell.attack).make(classifier, **self._parameters(cell))
         if not hasattr(attack, "fit"):
             return attack, 0.0
-        epochs, weights = self.run.epochs[cell.model], hashlib.sha256(classifier.store.data.tobytes()).hexdigest()
+        epochs, weights = self.run.epochs[cell.model], hashlib.sha256(xp.to_numpy(classifier.store.data).tobytes()).hexdigest()
         settings = (cell.dataset, cell.attack, attack.parameters(), epochs, self.run.batch_size, weights, provenance()["sdpadv_np"])
         path = self.work / "generators" / f"{cell.dataset}-{cell.model}-{cell.attack}-{trained.key(*settings)}.h5"
         attack, _ = trained.fitted(attack, path, self._checkpoint(path), self.data(cell.dataset), epochs, self.run.batch_size)

@@ -6,16 +6,16 @@ that is needed to go on as if nothing had happened, bit for bit, and a kill cost
 """
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from .. import files
-from ..errors import FileError, TrainingError
+from .. import files, xp
+from ..errors import FileError
 from .progress import Progress, figures_text
+from .totals import Totals
 
 
 class Task(Protocol):
@@ -37,7 +37,7 @@ class Task(Protocol):
         """The part of the state that is the result: one live array."""
 
     def step(self, chosen: np.ndarray, epoch: int) -> dict:
-        """Train on the images with these numbers; returns {name: loss}."""
+        """Train on the images with these numbers (an array where the weights lie); returns {name: loss}, numbers or 0-d arrays."""
 
     def validate(self) -> dict:
         """{name: figure} on the validation images."""
@@ -59,26 +59,21 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
         validation: dict[str, float] = {}
         for epoch in range(len(history), task.epochs):
             started = time.perf_counter()
-            order = np.random.default_rng([task.seed, epoch]).permutation(task.count)
-            totals: dict[str, float] = {}
+            order = xp.like(np.random.default_rng([task.seed, epoch]).permutation(task.count), task.weights())
+            losses = Totals(task.title, epoch + 1)
             for step in range(steps):
-                losses = task.step(order[step * batch : (step + 1) * batch], epoch)
-                for name, value in losses.items():
-                    if not math.isfinite(value):
-                        raise TrainingError(
-                            f"{task.title}: {name} is {value} in epoch {epoch + 1}, step {step + 1}; lower the learning rate, or look at the images"
-                        )
-                    totals[name] = totals.get(name, 0.0) + value
-                bar.update({"epoch": epoch + 1, **losses, **validation})
+                losses.add(task.step(order[step * batch : (step + 1) * batch], epoch))
+                bar.update({"epoch": epoch + 1, **losses.latest, **validation})
+            losses.look()
             validation = task.validate()
-            figures = {**{name: total / steps for name, total in totals.items()}, **validation}
+            figures = {**{name: total / steps for name, total in losses.sums.items()}, **validation}
             score = list(task.score(figures))
             if best is None or score < best["score"]:
                 best = {"epoch": epoch + 1, "score": score, "weights": task.weights().copy()}
             history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
             _save(task, checkpoint, history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
-    task.weights()[...] = best["weights"]
+    task.weights()[...] = xp.like(best["weights"], task.weights())
     return history
 
 
@@ -102,6 +97,6 @@ def _restore(task, checkpoint) -> tuple[list, dict | None]:
         stored = arrays.get(f"state/{name}")
         if stored is None or stored.shape != array.shape or stored.dtype != array.dtype:
             raise FileError(f"{checkpoint}: {name} does not fit this model; start a new run")
-        array[...] = stored
+        array[...] = xp.like(stored, array)
     best = {"epoch": attributes["best_epoch"], "score": attributes["best_score"], "weights": arrays["best"]}
     return attributes["history"], best

@@ -1,83 +1,114 @@
-"""Arrays of another module: the sampling rules, to second order, on arrays that refuse to be mixed with NumPy's.
-
-The stand-in behaves as CuPy does where the two differ: it has its own asarray, arange, zeros and
-bincount, and a plain NumPy array in one of its calls is an error.
-"""
-import sys
-import types
-
+"""Arrays of another module: every operation, to second order, and every plan, on CuPy's arrays or on a stand-in that is as strict."""
 import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np import Tensor, ops
-from sdpadv_np.kernels import affine_sample, flow_sample
+from sdpadv_np import Plan, Tensor, ops, xp
+from sdpadv_np.autodiff.registry import NO_GRADIENT, OPS
+from sdpadv_np.errors import ArgumentError, OperationError, PlanError
+
+CASES = [
+    pytest.param(name, number, id=f"{name}-{number}")
+    for name, op in sorted(OPS.items())
+    for number in range(len(op.samples(np.random.default_rng(0))))
+]
 
 
-class Array(np.ndarray):
-    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **options):
-        return self._own(getattr(ufunc, method), inputs, options | ({"out": out} if out else {}))
-
-    def __array_function__(self, function, _, inputs, options):
-        return self._own(function, inputs, options)
-
-    @staticmethod
-    def _own(function, inputs, options):
-        result = function(*map(_bare, inputs), **{k: _bare(v) for k, v in options.items()})
-        return _dressed(result)
+def host(values):
+    return [xp.to_numpy(v.data if isinstance(v, Tensor) else v) for v in values]
 
 
-def _bare(value):
-    if isinstance(value, Array):
-        return value.view(np.ndarray)
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise TypeError("a NumPy array among those of the other module")
-    return type(value)(map(_bare, value)) if isinstance(value, (list, tuple)) else value
+def close(got, want, tolerance=1e-10):
+    for a, b in zip(host(got), host(want), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def _dressed(value):
-    if isinstance(value, tuple):
-        return tuple(map(_dressed, value))
-    return np.asarray(value).view(Array) if isinstance(value, (np.ndarray, np.generic)) else value
+def moved(value, cupy):
+    """The arrays of a sample, also those among its parameters, on the GPU."""
+    if isinstance(value, np.ndarray):
+        return cupy.asarray(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(moved(v, cupy) for v in value)
+    return {k: moved(v, cupy) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-@pytest.fixture
-def other(monkeypatch):
-    module = types.ModuleType("cupy")
-    module.ndarray = Array
-    for name in ("arange", "zeros", "ones_like", "zeros_like", "asarray", "array"):
-        setattr(module, name, lambda *a, function=getattr(np, name), **o: _dressed(function(*(x.view(np.ndarray) if isinstance(x, Array) else x for x in a), **o)))
-    module.bincount = lambda *a, **o: Array._own(np.bincount, a, o)
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    for kernel in (affine_sample, flow_sample):  # only the definition takes them here
-        monkeypatch.setattr(kernel._choose, "loaded", {})
-        monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})
-    return _dressed
+def two_orders(name, params):
+    """A step: the operation, its gradients by the ordinary pass, and gradients of gradients."""
+    op, call = OPS[name], getattr(ops, name)
+    rules = [None] * 9 if op.variadic else op.vjps
+
+    def step(*inputs):
+        tensors = [Tensor(a, requires_grad=True) if rule is not NO_GRADIENT else a for a, rule in zip(inputs, rules)]
+        wanted = [t for t in tensors if isinstance(t, Tensor)]
+        y = call(*tensors, **params)
+        first = sd.grad(ops.sum(y * y), wanted)
+        recorded = sd.grad(ops.sum(y * y), wanted, create_graph=True)
+        second = sd.grad(sum((ops.sum(g * g) for g in recorded), 0.0 * ops.sum(y)), wanted)
+        return y, *first, *recorded, *second
+
+    return step
 
 
-CALLS = {
-    "affine_sample": lambda a, b: ops.affine_sample(a, b, convention="half_pixel"),
-    "affine_sample to another size": lambda a, b: ops.affine_sample(a, b, convention="tf_reference", size=(3, 5)),
-    "flow_sample": ops.flow_sample,
-}
+@pytest.mark.parametrize("name, number", CASES)
+def test_every_operation_to_second_order(name, number, gpu):
+    inputs, params = OPS[name].samples(np.random.default_rng(0))[number]
+    want = two_orders(name, params)(*inputs)
+    got = two_orders(name, moved(params, gpu.cupy))(*moved(inputs, gpu.cupy))
+    assert all(isinstance(t.data, gpu.cupy.ndarray) for t in got)
+    close(got, want)
 
 
-@pytest.mark.filterwarnings("ignore:.*kernels cannot run here")
-@pytest.mark.parametrize("name", CALLS)
-def test_two_orders_of_gradients(name, other, rng):
-    x = rng.standard_normal((2, 2, 4, 3))
-    moved = rng.uniform(-0.4, 0.4, (2, 2, 4, 3)) if name == "flow_sample" else np.eye(2, 3) + rng.uniform(-0.4, 0.4, (2, 2, 3))
+WAITS = ("affine_sample", "flow_sample", "sample", "scatter")  # the definition's scatter counts by bincount, which waits for the GPU
 
-    def two_orders(dress):
-        a, b = Tensor(dress(x), requires_grad=True), Tensor(dress(moved), requires_grad=True)
-        y = CALLS[name](a, b)
-        plain = sd.grad((y * y).sum(), [a, b])
-        first = sd.grad((CALLS[name](a, b) ** 2).sum(), [a, b], create_graph=True)
-        second = sd.grad((first[0] ** 2).sum() + (first[1] ** 2).sum(), [a, b])
-        return [y, *plain, *first, *second]
 
-    got = two_orders(other)
-    assert all(isinstance(t.data, Array) for t in got)
-    sys.modules.pop("cupy")
-    for ours, theirs in zip(got, two_orders(lambda a: a)):
-        np.testing.assert_allclose(ours.data.view(np.ndarray), theirs.data, rtol=1e-10, atol=1e-10)
+@pytest.mark.filterwarnings("ignore:the step cannot be captured")
+@pytest.mark.parametrize("name, number", CASES)
+def test_every_operation_is_replayed(name, number, gpu):
+    """Recorded, compared, captured into a graph where that can be, and replayed."""
+    batches = [OPS[name].samples(np.random.default_rng(seed))[number] for seed in range(4)]
+    params = batches[0][1]
+    plan = Plan(two_orders(name, moved(params, gpu.cupy)))
+    for inputs, _ in batches:
+        close(plan(*moved(inputs, gpu.cupy)), two_orders(name, params)(*inputs))
+    assert plan.calls > 0 and all((tape.graph is None) == (name in WAITS) for tape in plan._tapes.values())
+
+
+def test_inputs_in_main_memory_are_moved_before_the_replay(gpu, rng):
+    network = sd.nn.Network("n", [sd.nn.Dense(4, 3, "relu")])
+    store = sd.nn.ParameterStore([network], 0, device="cuda")
+    plan = Plan(lambda x, y, weight: ops.sum(ops.cross_entropy(network(Tensor(x)), labels=y)) * weight, [store])
+    here = sd.nn.ParameterStore([same := sd.nn.Network("n", [sd.nn.Dense(4, 3, "relu")])], 0)
+    np.testing.assert_array_equal(host([store.data]), host([here.data]))
+    for k in range(4):
+        x, y, weight = rng.standard_normal((5, 4)).astype(np.float32), rng.integers(0, 3, 5), np.array(k + 1, np.float32)
+        got = plan(x if k % 2 else gpu.cupy.asarray(x), y, weight)
+        assert isinstance(got, gpu.cupy.ndarray)
+        close([got], [(k + 1) * ops.cross_entropy(same(x), labels=y).sum()], 1e-5)
+    (tape,) = plan._tapes.values()
+    assert tape.graph is not None and all(isinstance(slot, gpu.cupy.ndarray) for slot in tape.slots)
+
+
+def test_a_step_that_waits_is_replayed_call_by_call(gpu):
+    plan = Plan(lambda x: x[x > 0] * 2)  # how many there are is not known before
+    with pytest.warns(RuntimeWarning, match="cannot be captured into a CUDA graph"):
+        for k in range(1, 5):
+            close([plan(gpu.cupy.asarray(np.arange(-1.0, 2) * k))], [[2.0 * k]])
+
+
+def test_what_is_frozen_is_found_out_there_too(gpu):
+    calls = []
+
+    def step(x):
+        calls.append(1)
+        return x * len(calls)
+
+    plan = Plan(step)
+    plan(gpu.cupy.asarray(np.ones(3)))
+    with pytest.raises(PlanError, match="was frozen"):
+        plan(gpu.cupy.asarray(np.full(3, 2.0)))
+
+
+def test_arrays_that_are_mixed_are_refused(gpu):
+    with pytest.raises((ArgumentError, OperationError, TypeError)):
+        ops.mul(Tensor(gpu.cupy.asarray(np.ones(3))), np.ones(3))

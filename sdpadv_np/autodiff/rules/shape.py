@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...kernels._entrance import entrance
 from ...xp import array_module
 from ..registry import define
 from ._samples import cases, normal
@@ -16,8 +17,16 @@ def _sum_to(x, shape):
 
 def _place(g, index, shape):
     out = array_module(g).zeros(shape, g.dtype)
-    np.add.at(out, index, g)  # an index may name an element twice
+    if any(hasattr(part, "dtype") or isinstance(part, list) for part in (index if isinstance(index, tuple) else (index,))):
+        _add_at(out, index, g)  # such an index may name an element twice
+    else:
+        out[index] = g
     return out
+
+
+@entrance(writes=("out",))
+def _add_at(out, index, g):
+    array_module(out).add.at(out, index, g)  # NumPy's own does not hand a tuple over to CuPy
 
 
 def _split(index, g, y, *arrays, axis):
