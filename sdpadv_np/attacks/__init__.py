@@ -7,9 +7,9 @@ from .deepfool import DeepFool
 from .fgsm import FGSM, RFGSM
 from .mim import MIM
 from .pgd import BIM, PGD
-from .sdpadv import AdvGAN, SdAdv, SdpAdv
+from .sdpadv import AdvGAN, SdAdv, SdpAdv, SdpAdvPlus
 from .spsa import SPSA
 from .stadv import StAdv
 from .stm import STM
 
-__all__ = ["ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM", "PGD", "RFGSM", "SPSA", "STM", "SdAdv", "SdpAdv", "StAdv"]
+__all__ = ["ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM", "PGD", "RFGSM", "SPSA", "STM", "SdAdv", "SdpAdv", "SdpAdvPlus", "StAdv"]

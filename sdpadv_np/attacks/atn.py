@@ -19,7 +19,7 @@ def rerank(p, classes, alpha: float):
 
     So t leads, and the others keep their order among themselves.
 
-    >>> rerank(np.array([[0.8, 0.2, 0.0]]), np.array([1]), alpha=1.5).tolist()
+    >>> rerank(np.array([[0.8, 0.2, 0.0]]), np.array([1]), alpha=1.5).round(3).tolist()
     [[0.4, 0.6, 0.0]]
     """
     r = p.copy()

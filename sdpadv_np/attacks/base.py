@@ -161,7 +161,7 @@ class Attack:
         else:
             aim = None
         place = self.classifier.store.data if hasattr(self.classifier, "store") else x
-        rng, parts = np.random.default_rng(self.seed), []
+        rng, result = np.random.default_rng(self.seed), None
         with recorded_slopes() if self.iterative else contextlib.nullcontext(), Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
@@ -169,13 +169,16 @@ class Attack:
                     here = xp.like(x[part], place)
                     z = logits(self.classifier, here)
                     goal = Goal(z.argmax(axis=1) if aim is None else xp.like(aim[part], here), targets is not None)
-                    parts.append(xp.like(method(here, goal, rng), x))
+                    made = xp.like(method(here, goal, rng), x)
                 except Error:
                     raise
                 except Exception as error:
                     raise AttackError(f"{type(self).__name__}: images {start} to {start + len(x[part]) - 1} of {len(x)}: {type(error).__name__}: {error}") from error
+                if result is None:
+                    result = xp.array_module(made).empty((len(x), *made.shape[1:]), made.dtype)
+                result[part] = made  # at once, so that no second copy is held at the end
                 bar.update(steps=len(x[part]))
-        return np.concatenate(parts)
+        return result
 
     def _attack(self, x, goal: Goal, rng):
         """Adversarial examples for one batch."""

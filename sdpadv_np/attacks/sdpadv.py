@@ -100,3 +100,12 @@ def SdAdv(classifier, **parameters) -> SdpAdv:
 def AdvGAN(classifier, eps: float = 0.3, **parameters) -> SdpAdv:
     """SdpAdv without the spatial step: the paper's form of AdvGAN (Xiao et al. 2018)."""
     return SdpAdv(classifier, eps=eps, spatial=False, **parameters)
+
+
+def SdpAdvPlus(classifier, **parameters) -> SdpAdv:
+    """SdpAdv with a wider perturbation network than the paper's, FC(512) - FC(512), found by a small search.
+
+    On Model B's validation images it had the lower accuracy at no larger L2sq in three of four
+    trainings, and the lower L2sq alone in the fourth (benchmarks/results/stronger_networks).
+    """
+    return SdpAdv(classifier, **{"perturbation": (512, 512), **parameters})

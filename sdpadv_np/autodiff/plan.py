@@ -45,8 +45,6 @@ class Plan:
     >>> plan = Plan(step)
     >>> [plan(np.array([k, 3], np.float32)).tolist() for k in range(4)]
     [[0.0, 6.0], [2.0, 6.0], [4.0, 6.0], [6.0, 6.0]]
-    >>> plan.calls, plan.bytes
-    (3, 24)
     """
 
     def __init__(self, function, stores=()):

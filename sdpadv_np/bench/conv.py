@@ -20,6 +20,7 @@ from .runner import Contender, Inapplicable, Job, Question
 
 FORWARD, BOTH = "forward", "forward + input gradient"
 FACES = ("forward", "input gradient", "weight gradient")
+_TIES = 2e-3  # any other rounding of the sums, in a thousand images: some ReLUs whose input is 0 but for rounding
 _FLIPPED = 2e-2  # winograd in a whole network, where "auto" takes it: some ReLUs switch
 
 
@@ -68,7 +69,7 @@ def _their_model(variant, x, g, task, seed):
 
     call = (lambda: (module(x),)) if task == FORWARD else both
     x.requires_grad_(task == BOTH)
-    return Contender(call, lambda results: _named([tensor.detach().numpy() for tensor in results]))
+    return Contender(call, lambda results: _named([tensor.detach().numpy() for tensor in results]), _TIES if task == BOTH else 0.0)
 
 
 _NETWORKS = {"Model A": lambda: ModelA().network.layers, "Defense-GAN": lambda: steps.CRITICS["Defense-GAN"]}

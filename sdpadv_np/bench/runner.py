@@ -176,7 +176,7 @@ class Question:
                     result = measure(job, settings, self.against, missing, self.measure)
                     still_equal()
                     result["goals"] = [goals.judge(goal, result) for goal in self.goals if not settings.quick and (goal.case, goal.task) == (job.case, job.task)]
-                    say(f"{job.title}: " + ", ".join(f"{name} {timing.text(c[self.measure]['median'], self.measure)}" for name, c in result["contenders"].items()))
+                    say(job.title + ("" if job.scan is None else f" ({job.scan[1]} {job.scan[0]})") + ": " + ", ".join(f"{name} {timing.text(c[self.measure]['median'], self.measure)}" for name, c in result["contenders"].items()))
                     for name in result["missing"].keys() - missing.keys():
                         say(f"  missing: {name}: {result['missing'][name]}")
                     results.append(result)

@@ -57,7 +57,7 @@ class CriticTraining:
         return self.optimiser.state("critic")
 
     def step(self, chosen, epoch):
-        return {name: float(value) for name, value in self.plan(self.real[chosen], self.fake[chosen], self.mix[chosen]).items()}
+        return self.plan(self.real[chosen], self.fake[chosen], self.mix[chosen])
 
     def learn(self, real, fake, mix):
         mixed = Tensor(mix * real + (1 - mix) * fake, requires_grad=True)
@@ -137,7 +137,7 @@ def ours(make, numbers, optimise: bool = True, plan: bool = True, algorithm: str
     def read(figures):
         return results(figures, {name: (store.gradient, store.data) for name, store in stores.items()}, before, optimise)
 
-    return Contender(lambda: task.step(next(turns), 0), read, tolerance)
+    return Contender(lambda: {name: float(loss) for name, loss in task.step(next(turns), 0).items()}, read, tolerance)  # as the epoch loop looks at them
 
 
 def _rehearse(play, live: dict) -> None:

@@ -17,16 +17,22 @@ _CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convo
 
 
 def in_chunks(function, x, where=None, size: int = _CHUNK):
-    """function(x) computed on pieces of x and put together, an array of x's kind.
+    """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
 
     where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
     """
-    def part(piece):
+    def part(start):
+        piece = x[start : start + size]
         return xp.like(function(piece if where is None else xp.like(piece, where)), x)
 
+    first = part(0)
     if len(x) <= size:
-        return part(x)
-    return np.concatenate([part(x[i : i + size]) for i in range(0, len(x), size)])
+        return first
+    result = xp.array_module(first).empty((len(x), *first.shape[1:]), first.dtype)
+    result[:size] = first
+    for start in range(size, len(x), size):
+        result[start : start + size] = part(start)
+    return result
 
 
 class Classifier:

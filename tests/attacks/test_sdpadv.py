@@ -6,7 +6,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import Tensor, losses
-from sdpadv_np.attacks import AdvGAN, SdAdv, SdpAdv
+from sdpadv_np.attacks import AdvGAN, SdAdv, SdpAdv, SdpAdvPlus
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.attacks.amortised import AmortisedAttack
 from sdpadv_np.errors import ArgumentError, FileError
@@ -180,3 +180,9 @@ def test_other_sizes_of_the_networks_are_kept_and_resumed(classifier, glyphs, tm
 def test_what_all_trained_attacks_share_is_no_attack_itself(classifier):
     with pytest.raises(TypeError, match="use one of sd.attacks"):
         AmortisedAttack(classifier)
+
+
+def test_the_stronger_preset_is_sdpadv_with_wider_networks(classifier, glyphs):
+    plus = SdpAdvPlus(classifier, eps=0.2)
+    assert plus == SdpAdv(classifier, eps=0.2, perturbation=(512, 512)) and plus.generator.store.tensors["h_p/2/W"].shape == (512, 512)
+    assert SdpAdvPlus(classifier, perturbation=(9,)).perturbation == (9,)

@@ -83,7 +83,7 @@ def test_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_QUICK_STEPS", 40)
     record = bench(tmp_path, "memory", "--cases", "model-b", "growth", "--peers")
     peak, *along = record["results"]
-    assert peak["title"] == "Model B, peak of a step" and 1e5 < peak["contenders"]["ours"]["bytes"]["median"] < 1e8
+    assert peak["title"] == "Model B, peak of a step" and 0 < peak["contenders"]["ours"]["bytes"]["median"] < 1e8
     assert [r["scan"] for r in along] == [["steps", n] for n in range(0, 41, 4)] and along[0]["contenders"]["ours"]["bytes"]["median"] > 1e7
     (_, _, (plan,)), (heading, columns, (row,)) = record["tables"]
     assert plan[0] == "Model B" and float(plan[1].split()[0]) > 0.05 and int(plan[2]) > 10
