@@ -91,6 +91,8 @@ class ndarray(NDArrayOperatorsMixin):
             raise TypeError(f"cupy.{function.__name__}() got an unexpected keyword argument {sorted(wrong)[0]!r}")
         if function.__name__ in _WAITS:
             transfer(f"the wait of cupy.{function.__name__}")
+        if function.__name__ in ("concatenate", "stack") and len(args[0]) > 8:
+            transfer("the copy of the places of more than eight arrays")
         return _done(function, args, kwargs)
 
     def _method(name):
