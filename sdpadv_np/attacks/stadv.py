@@ -76,7 +76,7 @@ class StAdv(Attack):
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
         module = xp.array_module(x)
-        found, tau = _Found(flows, x), module.full(len(x), self.tau, x.dtype)
+        found, tau = _Found(flows, x.dtype, module), module.full(len(x), self.tau, x.dtype)
         found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), self._reached(goal.margin(logits(self.classifier, x))))
         active, failed = np.flatnonzero(~found.any), module.zeros(len(x), bool)
         for _ in range(self.tau_steps):
@@ -118,9 +118,8 @@ class StAdv(Attack):
 class _Found:
     """The least distorting flow found for each image so far, and its distortion; infinite where there is none."""
 
-    def __init__(self, flows, x):
-        module = xp.array_module(x)
-        self.flow, self.distortion = module.zeros(flows, x.dtype), module.full(flows[0], np.inf)
+    def __init__(self, flows, dtype, module=np):
+        self.flow, self.distortion = module.zeros(flows, dtype), module.full(flows[0], np.inf)
 
     @property
     def any(self):

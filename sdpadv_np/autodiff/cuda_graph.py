@@ -16,14 +16,14 @@ class Graph:
         self.graph.launch()
 
 
-def capture(calls, undo):
+def capture(calls):
     """The graph of ``calls``, or None, with a warning, where CUDA cannot capture one of them.
 
     What a call allocates in passing comes from a pool that belongs to the graph, so that nobody
     else is given the same memory between two launches. The calls are carried out once before, so
-    that the pool is filled and every kernel compiled and loaded, and ``undo()`` takes back what
-    they changed; what is captured is not carried out. A call that copies from or to main memory,
-    or waits for the GPU, cannot be captured (CuPy raises RuntimeError).
+    that the pool is filled and every kernel compiled and loaded; what is captured is not carried
+    out. A call that copies from or to main memory, or waits for the GPU, cannot be captured (CuPy
+    raises RuntimeError).
     """
     cupy = sys.modules["cupy"]
     stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
@@ -44,8 +44,6 @@ def capture(calls, undo):
     except Exception as error:  # CuPy, Numba and CUDA have errors of their own for it
         warnings.warn(f"the step cannot be captured into a CUDA graph ({error}); its calls are replayed one by one", RuntimeWarning, stacklevel=4)
         return None
-    finally:
-        undo()
     return Graph(graph, pool)
 
 
