@@ -50,16 +50,20 @@ def stand_in(monkeypatch):
     """What is tested as a GPU where there is none: tests/cupy_stand_in.py, in CuPy's place. Only the kernels' definitions take its arrays."""
     module = CuPy()
     monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setenv("SDPADV_KERNEL", "numpy")  # so that it is compared with the same definitions on NumPy
     monkeypatch.setattr(_choice, "_told", {"cuda", "numba-cuda"})
     for kernel in (affine_sample, flow_sample):
         monkeypatch.setattr(kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k})
         monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})
-    return types.SimpleNamespace(cupy=module, without_transfers=module.without_transfers)
+    return types.SimpleNamespace(cupy=module, without_transfers=module.without_transfers, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(params=("stand-in", pytest.param("cuda", marks=pytest.mark.gpu)))
 def gpu(request):
-    """``gpu.cupy``, and ``gpu.without_transfers()``, in which a copy back, or on the stand-in any copy, is an error."""
+    """``gpu.cupy``, and ``gpu.without_transfers()``, in which a copy back, or on the stand-in any copy, is an error.
+
+    rtol, atol : how near the CPU a training of some float32 steps ends; on a GPU sums are taken in another order, and Adam makes much of small slopes
+    """
     if request.param == "stand-in":
         return request.getfixturevalue("stand_in")
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
@@ -67,4 +71,4 @@ def gpu(request):
         pytest.skip("CuPy finds no GPU")
     import cupyx
 
-    return types.SimpleNamespace(cupy=cupy, without_transfers=lambda: cupyx.allow_synchronize(False) if hasattr(cupyx, "allow_synchronize") else contextlib.nullcontext())
+    return types.SimpleNamespace(cupy=cupy, without_transfers=lambda: cupyx.allow_synchronize(False) if hasattr(cupyx, "allow_synchronize") else contextlib.nullcontext(), rtol=2e-2, atol=5e-3)

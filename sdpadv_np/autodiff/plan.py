@@ -116,12 +116,12 @@ class _Tape:
         before = [array.copy() for array in self.written]
         expected = _each(_copied, function(*inputs))
         after = [array.copy() for array in self.written]
-        self._put_back(before)
+        _store(zip(self.written, before))
         self.replay(inputs)
         for what, got, want in (*(("a result", g, w) for g, w in zip(_leaves(self.results), _leaves(expected), strict=True)),
                                 *(("an array that the step changes", g, w) for g, w in zip(self.written, after))):
             if not _same(raw(got), want):
-                self._put_back(after)
+                _store(zip(self.written, after))
                 raise PlanError(
                     f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something that changes from call to call "
                     "was frozen (a number, a branch, a random draw, an array made outside); make it an input, or an array that is changed in place"
@@ -130,11 +130,13 @@ class _Tape:
         if any(xp.device_of(slot) == "cuda" for slot in self.slots):
             from .cuda_graph import capture
 
-            self.graph = capture(self.calls, lambda: self._put_back(after))
+            results = [(raw(got).array, want) for got, want in zip(_leaves(self.results), _leaves(expected))]
+            self.graph = capture(self.calls, lambda: _store([*zip(self.written, after), *results]))
 
-    def _put_back(self, values) -> None:
-        for array, value in zip(self.written, values):
-            array[...] = value
+
+def _store(pairs) -> None:
+    for array, value in pairs:
+        array[...] = value
 
 
 @contextlib.contextmanager
