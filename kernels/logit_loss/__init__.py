@@ -3,6 +3,9 @@
     cross_entropy   log sum_k exp(z_k) - z_y                slope softmax(z) - onehot(y)
     margin          z_y - max over k != y of z_k            slope onehot(y) - onehot(the first k that attains the maximum)
 
+The label's slope, softmax(z)_y - 1, is computed as minus the sum of the other probabilities: where a
+classifier is sure, the difference would be rounding and nothing else, and a sign of it a guess.
+
 labels y (N,) are whole numbers in 0..K-1. (Goodfellow et al. 2016, section 6.2.2.3; Carlini & Wagner 2017, f_6.)
 """
 from __future__ import annotations

@@ -18,9 +18,12 @@ def _cross_entropy(z, labels, losses, slopes):
         for k in range(row.size):
             slope[k] = np.exp(row[k] - largest)
             total += slope[k]
+        others = row[0] * 0
         for k in range(row.size):
             slope[k] /= total
-        slope[label] -= 1
+            if k != label:
+                others += slope[k]
+        slope[label] = -others
         losses[n] = np.log(total) - (row[label] - largest)
     return -1
 

@@ -13,8 +13,9 @@ def cross_entropy(z, labels, out=None):
     shifted = z - z.max(axis=1, keepdims=True)
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
-    rows = module_of(z).arange(len(z))
-    return put(out, (np.log(total)[:, 0] - shifted[rows, labels], e / total - _one_hot(labels, z)))
+    rows, true = module_of(z).arange(len(z)), _one_hot(labels, z)
+    others = e * (1 - true) / total
+    return put(out, (np.log(total)[:, 0] - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
 
 
 def margin(z, labels, out=None):
