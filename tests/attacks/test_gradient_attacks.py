@@ -224,3 +224,16 @@ def test_recorded_slopes_change_no_bit(attack, classifier, glyphs, monkeypatch):
         for got, targets in zip(recorded, (None, np.zeros(70, int))):
             np.testing.assert_array_equal(got, attack(of, batch_size=30)(x, targets=targets))
         monkeypatch.undo()
+
+
+def test_a_sure_classifier_s_fgsm_is_that_of_float64(classifier, glyphs):
+    """Where p_y is 1 but for rounding, p_y - 1 would leave the signs to chance."""
+    narrow, wide = sd.models.ModelB(), sd.models.ModelB(dtype=np.float64)
+    narrow.store.data[:] = classifier.store.data
+    for name, array in narrow.store.arrays().items():
+        if name.startswith("model_b/3/"):  # the logits: three times as large
+            array *= 3
+    wide.store.data[:] = narrow.store.data
+    x = glyphs.x_test[:200]
+    equal = np.abs(FGSM(narrow, eps=0.1)(x) - FGSM(wide, eps=0.1)(x.astype(np.float64))) < 1e-5
+    assert equal.mean() > 0.999
