@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-import numpy as np
 
 from .. import checks, xp
 from ..autodiff import Plan, Tensor, ops
@@ -19,6 +18,7 @@ def rerank(p, classes, alpha: float):
 
     So t leads, and the others keep their order among themselves.
 
+    >>> import numpy as np
     >>> rerank(np.array([[0.8, 0.2, 0.0]]), np.array([1]), alpha=1.5).round(3).tolist()
     [[0.4, 0.6, 0.0]]
     """

@@ -8,7 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .base import Attack, Goal, slope
+from .base import Attack, slope
 
 _PIXELS = (1, 2, 3)
 _UNBOUNDED = 1e10  # the upper bound of c before the first success

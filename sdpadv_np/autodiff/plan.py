@@ -23,7 +23,7 @@ from ..errors import PlanError
 from ..kernels._entrance import recording
 from .recorded import Recorded
 from .recorder import Recorder
-from .tensor import Tensor, raw, state
+from .tensor import raw, state
 
 MOST = 4  # signatures kept at a time; the one that was used longest ago goes
 

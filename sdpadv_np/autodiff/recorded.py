@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import operator
 
-import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .. import xp
@@ -36,8 +35,6 @@ class Recorded(NDArrayOperatorsMixin):
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: self.array.ndim)
     size = property(lambda self: self.array.size)
-    nbytes = property(lambda self: self.array.nbytes)
-    flags = property(lambda self: self.array.flags)
     base = property(lambda self: None if self.memory is not None and self.memory.array is self.array else self.array.base)
     T = property(lambda self: self.transpose())
 
@@ -65,9 +62,6 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __setitem__(self, index, value):
         self.recorder.write(_set, (self, index, value), (0,))
-
-    def fill(self, value):
-        self[...] = value
 
     def _refuse(self, *_):
         raise PlanError("a recorded step asks for a number (item, float, bool, if): it would be frozen; keep it an array, or compute it outside the step")

@@ -1,7 +1,6 @@
 """``sdpadv reproduce TARGET``: the paper's tables and figures, the paper's numbers beside ours."""
 from __future__ import annotations
 
-from pathlib import Path
 
 from .. import checks, data, reproduce, xp
 from ..data.sources import cache_folder

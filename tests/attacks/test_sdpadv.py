@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np import Tensor, losses
+from sdpadv_np import Tensor
 from sdpadv_np.attacks import AdvGAN, SdAdv, SdpAdv, SdpAdvPlus
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.attacks.amortised import AmortisedAttack

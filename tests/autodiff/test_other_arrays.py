@@ -1,18 +1,12 @@
 """Arrays of another module: every operation, to second order, and every plan, on CuPy's arrays or on a stand-in that is as strict."""
 import numpy as np
 import pytest
+from every_operation import CASES, two_orders
 
 import sdpadv_np as sd
 from sdpadv_np import Plan, Tensor, ops, xp
-from sdpadv_np.autodiff.registry import NO_GRADIENT, OPS
+from sdpadv_np.autodiff.registry import OPS
 from sdpadv_np.errors import ArgumentError, OperationError, PlanError
-
-CASES = [
-    pytest.param(name, number, id=f"{name}-{number}")
-    for name, op in sorted(OPS.items())
-    for number in range(len(op.samples(np.random.default_rng(0))))
-]
-
 
 def host(values):
     return [xp.to_numpy(v.data if isinstance(v, Tensor) else v) for v in values]
@@ -31,23 +25,6 @@ def moved(value, cupy):
     if isinstance(value, (tuple, list)):
         return type(value)(moved(v, cupy) for v in value)
     return {k: moved(v, cupy) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def two_orders(name, params):
-    """A step: the operation, its gradients by the ordinary pass, and gradients of gradients."""
-    op, call = OPS[name], getattr(ops, name)
-    rules = [None] * 9 if op.variadic else op.vjps
-
-    def step(*inputs):
-        tensors = [Tensor(a, requires_grad=True) if rule is not NO_GRADIENT else a for a, rule in zip(inputs, rules)]
-        wanted = [t for t in tensors if isinstance(t, Tensor)]
-        y = call(*tensors, **params)
-        first = sd.grad(ops.sum(y * y), wanted)
-        recorded = sd.grad(ops.sum(y * y), wanted, create_graph=True)
-        second = sd.grad(sum((ops.sum(g * g) for g in recorded), 0.0 * ops.sum(y)), wanted)
-        return y, *first, *recorded, *second
-
-    return step
 
 
 @pytest.mark.parametrize("name, number", CASES)

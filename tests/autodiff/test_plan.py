@@ -3,18 +3,13 @@ import gc
 
 import numpy as np
 import pytest
+from every_operation import CASES, two_orders
 
 import sdpadv_np as sd
 from sdpadv_np import Plan, Tensor, ops
-from sdpadv_np.autodiff.registry import NO_GRADIENT, OPS
+from sdpadv_np.autodiff.registry import OPS
 from sdpadv_np.errors import OperationError, PlanError
 from sdpadv_np.kernels import adam
-
-CASES = [
-    pytest.param(name, number, id=f"{name}-{number}")
-    for name, op in sorted(OPS.items())
-    for number in range(len(op.samples(np.random.default_rng(0))))
-]
 
 
 def same(got, want):
@@ -32,22 +27,12 @@ def arrays(values):
 @pytest.mark.parametrize("name, number", CASES)
 def test_every_operation_is_replayed_to_the_bit(name, number, dtype):
     """Forward, gradients by the ordinary pass, and gradients of gradients, on three batches of other data."""
-    op, call = OPS[name], getattr(ops, name)
-    rules = [None] * 9 if op.variadic else op.vjps
-
-    def step(*inputs):
-        tensors = [Tensor(a, requires_grad=True) if rule is not NO_GRADIENT else a for a, rule in zip(inputs, rules)]
-        wanted = [t for t in tensors if isinstance(t, Tensor)]
-        y = call(*tensors, **params)
-        first = sd.grad(ops.sum(y * y), wanted)
-        recorded = sd.grad(ops.sum(y * y), wanted, create_graph=True)
-        second = sd.grad(sum((ops.sum(g * g) for g in recorded), 0.0 * ops.sum(y)), wanted)
-        return y, *first, *recorded, *second
-
+    op = OPS[name]
     batches = []
     for seed in range(3):
         inputs, params = op.samples(np.random.default_rng(seed))[number]
         batches.append([a.astype(dtype) if a.dtype.kind == "f" else a for a in inputs])
+    step = two_orders(name, params)
     plan = Plan(step)
     for inputs in batches:
         same(plan(*inputs), arrays(step(*inputs)))
