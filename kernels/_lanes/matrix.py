@@ -30,6 +30,15 @@ def whole(columns):
 
 
 @njit(**_OPTIONS)
+def panel_of(column, columns):
+    """(first column, width) of the panel that holds one of so many columns."""
+    at = 0
+    while at + panel(columns - at) <= column:
+        at += panel(columns - at)
+    return at, panel(columns - at)
+
+
+@njit(**_OPTIONS)
 def grid(images, image_step, rows, row_step, columns, column_step):
     """n * image_step + i * row_step + j * column_step, j fastest."""
     places = np.empty(images * rows * columns, np.int64)

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from .._bilinear import OPTIONS
 from .._entrance import put, space
-from .._lanes.matrix import grid, packed, scatter, whole
+from .._lanes.matrix import grid, packed, panel_of, scatter, whole
+from .._lanes.turning import turn, turn_back
 from ._planes import weight_planes, weight_taps
 from ._transforms import TAPS
 
@@ -16,63 +18,170 @@ _KEPT = 32  # packed weights; a classifier has a few layers, two packings each
 _kept: dict = {}
 
 
-@njit(**OPTIONS)
-def _same(a, b):
-    """Whether two arrays of int32 are equal, a block at a time, so that LLVM vectorises it."""
-    for start in range(0, a.size, 4096):
-        difference = 0
-        for i in range(start, min(start + 4096, a.size)):
-            difference |= a[i] ^ b[i]
-        if difference:
-            return False
-    return True
-
-
-def _bits(w):
-    return w.reshape(-1).view(np.int32)
-
-
 def kept(pack):
     """Let ``pack(w, *settings)``, of a contiguous w, answer from memory while w holds the same numbers.
 
-    The place of w in memory finds the earlier answer, comparing all numbers confirms it: some 0.1 ms
-    for a million, so that also weights changed in place are noticed, and others that came to lie
-    there. So in training a new packing takes the old one's place, and memory does not grow.
+    The place of w in memory finds the earlier answer, comparing all bytes confirms it, so that also
+    weights changed in place are noticed, and others that came to lie there. A bytearray compares
+    with C's memcmp: a quarter of a millisecond for a million numbers, which a compiled loop took
+    three times as long for. In training a new packing takes the old one's place, so memory does not grow.
     """
 
     @functools.wraps(pack)
     def answer(w, *settings):
         key = pack, w.__array_interface__["data"][0], w.shape, settings
         earlier = _kept.get(key)
-        if earlier is not None and _same(earlier[0], _bits(w)):
+        if earlier is not None and earlier[0] == w.data:
             return earlier[1]
         result = pack(w, *settings)
         while len(_kept) >= _KEPT:  # the oldest goes; another thread may have been faster
             _kept.pop(next(iter(_kept), None), None)
-        _kept[key] = _bits(w).copy(), result
+        _kept[key] = bytearray(w), result
         return result
 
     return answer
 
 
-def _places(shape):
-    """Of w (O,C,kh,kw): where each tap (a, b, c) lies, and each output."""
-    o, c, kh, kw = shape
-    return grid(kh, kw, kw, 1, c, kh * kw), grid(1, 0, 1, 0, o, c * kh * kw)
+class Order(NamedTuple):
+    """How the numbers of w (O,C,kh,kw) make matrices whose columns are the outputs.
+
+    ``step`` (rows, columns) divides the kernel. The taps of a step, with the channels, are the rows
+    of a matrix, each step has its own. With the whole kernel for a step there is one, w[K, O]; with
+    the stride there are winograd's nine, whose further channels are the phases of the images.
+    """
+
+    o: int
+    c: int
+    kh: int
+    kw: int
+    step: tuple[int, int]
+
+    @property
+    def taps(self):
+        return self.kh * self.kw
+
+    @property
+    def count(self):
+        """Of the matrices."""
+        return self.taps // (self.step[0] * self.step[1])
+
+    @property
+    def rows(self):
+        return self.step[0] * self.step[1] * self.c
+
+    @property
+    def starts(self):
+        """Where in w each matrix begins."""
+        return [i * self.kw + j for i in range(0, self.kh, self.step[0]) for j in range(0, self.kw, self.step[1])]
+
+    @property
+    def places(self):
+        """(of each row, of each column): where its numbers lie, counted from there."""
+        return grid(self.step[0], self.kw, self.step[1], 1, self.c, self.taps), grid(1, 0, 1, 0, self.o, self.c * self.taps)
+
+
+@functools.lru_cache(_KEPT)
+def _of_taps(order):
+    """Of each tap: (its matrix, the row of its first channel)."""
+    (i, j), (tall, wide) = np.divmod(np.arange(order.taps), order.kw), order.step
+    return i // tall * (order.kw // wide) + j // wide, (i % tall * wide + j % wide) * order.c
+
+
+@functools.lru_cache(_KEPT)
+def _of_numbers(order):
+    """Of each number of an output, as they lie in w: (its matrix, its row)."""
+    matrix, row = _of_taps(order)
+    return np.tile(matrix, order.c), (np.arange(order.c)[:, None] + row).reshape(-1)
+
+
+@njit(**OPTIONS)
+def _turn_outputs(w, outputs, rows, matrix, row, result):
+    """16 outputs side by side."""
+    numbers, blocks = matrix.size, matrix * (rows * whole(outputs))
+    for first in range(0, outputs, 16):
+        start, width = panel_of(first, outputs)
+        for k in range(0, numbers, 16):
+            turn(w, first * numbers + k, numbers, numbers - k, result, start * rows + first - start, width, blocks, row, k)
+
+
+@njit(**OPTIONS)
+def _turn_channels(w, outputs, channels, rows, matrix, row, result):
+    """16 channels of a tap side by side."""
+    taps, size = matrix.size, outputs * whole(rows)
+    blocks, widths = np.empty(taps, np.int64), np.empty(taps, np.int64)
+    for channel in range(0, channels, 16):
+        for t in range(taps):
+            column = row[t] + channel
+            start, widths[t] = panel_of(column, rows)
+            blocks[t] = matrix[t] * size + start * outputs + column - start
+        for o in range(outputs):
+            for t in range(0, taps, 16):
+                turn(w, (o * channels + channel) * taps + t, taps, taps - t, result, 0, o, blocks, widths, t)
+
+
+@njit(**OPTIONS)
+def _turn_back(matrices, outputs, rows, matrix, row, w):
+    numbers, blocks = matrix.size, matrix * (rows * outputs)
+    for first in range(0, outputs, 16):
+        for k in range(0, numbers, 16):
+            turn_back(matrices, first, outputs, blocks, row, k, w, first * numbers + k, numbers, numbers - k)
+
+
+def _by_outputs(w, order):
+    """The matrices, packed, one after the other."""
+    flat, (rows, outputs) = w.reshape(-1), order.places
+    if order.o % 16:
+        return np.concatenate([packed(flat, rows + start, outputs) for start in order.starts])
+    result = _room(order.count * order.rows, order.o)
+    _turn_outputs(flat, order.o, order.rows, *_of_numbers(order), result)
+    return result
+
+
+def _by_inputs(w, order):
+    """The transposes of the matrices, packed, one after the other."""
+    flat, (rows, outputs) = w.reshape(-1), order.places
+    if order.c % 16:
+        return np.concatenate([packed(flat, outputs, rows + start) for start in order.starts])
+    result = _room(order.count * order.o, order.rows)
+    _turn_channels(flat, order.o, order.c, order.rows, *_of_taps(order), result)
+    return result
+
+
+def _room(rows, columns):
+    """For so many rows packed; what fills the last panel up is 0."""
+    return (np.empty if whole(columns) == columns else np.zeros)(rows * whole(columns), np.float32)
+
+
+def _from_matrices(matrices, order, w):
+    """w's numbers from those of its matrices, not packed."""
+    flat = w.reshape(-1)
+    if order.o % 16 == 0:
+        _turn_back(matrices.reshape(-1), order.o, order.rows, *_of_numbers(order), flat)
+        return
+    rows, outputs = order.places
+    for matrix, start in zip(matrices.reshape(order.count, -1), order.starts):
+        scatter(matrix, rows + start, outputs, flat)
+
+
+def _whole_kernel(shape):
+    return Order(*shape, shape[2:])
+
+
+def _phases(shape, stride):
+    """Of a kernel filled up to 3 * stride taps an axis."""
+    return Order(*shape[:2], TAPS * stride, TAPS * stride, (stride, stride))
 
 
 @kept
 def for_outputs(w):
     """w[K, O], packed."""
-    taps, outputs = _places(w.shape)
-    return packed(w.reshape(-1), taps, outputs)
+    return _by_outputs(w, _whole_kernel(w.shape))
 
 
 @kept
 def for_inputs(w):
     """The transpose of w[K, O], packed."""
-    taps, outputs = _places(w.shape)
-    return packed(w.reshape(-1), outputs, taps)
+    return _by_inputs(w, _whole_kernel(w.shape))
 
 
 def filled(bias, columns):
@@ -85,49 +194,39 @@ def filled(bias, columns):
 
 def unpacked(gradient, shape, out):
     """w's gradient (O,C,kh,kw) from that of w[K, O], in ``out`` if there is one."""
-    taps, outputs = _places(shape)
     result = space(out, shape, np.float32)
-    scatter(gradient, taps, outputs, result.reshape(-1))
+    _from_matrices(gradient, _whole_kernel(shape), result)
     return put(out, result)
 
 
-def _phases(w, stride):
-    """w (O,C,kh,kw) as 3 x 3 taps (u, v) of the channels (row of the phase, column of the phase, c): what begins where.
-
-    Returns the numbers of w with zeros up to 3 * stride taps an axis, the table of the outputs, that
-    of the channels, and the place of each of the nine taps.
-    """
+def _filled_up(w, order):
+    """w with zeros after its last taps, where the kernel is smaller than ``order``'s."""
     o, c, kh, kw = w.shape
-    side = TAPS * stride
-    if (kh, kw) != (side, side):
-        full = np.zeros((o, c, side, side), w.dtype)
-        full[:, :, :kh, :kw] = w
-        w = full
-    channels, outputs = grid(stride, side, stride, 1, c, side * side), grid(1, 0, 1, 0, o, c * side * side)
-    return w.reshape(-1), outputs, channels, [u * stride * side + v * stride for u in range(TAPS) for v in range(TAPS)]
+    if (kh, kw) == (order.kh, order.kw):
+        return w
+    full = np.zeros(order[:4], w.dtype)
+    full[:, :, :kh, :kw] = w
+    return full
 
 
 @kept
 def planes_for_outputs(w, stride, m):
     """The planes W[q] of kernels/conv2d/_winograd.py, packed."""
-    flat, outputs, channels, starts = _phases(w, stride)
-    return weight_planes(np.concatenate([packed(flat, channels + start, outputs) for start in starts]), m)
+    order = _phases(w.shape, stride)
+    return weight_planes(_by_outputs(_filled_up(w, order), order), m)
 
 
 @kept
 def planes_for_inputs(w, stride, m):
     """The transposes of the planes, packed."""
-    flat, outputs, channels, starts = _phases(w, stride)
-    return weight_planes(np.concatenate([packed(flat, outputs, channels + start) for start in starts]), m)
+    order = _phases(w.shape, stride)
+    return weight_planes(_by_inputs(_filled_up(w, order), order), m)
 
 
 def from_planes(planes, shape, stride, m, out):
     """w's gradient (O,C,kh,kw) from that of its planes [t * t, channels, O], in ``out`` if there is one."""
-    o, c, kh, kw = shape
-    taps = weight_taps(planes, m).reshape(TAPS * TAPS, -1)
-    full = (o, c, TAPS * stride, TAPS * stride)
+    order = _phases(shape, stride)
+    full = order[:4]
     result = space(out if shape == full else None, full, np.float32)
-    flat, outputs, channels, starts = _phases(result, stride)
-    for tap, start in zip(taps, starts):
-        scatter(tap, channels + start, outputs, flat)
-    return put(out, result[:, :, :kh, :kw] if shape != full else result)
+    _from_matrices(weight_taps(planes, m), order, result)
+    return put(out, result[:, :, : shape[2], : shape[3]] if shape != full else result)
