@@ -20,13 +20,14 @@ LAYERS = {  # x, outputs, kernel, stride, padding
     "odd channels": ((2, 7, 6, 5), 19, (2, 3), 1, "same"),
     "lopsided": ((2, 16, 9, 11), 80, (4, 2), 3, ((1, 0), (0, 3))),
     "lopsided 3 x 3": ((2, 16, 9, 11), 16, (3, 3), 1, ((1, 0), (2, 3))),
+    "few channels": ((2, 8, 14, 14), 48, (6, 6), 2, "valid"),
     "gaps": ((2, 3, 9, 9), 5, (2, 2), 4, "valid"),
     "a row": ((2, 16, 1, 40), 16, (1, 3), 1, "same"),
 }
 CASES = [
     (implementation, algorithm, name)
     for implementation, algorithm, name in itertools.product(FAST, ("direct", "winograd", "auto"), LAYERS)
-    if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3")
+    if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3", "few channels")
 ]
 TOLERANCE = {"direct": conv2d.DIRECT_ERROR, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}
 
