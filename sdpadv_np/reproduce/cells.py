@@ -17,7 +17,7 @@ VARIANTS = {  # attack -> (parameter, its values), in the order of the paper's r
 }
 WORDS = {"predicted": "predicted labels", "true": "true labels", "cross_entropy": "cross-entropy", "margin": "margin"}
 SPATIAL = (paper.STM, paper.STADV, paper.SDADV)  # without eps
-OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN")  # in no table of the paper; as they are by default
+OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN", "SdpAdvPlus")  # in no table of the paper; as they are by default
 # What differs from our defaults for the objective margin, by eps, so that accuracy and distance both come near the paper's: a few
 # values tried with seed 0 on validation images (benchmarks/LOG.md). A weight of L_theta that is given stays as it is (alpha_floor = alpha).
 TUNED = {

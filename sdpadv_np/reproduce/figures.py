@@ -11,7 +11,7 @@ from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
 _COLOURS = {"FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700", paper.STADV: "#997744", paper.SDADV: "#333333"}
 _SWEPT = ("#d7191c", "#f08030", "#c0408c", "#7a0010")
-_MARKERS = "v^<>PXD"  # of the attacks that are in no table
+_MARKERS = "v^<>PXDh"  # of the attacks that are in no table
 _BESIDE = ((6, 5), (-16, -11), (6, 5), (6, -11))  # where a sweep's values stand, in points from theirs
 
 
