@@ -63,7 +63,7 @@ TA_SHORT = {"lr": 0.01, "steps": 30}
 CW_SHORT = {**TA_SHORT, "abort_early": False}
 QUERY = {"eps": 0.3, "steps": 20, "stop_on_success": False}
 
-TIES = "ties where the classifier is sure: p_y - 1 is rounding there, for both; none with the logits / 10"
+TIES = "images whose classifier is sure: there p_y - 1 is rounding in the library, and not here (The slope of the label, benchmarks/LOG.md); none with the logits / 10"
 FLOOR = "CleverHans does not scale slopes below 1e-6, which sure images have"
 SPREAD = "Foolbox shares the step in proportion to the slopes; the steepest step in L1 is all on the largest"
 MOMENTUM = "Foolbox' momentum adds up signs, Dong et al.'s gradients scaled to mean 1"
