@@ -99,7 +99,7 @@ def product(a, rows, count, steps, b, c, c_pitch, columns, bias, add, activation
     """c[i, j] (+)= sum over k of a[rows[i] + steps[k]] * b[k, j], for ``count`` rows and ``columns`` columns.
 
     b is packed. What lies behind it in memory is fetched into the cache, as the next that will be wanted.
-    bias : one number for each of whole(columns), or empty
+    bias : one number for each column, or empty
     """
     j = 0
     while j < columns:
@@ -109,12 +109,13 @@ def product(a, rows, count, steps, b, c, c_pitch, columns, bias, add, activation
         after = b_at + steps.size * width
         if width == 16 * WIDE:
             for i in range(0, count, _WIDE_ROWS):
-                soon = after + 16 * steps.size * min(i // _WIDE_ROWS, WIDE - 1)
-                multiply(WIDE, a, rows, i, count, steps, b, b_at, soon, c, j, c_pitch, left, bias, j, add, activation)
+                turn = i // _WIDE_ROWS
+                soon, pace = (after + 16 * steps.size * turn, 16) if turn < WIDE else (after, 0)
+                multiply(WIDE, a, rows, i, count, steps, b, b_at, b, soon, pace, c, j, c_pitch, left, bias, j, add, activation)
         elif width == 16 * _MIDDLE:
             for i in range(0, count, _MIDDLE_ROWS):
-                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, after, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(_MIDDLE, a, rows, i, count, steps, b, b_at, b, after, 16, c, j, c_pitch, left, bias, j, add, activation)
         else:
             for i in range(0, count, _NARROW_ROWS):
-                multiply(NARROW, a, rows, i, count, steps, b, b_at, after, c, j, c_pitch, left, bias, j, add, activation)
+                multiply(NARROW, a, rows, i, count, steps, b, b_at, b, after, 16, c, j, c_pitch, left, bias, j, add, activation)
         j += width

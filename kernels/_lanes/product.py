@@ -21,7 +21,7 @@ from .base import I32, I64, call, name, of, place_of, splat
 from .memory import room_for
 
 # 32 registers of 16 numbers hold a tile of 6 x 64; elsewhere 6 x 16 fill what there is
-HEIGHT = {4: 6, 2: 12, 1: 12} if binding.get_host_cpu_features().get("avx512f") else {1: 6}
+HEIGHT = {4: 6, 3: 8, 2: 12, 1: 12} if binding.get_host_cpu_features().get("avx512f") else {1: 6}
 WIDE, NARROW = max(HEIGHT), 1
 LINEAR, RELU, LEAKY = range(3)
 LEAK = 0.2
@@ -75,19 +75,20 @@ def _fetch(context, builder, array, value, at):
 
 
 @intrinsic(prefer_literal=True)
-def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, soon, c, c_at, c_pitch, room, bias, bias_at, add, activation):
+def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, ahead, soon, pace, c, c_at, c_pitch, room, bias, bias_at, add, activation):
     """Rows first, first + 1, ... of c, ``room`` columns from c_at on; past row count - 1 that row again, so that no tile is cut.
 
     b_at : where b[0, 0] lies; its rows are so many vectors long, one after the other
-    soon : every step fetches one vector of b into the cache, from b[soon] on: what will be read next comes from far away
-    add : whether to start from c, otherwise from the vectors at bias[bias_at], or from 0 if bias is empty
+    soon, pace : every step fetches a line of memory into the cache, ahead[soon + step * pace]: what will be read next comes from far away
+    add : whether to start from c, otherwise from the numbers at bias[bias_at], or from 0 if bias is empty
     activation : LINEAR, RELU or LEAKY, of what is stored
     """
     lanes, count_of_vectors = of(a), vectors.literal_value
-    signature = types.void(vectors, a, rows, *[types.intp] * 2, steps, b, *[types.intp] * 2, c, *[types.intp] * 3, bias, types.intp, types.boolean, types.intp)
+    index = types.intp
+    signature = types.void(vectors, a, rows, index, index, steps, b, index, ahead, index, index, c, index, index, index, bias, index, types.boolean, index)
 
     def code(context, builder, signature, values):
-        _, a_, rows_, first, count, steps_, b_, b_at, soon, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
+        _, a_, rows_, first, count, steps_, b_, b_at, ahead_, soon, pace, c_, c_at, c_pitch, room, bias_, bias_at, add, activation = values
         tile = _Tile(builder, lanes, count_of_vectors)
 
         def at_most(value, limit):
@@ -106,22 +107,23 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, soon, c, c_
         def out(r, v):
             return builder.bitcast(builder.gep(outs[r], [I64(16 * v)]), lanes.vector.as_pointer())
 
-        def started(r, v, _):
-            return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, out(r, v), size, masks[v], zero)
+        def load(place, v):
+            return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, place, size, masks[v], zero)
 
         with builder.if_else(add) as (then, otherwise):
             with then:
-                tile.change(started)
+                tile.change(lambda r, v, _: load(out(r, v), v))
             with otherwise:
                 tile.change(lambda r, v, _: zero)
                 with builder.if_then(builder.icmp_signed("!=", context.make_array(bias)(context, builder, bias_).nitems, I64(0))):
-                    starts = [builder.load(_vector(context, builder, bias, bias_, lanes, builder.add(bias_at, I64(16 * v))), align=4) for v in range(tile.vectors)]
+                    start = _vector(context, builder, bias, bias_, lanes, bias_at, at_most(room, I64(16 * tile.vectors)))
+                    starts = [load(builder.gep(start, [I64(v)]), v) for v in range(tile.vectors)]
                     tile.change(lambda r, v, _: starts[v])
         with cgutils.for_range(builder, context.make_array(steps)(context, builder, steps_).nitems, intp=I64) as loop:
             step = builder.load(place_of(context, builder, steps, steps_, loop.index, I64(1)))
             b_row = builder.add(b_at, builder.mul(loop.index, I64(16 * tile.vectors)))
             right = [builder.load(_vector(context, builder, b, b_, lanes, builder.add(b_row, I64(16 * v))), align=4) for v in range(tile.vectors)]
-            _fetch(context, builder, b, b_, builder.add(soon, builder.mul(loop.index, I64(16))))
+            _fetch(context, builder, ahead, ahead_, builder.add(soon, builder.mul(loop.index, pace)))
             left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]
             tile.change(lambda r, v, total: call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, left[r], right[v], total))
 

@@ -203,7 +203,7 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
 
 
 def forward(s, x, weights, bias, activation, y):
-    """weights: w[K, O], packed; bias: filled up to whole panels, or empty; all arrays 1-D."""
+    """weights: w[K, O], packed; bias: one number for each output, or empty; all arrays 1-D."""
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, weights, bias, activation, y)
 

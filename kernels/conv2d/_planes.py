@@ -127,13 +127,11 @@ def outputs(planes, plane, first, images, s, k, bias, activation, y):
 
 
 @njit(**OPTIONS)
-def weight_planes(taps, m):
-    """G w GT of nine taps, each all its numbers one after the other: the planes in the same order."""
+def weight_planes(taps, m, planes):
+    """planes = G w GT of nine taps, each all its numbers one after the other; in the same order."""
     size, t = taps.size // 9, m + 2
-    planes = np.empty(t * t * size, taps.dtype)
     for at in range(0, size, 16):
         transform("G", m, taps, at, 3 * size, size, planes, at, t * size, size, 0)
-    return planes
 
 
 @njit(**OPTIONS)

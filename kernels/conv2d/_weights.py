@@ -42,6 +42,18 @@ def kept(pack):
     return answer
 
 
+_LARGE = 2**21  # bytes of a large page of memory
+
+
+def on_large_pages(count):
+    """Room for so many float32, on large pages where the system has some: NumPy asks for them if an array has 4 MB or more."""
+    if 4 * count < _LARGE // 8:
+        return np.empty(count, np.float32)
+    room = np.empty(max(4 * count, 2 * _LARGE) + _LARGE, np.uint8)
+    start = -room.ctypes.data % _LARGE
+    return room[start : start + 4 * count].view(np.float32)
+
+
 class Order(NamedTuple):
     """How the numbers of w (O,C,kh,kw) make matrices whose columns are the outputs.
 
@@ -149,7 +161,16 @@ def _by_inputs(w, order):
 
 def _room(rows, columns):
     """For so many rows packed; what fills the last panel up is 0."""
-    return (np.empty if whole(columns) == columns else np.zeros)(rows * whole(columns), np.float32)
+    room = on_large_pages(rows * whole(columns))
+    if whole(columns) != columns:
+        room[:] = 0
+    return room
+
+
+def _planes(taps, m):
+    planes = on_large_pages(taps.size // 9 * (m + 2) ** 2)
+    weight_planes(taps, m, planes)
+    return planes
 
 
 def _from_matrices(matrices, order, w):
@@ -184,14 +205,6 @@ def for_inputs(w):
     return _by_inputs(w, _whole_kernel(w.shape))
 
 
-def filled(bias, columns):
-    """``bias`` and zeros, as many as the panels for these columns have; empty without a bias."""
-    result = np.zeros(0 if bias is None else whole(columns), np.float32)
-    if bias is not None:
-        result[:columns] = bias.reshape(-1)
-    return result
-
-
 def unpacked(gradient, shape, out):
     """w's gradient (O,C,kh,kw) from that of w[K, O], in ``out`` if there is one."""
     result = space(out, shape, np.float32)
@@ -213,14 +226,14 @@ def _filled_up(w, order):
 def planes_for_outputs(w, stride, m):
     """The planes W[q] of kernels/conv2d/_winograd.py, packed."""
     order = _phases(w.shape, stride)
-    return weight_planes(_by_outputs(_filled_up(w, order), order), m)
+    return _planes(_by_outputs(_filled_up(w, order), order), m)
 
 
 @kept
 def planes_for_inputs(w, stride, m):
     """The transposes of the planes, packed."""
     order = _phases(w.shape, stride)
-    return weight_planes(_by_inputs(_filled_up(w, order), order), m)
+    return _planes(_by_inputs(_filled_up(w, order), order), m)
 
 
 def from_planes(planes, shape, stride, m, out):

@@ -71,7 +71,7 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
     s = _shape(x.shape, w.shape, stride, padding)
     y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
-    rest = _weights.filled(bias, s.o), _CODES[activation], memory
+    rest = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation], memory
     if _by_winograd(s, algorithm):
         _winograd.forward(s, _flat(x), _weights.planes_for_outputs(_plain(w), stride, tiles_of(s)[1].m), *rest)
     else:

@@ -112,6 +112,7 @@ class Settings:
     peers: tuple[str, ...]
     rounds: int
     budget: float  # seconds of one contender in one job
+    shortest: float = 2e-3  # seconds of one sample at least, by as many calls one after the other as it takes
     quick: bool = False
     scan: bool = False
     clock: str = "wall"
@@ -128,7 +129,7 @@ class Question:
     load : function(names, threads) -> ({name: adapter}, {name: why it is missing}, {library: version})
     against : contenders that ours are compared with
     clocks : names in timing.CLOCKS
-    effort, quick_effort : {"rounds", "budget"} of a full run, and with --quick
+    effort, quick_effort : {"rounds", "budget", "shortest"} of a full run, and with --quick
     """
 
     name: str
@@ -204,7 +205,7 @@ def measure(job: Job, settings: Settings, against=(), missing=None, what: str = 
         raise Error(f"{job.title}: {next(iter(job.makers))}, which the others are compared with, fails: {reasons[next(iter(job.makers))]}")
     reference.clear()
     gc.collect()
-    samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), timing.CLOCKS[settings.clock], budget=settings.budget)
+    samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), timing.CLOCKS[settings.clock], settings.shortest, settings.budget)
     contenders = {
         name: {
             what: timing.spread(own / job.units), "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],

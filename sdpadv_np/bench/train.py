@@ -61,6 +61,7 @@ QUESTION = Question(
     default_peers=torches.DEFAULT,
     load=_load,
     against=(*torches.VARIANTS, jaxes.NAME),
+    effort={"rounds": 25, "budget": 8.0, "shortest": 0.05},  # a training is steps in a row: a step alone would find what others left in the caches
     goals=(
         Goal("SdpAdv on Model B", steps.STEP, "ours", "torch", 2.7, 2.1),
         Goal("SdpAdv on Model B", steps.STEP, "ours", "torch.compile", 3.0, 2.1),

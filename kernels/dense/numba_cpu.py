@@ -1,0 +1,170 @@
+"""float32 on a CPU with 512-bit vectors: products out of register tiles. What is small, or lies otherwise, goes to NumPy.
+
+A panel of at most 64 columns and _DEPTH rows of the right matrix is laid out in the order in which
+the tiles read it, small enough for the first-level cache; while they do, what comes after it is
+fetched into the second level. Bias and activation are computed while the numbers are in registers.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .. import activation as _activation
+from .._bilinear import OPTIONS
+from .._entrance import put, space
+from .._lanes.matrix import grid
+from .._lanes.memory import load_some, store
+from .._lanes.product import HEIGHT, LEAKY, LINEAR, RELU, WIDE, multiply
+from .._lanes.turning import turn
+from .._threads import in_threads
+from . import reference
+
+_DEPTH = 128  # rows of b to a block: a panel of 64 columns then takes 32 KB
+_FEWEST, _MOST = 48, 256  # columns, rows of x: with fewer half of the lanes idle; of more NumPy's product makes as much or more
+_LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
+_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
+_HEIGHTS = tuple(HEIGHT.get(vectors, 1) for vectors in range(5))
+_CODES = {"linear": LINEAR, "tanh": LINEAR, "relu": RELU, "leaky_relu": LEAKY}
+
+
+@njit(**OPTIONS)
+def _vectors(columns):
+    """How many vectors of columns to compute together when so many columns are left: 4, but 5 as 3 and 2."""
+    left = (columns + 15) // 16
+    return 3 if left == 5 else min(left, 4)
+
+
+@njit(**OPTIONS)
+def _tiles(vectors, a, rows, first, last, steps, b, ahead, soon, pace, stride, turns, c, j, columns, bias, add, activation):
+    """A panel of c: its columns from j on, its rows from first to last - 1.
+
+    ahead, soon, pace : what is fetched meanwhile, see multiply(); ``stride`` further on with each tile, for so many ``turns``
+    """
+    height = _HEIGHTS[vectors]
+    for i in range(first, last, height):
+        done = (i - first) // height
+        at, by = (soon + stride * done, pace) if done < turns else (soon, 0)
+        if vectors == 4:
+            multiply(4, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+        elif vectors == 3:
+            multiply(3, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+        elif vectors == 2:
+            multiply(2, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+        else:
+            multiply(1, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+
+
+@njit(**OPTIONS)
+def _packed(b, columns, j, vectors, top, bottom, room):
+    """Rows top to bottom of a panel of b, one after the other (where rows begin anywhere, half of the vectors lie across two lines of the cache)."""
+    to = 0
+    for i in range(top, bottom):
+        for v in range(vectors):
+            store(room, to, load_some(b, i * columns + j + 16 * v, columns - j - 16 * v))
+            to += 16
+
+
+@njit(**OPTIONS)
+def _aligned(count, like):
+    """Room for so many numbers, beginning at a line of memory."""
+    room = np.zeros(count + 16, like.dtype)
+    return room[-(room.ctypes.data // 4) % 16 :]
+
+
+@njit(**OPTIONS)
+def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
+    rows, steps, blocks = grid(1, 0, 1, 0, n, k), np.arange(k), -(-k // _DEPTH)
+    room, end = _aligned(64 * (_DEPTH + 1), w), (part + 1) * n // parts
+    start = part * n // parts
+    for block in range(blocks):
+        top, bottom = block * k // blocks, (block + 1) * k // blocks
+        j = 0
+        while j < o:
+            vectors = _vectors(o - j)
+            after = j + 16 * vectors
+            soon = top * o + after if after < o else bottom * o
+            _packed(w, o, j, vectors, top, bottom, room)
+            _tiles(vectors, x, rows, start, end, steps[top:bottom], room, w, soon, o, 16, vectors, y, j, o, bias, top > 0, activation if bottom == k else LINEAR)
+            j = after
+
+
+@njit(**OPTIONS)
+def _weight_part(part, parts, n, k, o, x, g, gradient):
+    rows, nothing, blocks = np.arange(k), np.empty(0, x.dtype), -(-n // _DEPTH)
+    room, start, end = _aligned(64 * (_DEPTH + 1), g), part * k // parts, (part + 1) * k // parts
+    for block in range(blocks):
+        top, bottom = block * n // blocks, (block + 1) * n // blocks
+        steps = np.arange(top, bottom) * k
+        j = 0
+        while j < o:
+            vectors = _vectors(o - j)
+            _packed(g, o, j, vectors, top, bottom, room)
+            _tiles(vectors, x, rows, start, end, steps, room, x, top * k + start + 16, k, 6, k, gradient, j, o, nothing, top > 0, LINEAR)
+            j += 16 * vectors
+
+
+@njit(**OPTIONS)
+def _turned(w, o, first, width, pitch, top, bottom, room, zeros, places):
+    """room[i * pitch + j] = w[first + j, top + i] for j < width: columns top to bottom of some rows of w become rows."""
+    whole = width // 16 * 16
+    for j in range(0, whole, 16):
+        for i in range(top, bottom, 16):
+            turn(w, (first + j) * o + i, o, bottom - i, room, (i - top) * pitch + j, pitch, zeros, places, 0)
+    for j in range(whole, width):
+        for i in range(top, bottom):
+            room[(i - top) * pitch + j] = w[(first + j) * o + i]
+
+
+@njit(**OPTIONS)
+def _input_part(part, parts, n, k, o, g, w, x):
+    rows, steps, blocks, nothing = grid(1, 0, 1, 0, n, o), np.arange(o), -(-o // _DEPTH), np.empty(0, g.dtype)
+    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), np.arange(16)
+    start, end = part * n // parts, (part + 1) * n // parts
+    j = 0
+    while j < k:
+        vectors = _vectors(k - j)
+        width = min(16 * vectors, k - j)
+        for block in range(blocks):
+            top, bottom = block * o // blocks, (block + 1) * o // blocks
+            _turned(w, o, j, width, 16 * vectors, top, bottom, room, zeros, places)
+            _tiles(vectors, g, rows, start, end, steps[top:bottom], room, w, (j + 16 * vectors) * o + top * 16 * vectors, 16, 0, 1, x, j, k, nothing, top > 0, LINEAR)
+        j += 16 * vectors
+
+
+def _fits(n, k, o, *arrays):
+    """Whether the code above is for such arrays (those that cannot be written to are another type, to be compiled anew)."""
+    size = n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
+    return WIDE == 4 and size and all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+
+
+def _result(out, *shape):
+    return space(out if out is None or out.dtype == np.float32 else None, shape, np.float32)
+
+
+def forward(x, W, b, activation="linear", out=None):
+    (n, k), o = x.shape, W.shape[1]
+    if not _fits(n, k, o, x, W, b):
+        return reference.forward(x, W, b, activation, out)
+    y = _result(out, n, o)
+    in_threads(_forward_part, n, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1))
+    if activation == "tanh":
+        _activation.forward(y, None, "tanh")
+    return put(out, y)
+
+
+def input_gradient(g, W, out=None):
+    (n, o), k = g.shape, W.shape[0]
+    if not _fits(n, k, o, g, W):
+        return reference.input_gradient(g, W, out)
+    x = _result(out, n, k)
+    in_threads(_input_part, n, n * k * o // _A_PIXEL, n, k, o, g.reshape(-1), W.reshape(-1), x.reshape(-1))
+    return put(out, x)
+
+
+def weight_gradient(g, x, out=None):
+    (n, o), k = g.shape, x.shape[1]
+    if not _fits(n, k, o, g, x):
+        return reference.weight_gradient(g, x, out)
+    gradient = _result(out, k, o)
+    in_threads(_weight_part, k, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), g.reshape(-1), gradient.reshape(-1))
+    return put(out, gradient)

@@ -1,0 +1,26 @@
+"""NumPy's products, on any kind of array."""
+from __future__ import annotations
+
+import numpy as np
+
+from .. import activation as _activation
+from .._entrance import put
+
+
+def _product(a, b, out):
+    """a b, in ``out`` if NumPy can write it there at once."""
+    return np.dot(a, b, out=out if out is not None and out.flags.c_contiguous and out.dtype == a.dtype else None)
+
+
+def forward(x, W, b, activation="linear", out=None):
+    y = _product(x, W, out)
+    _activation.forward(y, b, activation)
+    return put(out, y)
+
+
+def input_gradient(g, W, out=None):
+    return put(out, _product(g, W.T, out))
+
+
+def weight_gradient(g, x, out=None):
+    return put(out, _product(x.T, g, out))
