@@ -22,7 +22,7 @@ OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGA
 # values tried with seed 0 on validation images (benchmarks/LOG.md). A weight of L_theta that is given stays as it is (alpha_floor = alpha).
 TUNED = {
     ("mnist", "A"): {0.0: {"kappa": 3.0, "alpha": 9.0, "lr": 1e-3}, 0.1: {"kappa": 5.0, "alpha": 20.0}, 0.2: {"kappa": 10.0, "alpha": 16.0}, 0.3: {"kappa": 10.0, "alpha": 16.0}},
-    ("fashion-mnist", "A"): {0.0: {"alpha": 12.0}, 0.1: {"kappa": 10.0, "alpha": 12.5}, 0.2: {"kappa": 10.0, "alpha": 10.0}, 0.3: {"kappa": 10.0, "alpha": 6.5}},
+    ("fashion-mnist", "A"): {0.0: {"alpha": 12.0}, 0.1: {"kappa": 10.0, "alpha": 12.5}, 0.2: {"kappa": 10.0, "alpha": 10.0}, 0.3: {"kappa": 15.0, "alpha": 9.0}},
     ("fashion-mnist", "B"): {0.2: {"kappa": 10.0, "alpha": 5.0}, 0.3: {"kappa": 10.0, "alpha": 5.0}},
 }
 SWEEPS = {  # of SdpAdv, around its defaults
