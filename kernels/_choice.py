@@ -8,7 +8,8 @@ import warnings
 
 import numpy as np
 
-TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
+TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
+RARE = ("amx",)  # few processors can, and nobody need be told that this one cannot
 _told = set()
 
 
@@ -66,7 +67,7 @@ class Implementations:
                 continue
             if self._load(name):
                 return self.loaded[name]
-            if name not in _told:
+            if name not in (*RARE, *_told):
                 _told.add(name)
                 warnings.warn(f"{name} kernels cannot run here ({self.missing[name]}); slower ones are used", RuntimeWarning, stacklevel=4)
 

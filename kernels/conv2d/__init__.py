@@ -46,7 +46,7 @@ ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")
 DIRECT_ERROR, WINOGRAD_ERROR = 2e-5, 2e-4
 
-_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu", amx="amx")
 implementations, why_not = _choose.available, _choose.why_not
 
 

@@ -23,7 +23,9 @@ from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, pack_rows, product, whole
 from .._lanes.product import LEAK, LEAKY
 from .._threads import in_threads
+from . import _weights
 
+WORTH = 2  # how many times fewer multiplications make winograd the faster one
 _CACHE = 2**18  # numbers that a group of images may take
 _ROWS = 250  # of output: enough for the last, partly idle, register tile not to matter
 _SUMMED = 120  # rows that make one sum for the weights' gradient: few enough for 64 columns of them to stay in the first-level cache
@@ -202,17 +204,17 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
                 unframe(tile, start + n, s, x)
 
 
-def forward(s, x, weights, bias, activation, y):
-    """weights: w[K, O], packed; bias: one number for each output, or empty; all arrays 1-D."""
+def forward(s, x, w, bias, activation, y):
+    """w (O,C,kh,kw), the others 1-D; bias: one number for each output, or empty."""
     group = s.group(s.tall * s.wide * s.c, _ROWS)
-    in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, weights, bias, activation, y)
+    in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, _weights.for_outputs(w), bias, activation, y)
 
 
-def input_gradient(s, g, y, code, weights, x):
-    """weights: the transpose of w[K, O], packed; y: what the layer gave, to take its slope from, or empty."""
+def input_gradient(s, g, y, code, w, x):
+    """w (O,C,kh,kw), the others 1-D; y: what the layer gave, to take its slope from, or empty."""
     depth = s.kh * s.kw * s.c
     group = s.group(s.o if s.alone else s.ho * s.wo * depth, _ROWS)
-    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, y, code, weights, x)
+    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, y, code, _weights.for_inputs(w), x)
 
 
 def weight_gradient(s, x, g, gradient):

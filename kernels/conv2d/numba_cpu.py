@@ -22,7 +22,7 @@ def _shape(x_shape, w_shape, stride, padding):
     return Shape(count, h, w, c, top, left, tall, wide, kh, kw, stride, (tall - kh) // stride + 1, (wide - kw) // stride + 1, o)
 
 
-def _by_winograd(s, algorithm):
+def _by_winograd(s, algorithm, engine):
     """Whether to compute so: "auto" does where at least half of the multiplications are saved, and enough channels share the transforms."""
     applies = all(2 * s.stride < k <= TAPS * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
     if algorithm == "winograd" and not applies:
@@ -32,7 +32,7 @@ def _by_winograd(s, algorithm):
         )
     if algorithm != "auto":
         return algorithm == "winograd"
-    return applies and min(s.stride * s.c, s.o) >= _CHANNELS and 2 * tiles_of(s)[1].products <= TAPS**2 * s.ho * s.wo
+    return applies and min(s.stride * s.c, s.o) >= _CHANNELS and engine.WORTH * tiles_of(s)[1].products <= TAPS**2 * s.ho * s.wo
 
 
 def _reals(*arrays):
@@ -66,44 +66,44 @@ def _sums(s, size):
     return (np.empty if s.count else np.zeros)(size, np.float32)
 
 
-def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None):
+def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None, engine=_direct):
     if not _reals(x, w, bias):
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
     s = _shape(x.shape, w.shape, stride, padding)
     y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
     rest = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation], memory
-    if _by_winograd(s, algorithm):
+    if _by_winograd(s, algorithm, engine):
         _winograd.forward(s, _flat(x), _weights.planes_for_outputs(_plain(w), stride, tiles_of(s)[1].m), *rest)
     else:
-        _direct.forward(s, _flat(x), _weights.for_outputs(_plain(w)), *rest)
+        engine.forward(s, _flat(x), _plain(w), *rest)
     if activation == "tanh":
         np.tanh(memory, out=memory)
     return put(out, y)
 
 
-def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None):
+def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, engine=_direct):
     if not _reals(g, w, y):
         return reference.input_gradient(g, w, size, stride, padding, algorithm, y, activation, out)
     s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
-    if _by_winograd(s, algorithm):
+    if _by_winograd(s, algorithm, engine):
         g = g if activation == "linear" else _activation.backward(g, y, activation)
         _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(_plain(w), stride, tiles_of(s)[1].m), memory)
     else:
         result = np.empty(0, np.float32) if activation == "linear" else _flat(y)
-        _direct.input_gradient(s, _flat(g), result, _CODES[activation], _weights.for_inputs(_plain(w)), memory)
+        engine.input_gradient(s, _flat(g), result, _CODES[activation], _plain(w), memory)
     return put(out, x)
 
 
-def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None):
+def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None, engine=_direct):
     if not _reals(g, x):
         return reference.weight_gradient(g, x, kernel, stride, padding, algorithm, out)
     s = _shape(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
-    if _by_winograd(s, algorithm):
+    if _by_winograd(s, algorithm, engine):
         k = tiles_of(s)[1]
         planes = _sums(s, k.t * k.t * k.depth * s.o)
         _winograd.weight_gradient(s, _flat(x), _flat(g), planes)
         return _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m, out)
     gradient = _sums(s, s.kh * s.kw * s.c * s.o)
-    _direct.weight_gradient(s, _flat(x), _flat(g), gradient)
+    engine.weight_gradient(s, _flat(x), _flat(g), gradient)
     return _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw), out)

@@ -10,7 +10,7 @@ from .. import activation as _activation
 from .._choice import Implementations
 from .._entrance import entrance
 
-_choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
+_choose = Implementations(__name__, numpy="reference", numba="numba_cpu", amx="amx")
 implementations, why_not = _choose.available, _choose.why_not
 
 

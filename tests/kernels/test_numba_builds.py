@@ -81,19 +81,27 @@ for algorithm, shape, outputs, kernel, stride, padding in {cases}:
 """
 _CASES = [
     ("direct", (3, 1, 1, 1), 1, (1, 1), 1, 0), ("direct", (2, 1, 9, 7), 33, (8, 5), 2, "same"), ("direct", (0, 3, 4, 4), 5, (3, 3), 1, 1),
-    ("direct", (2, 7, 5, 5), 80, (5, 5), 1, 0), ("direct", (3, 3, 8, 8), 17, (3, 2), 3, ((1, 0), (0, 3))),
+    ("direct", (2, 7, 5, 5), 80, (5, 5), 1, 0), ("direct", (3, 16, 15, 13), 33, (2, 4), 1, "same"), ("direct", (3, 3, 8, 8), 17, (3, 2), 3, ((1, 0), (0, 3))),
     ("winograd", (3, 16, 14, 14), 16, (6, 6), 2, 0), ("winograd", (2, 16, 9, 12), 48, (3, 3), 1, 1), ("winograd", (2, 8, 7, 9), 80, (5, 5), 2, "same"),
 ]
 
 
-def test_no_convolution_reaches_beyond_its_arrays(tmp_path):
+_DENSE = """
+from sdpadv_np.kernels import dense
+for n, k, o in (128, 784, 200), (130, 101, 97), (600, 50, 49):
+    x, W, g = rng.random((n, k), np.float32), rng.random((k, o), np.float32), rng.random((n, o), np.float32)
+    dense.forward(x, W, W[0].copy()), dense.input_gradient(g, W), dense.weight_gradient(g, x)
+"""
+
+
+def test_no_product_reaches_beyond_its_arrays(tmp_path):
     env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_OPT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}  # compiling took four times as long optimised
-    done = subprocess.run([sys.executable, "-c", _CONVOLUTIONS.format(cases=_CASES)], capture_output=True, text=True, env=env)
+    done = subprocess.run([sys.executable, "-c", _CONVOLUTIONS.format(cases=_CASES) + _DENSE], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_next_process_finds_the_compiled_convolutions(tmp_path):
-    program = _CONVOLUTIONS.format(cases=[_CASES[1], _CASES[5]]) + """
+    program = _CONVOLUTIONS.format(cases=[_CASES[1], _CASES[6]]) + """
 from sdpadv_np.kernels.conv2d import _direct, _winograd
 parts = [getattr(m, name) for m in (_direct, _winograd) for name in ("_forward_part", "_input_part", "_weight_part")]
 print(*(sum(f.stats.cache_hits.values()) for f in parts))

@@ -1,0 +1,196 @@
+"""Direct convolution in the processor's matrix tiles (kernels/_lanes/tiles.py), as _direct.py does it in vectors.
+
+The windows of an image are split into tiles where they lie, so they are not copied out either. What
+lies one after the other in a window are pieces of 16 numbers; a table tells where each begins.
+"""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .. import _lanes as lanes
+from .._bilinear import OPTIONS
+from .._lanes.matrix import grid, panel as width_of, whole
+from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
+from .._threads import in_threads
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, room, steps_of, tiles_of
+from . import _direct, _weights
+from ._direct import _pixels, _sloped, images_in_frames, unframe
+
+WORTH = 4  # how many times fewer multiplications make winograd the faster one
+_STEPS = 4  # of 32 numbers of depth, split at a time
+_ROWS, _SUMMED = 400, 400  # of output: for one pass over the weights; for one over the weights' gradient
+
+
+def fits(s):
+    """Whether windows are made of pieces of 16 numbers and whole tiles, and are so many that splitting the weights pays."""
+    return s.kw * s.c % 16 == 0 and s.kh * s.kw * s.c % 32 == 0 and s.o >= 16 and s.count * s.ho * s.wo >= _ROWS
+
+
+def _taps(s):
+    """Where the pieces of a window begin."""
+    return grid(1, 0, s.kh, s.wide * s.c, s.kw * s.c // 16, 16)
+
+
+@njit(**OPTIONS)
+def _windows_along(source, pixels, taps, step, steps, tiles):
+    """Windows as left tiles, the depth running along them: ``steps`` steps after the first ``step``."""
+    for i in range(pixels.size):
+        place, to = pixels[i], i // 16 * steps * TILE + i % 16 * 16
+        for s in range(steps):
+            k = 2 * (step + s)
+            split(True, source, place + taps[k], place + taps[k + 1], 0, 0, tiles, to + s * TILE)
+
+
+@njit(**OPTIONS)
+def _windows_across(source, pixels, taps, first, count, tiles):
+    """16 * count numbers of the windows from the tile ``first`` on as right tiles, the depth running from window to window."""
+    steps, none = steps_of(pixels.size), pixels[0]
+    for s in range(steps):
+        for line in range(16):
+            i, to = 32 * s + line, s * TILE + 16 * line
+            near, far = 16 if i < pixels.size else 0, 16 if i + 16 < pixels.size else 0
+            a, b = pixels[i] if near else none, pixels[i + 16] if far else none
+            for j in range(count):
+                split(False, source, a + taps[first + j], b + taps[first + j], near, far, tiles, to + j * steps * TILE)
+
+
+@njit(**OPTIONS)
+def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activation, y, rooms):
+    open_tiles()
+    size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
+    mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(s.o), s.kh * s.kw * s.c // 32
+    tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
+    pixels = _pixels(group, s)
+    for start in range(part * s.count // parts, end, group):
+        images = min(group, end - start)
+        source, rows = images_in_frames(x, start, images, s, tile), images * s.ho * s.wo
+        tall = tiles_of(rows)
+        left, sums = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
+        for step in range(0, steps, _STEPS):
+            deep = min(_STEPS, steps - step)
+            _windows_along(source, pixels[:rows], taps, step, deep, left)
+            for j in range(0, wide, PANEL):
+                at = (j * steps + step) * TILE
+                panel(left, 0, deep * TILE, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0)
+        finish(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
+    close_tiles()
+
+
+@njit(**OPTIONS)
+def _add_panel(sums, rows, pixels, taps, first, count, target):
+    """Add the numbers of a panel, tiles ``first`` and after, where the windows lie."""
+    for j in range(count):
+        for i in range(rows):
+            at = pixels[i] + taps[first + j]
+            lanes.store(target, at, lanes.load(target, at) + lanes.load(sums, (i // 16 * PANEL + j) * WORDS + i % 16 * 16))
+
+
+@njit(**OPTIONS)
+def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, rooms):
+    open_tiles()
+    share, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
+    mine, deep, depth = rooms[part * share : (part + 1) * share], steps_of(s.o), s.kh * s.kw * s.c
+    pixels, size, image = _pixels(group, s), s.ho * s.wo * s.o, s.tall * s.wide * s.c
+    tile = np.empty(group * image if framed else 0, g.dtype)
+    sloped = np.empty(group * size if y.size else 0, g.dtype)
+    for start in range(part * s.count // parts, end, group):
+        images = min(group, end - start)
+        rows, gradient = images * s.ho * s.wo, g[start * size : (start + images) * size]
+        if y.size:
+            gradient = _sloped(gradient, y[start * size : (start + images) * size], code, sloped)
+        tall = tiles_of(rows)
+        left, sums = mine[: tall * deep * TILE], mine[tall * deep * TILE :]
+        along(gradient, 0, s.o, rows, s.o, False, left)
+        target = tile[: images * image] if framed else x[start * image : (start + images) * image]
+        target[:] = 0
+        for j in range(0, depth // 16, PANEL):
+            count = min(PANEL, depth // 16 - j)
+            panel(left, 0, deep * TILE, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False)
+            _add_panel(sums, rows, pixels, taps, j, count, target)
+        if framed:
+            for n in range(images):
+                unframe(target[n * image : (n + 1) * image], start + n, s, x)
+    close_tiles()
+
+
+@njit(**OPTIONS)
+def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
+    """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
+    open_tiles()
+    share, tiles = rooms.size // parts // WORDS * WORDS, s.kh * s.kw * s.c // 16
+    mine, tall, begin, end = rooms[part * share : (part + 1) * share], tiles_of(s.o), part * tiles // parts, (part + 1) * tiles // parts
+    tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
+    pixels, size = _pixels(group, s), s.ho * s.wo
+    most = steps_of(group * size)
+    left, rest = mine[: tall * most * TILE], mine[tall * most * TILE :]
+    right, sums = rest[: PANEL * _STEPS * TILE], rest[PANEL * _STEPS * TILE :]
+    for start in range(0, s.count, group):
+        images = min(group, s.count - start)
+        source, rows = images_in_frames(x, start, images, s, tile), images * size
+        steps = steps_of(rows)
+        across(g, start * size * s.o, s.o, rows, s.o, True, left)
+        for j in range(begin, end, PANEL):
+            count, at = min(PANEL, end - j), (j - begin) * tall * WORDS
+            for step in range(0, steps, _STEPS):
+                deep = min(_STEPS, steps - step)
+                _windows_across(source, pixels[32 * step : min(32 * (step + deep), rows)], taps, j, count, right)
+                panel(left, step * TILE, steps * TILE, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0)
+    finish_turned(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
+    close_tiles()
+
+
+@njit(**OPTIONS)
+def _split_packed(matrix, rows, columns, tiles):
+    j = 0
+    while j < columns:
+        width = width_of(columns - j)
+        across(matrix[j * rows :], 0, width, rows, width, False, tiles[j // 16 * steps_of(rows) * TILE :])
+        j += width
+
+
+def _right_tiles(matrix, rows, columns):
+    """Of a packed matrix (kernels/_lanes/matrix.py)."""
+    tiles = _weights.on_large_pages(whole(columns) // 16 * -(-rows // 32) * TILE)
+    _split_packed(matrix, rows, columns, tiles)
+    return tiles
+
+
+@_weights.kept
+def _for_outputs(w):
+    return _right_tiles(_weights.for_outputs.__wrapped__(w), w[0].size, len(w))
+
+
+@_weights.kept
+def _for_inputs(w):
+    return _right_tiles(_weights.for_inputs.__wrapped__(w), len(w), w[0].size)
+
+
+def forward(s, x, w, bias, activation, y):
+    """As _direct.forward."""
+    if not fits(s):
+        return _direct.forward(s, x, w, bias, activation, y)
+    group = s.group(s.tall * s.wide * s.c, _ROWS)
+    tall = -(-group * s.ho * s.wo // 16)
+    rooms = room(tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS))
+    in_threads(_forward_part, s.count, s.work, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y, rooms)
+
+
+def input_gradient(s, g, y, code, w, x):
+    """As _direct.input_gradient."""
+    if not fits(s):
+        return _direct.input_gradient(s, g, y, code, w, x)
+    group = s.group(s.tall * s.wide * s.c, _ROWS)
+    tall = -(-group * s.ho * s.wo // 16)
+    rooms = room(tall * (-(-s.o // 32) * TILE + PANEL * WORDS))
+    in_threads(_input_part, s.count, s.work, s, group, s.framed, _taps(s), g, y, code, _for_inputs(w), x, rooms)
+
+
+def weight_gradient(s, x, g, gradient):
+    """As _direct.weight_gradient."""
+    if not fits(s):
+        return _direct.weight_gradient(s, x, g, gradient)
+    group, tiles = s.group(s.tall * s.wide * s.c, _SUMMED), s.kh * s.kw * s.c // 16
+    tall, most = -(-s.o // 16), -(-group * s.ho * s.wo // 32)
+    rooms = room((tall * most + PANEL * _STEPS) * TILE + tall * (tiles + PANEL) * WORDS)
+    in_threads(_weight_part, tiles // PANEL, s.work, s, group, s.framed, _taps(s), x, g, gradient, rooms)

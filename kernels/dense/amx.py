@@ -1,0 +1,106 @@
+"""float32 in the processor's matrix tiles (kernels/_lanes/tiles.py). What is small, or lies otherwise, goes to the Numba kernels."""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .. import activation as _activation
+from .._bilinear import OPTIONS
+from .._entrance import put
+from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
+from .._threads import in_threads
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, room, steps_of, tiles_of
+from . import numba_cpu
+from .numba_cpu import _A_PIXEL, _CODES, _result
+
+if reason := why_not():
+    raise ImportError(reason)
+
+_BLOCK, _STEPS = 4, 2  # steps of depth (32 numbers) of which the left and the right matrix are split at a time
+_ROWS = 256  # of the left matrix: so many fit the second-level cache, with their sums
+_LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
+
+
+@njit(**OPTIONS)
+def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, activation, turned, y, rooms):
+    """Some rows of y = activation(l r + bias), or of its transpose.
+
+    l : the left matrix [rows, depth], or if ``l_across`` [depth, rows]
+    r : the right matrix [depth, columns], or if ``r_along`` [columns, depth]
+    """
+    open_tiles()
+    size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * rows // parts
+    mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(columns), steps_of(depth)
+    for first in range(part * rows // parts, end, _ROWS):
+        count = min(_ROWS, end - first)
+        tall = tiles_of(count)
+        left, rest = mine[: tall * _BLOCK * TILE], mine[tall * _BLOCK * TILE :]
+        right, sums = rest[: PANEL * _STEPS * TILE], rest[PANEL * _STEPS * TILE :]
+        for block in range(0, steps, _BLOCK):
+            long = min(_BLOCK, steps - block)
+            there = min(32 * long, depth - 32 * block)
+            if l_across:
+                across(l, first + 32 * block * rows, rows, there, count, True, left)
+            else:
+                along(l, first * depth + 32 * block, depth, count, there, False, left)
+            for step in range(block, block + long, _STEPS):
+                deep = min(_STEPS, block + long - step)
+                there = min(32 * deep, depth - 32 * step)
+                for j in range(0, wide, PANEL):
+                    at, some = j * tall * WORDS, min(16 * PANEL, columns - 16 * j)
+                    if r_along:
+                        along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
+                    else:
+                        across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
+                    panel(left, (step - block) * TILE, long * TILE, tall, right, 0, deep * TILE, tiles_of(some), deep, sums, at, step > 0)
+        if turned:
+            finish_turned(sums, tall, count, columns, y, first, rows)
+        else:
+            finish(sums, tall, count, columns, bias, activation, y, first * columns, columns)
+    close_tiles()
+
+
+def _compute(rows, columns, depth, *matrices):
+    tall, wide = -(-min(rows, _ROWS) // 16), -(-columns // 16)
+    size = (tall * _BLOCK + PANEL * _STEPS) * TILE + tall * (wide + 1) * WORDS
+    in_threads(_part, rows, rows * columns * depth // _A_PIXEL, rows, columns, depth, *matrices, room(size))
+
+
+def _fits(n, k, o, *arrays):
+    return n * k * o >= _LEAST and min(n, k, o) >= 16 and all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+
+
+_NOTHING = np.empty(0, np.float32)
+
+
+def forward(x, W, b, activation="linear", out=None):
+    (n, k), o = x.shape, W.shape[1]
+    if not _fits(n, k, o, x, W, b):
+        return numba_cpu.forward(x, W, b, activation, out)
+    y = _result(out, n, o)
+    _compute(n, o, k, x.reshape(-1), False, W.reshape(-1), False, b, _CODES[activation], False, y.reshape(-1))
+    if activation == "tanh":
+        _activation.forward(y, None, "tanh")
+    return put(out, y)
+
+
+def input_gradient(g, W, out=None):
+    (n, o), k = g.shape, W.shape[0]
+    if not _fits(n, k, o, g, W):
+        return numba_cpu.input_gradient(g, W, out)
+    x = _result(out, n, k)
+    _compute(k, n, o, W.reshape(-1), False, g.reshape(-1), True, _NOTHING, 0, True, x.reshape(-1))
+    return put(out, x)
+
+
+def weight_gradient(g, x, out=None):
+    (n, o), k = g.shape, x.shape[1]
+    if not _fits(n, k, o, g, x):
+        return numba_cpu.weight_gradient(g, x, out)
+    gradient = _result(out, k, o)
+    x, g, y = x.reshape(-1), g.reshape(-1), gradient.reshape(-1)
+    if o * (6 * n + 4 * k) < k * 6 * n:  # shuffles to turn g's tiles and those of the result, or x's
+        _compute(o, k, n, g, True, x, False, _NOTHING, 0, True, y)
+    else:
+        _compute(k, o, n, x, True, g, False, _NOTHING, 0, False, y)
+    return put(out, gradient)
