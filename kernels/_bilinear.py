@@ -57,11 +57,6 @@ def fits(x):
     return (x.shape[2] + 4) * (x.shape[3] + 4) < (2**24 if x.itemsize == 4 else 2**31)
 
 
-def flat(array):
-    """1-D and contiguous, without a copy where that can be."""
-    return np.ascontiguousarray(array).reshape(-1)
-
-
 @njit(**INLINE)
 def origin(w):
     """Where an image's first pixel lies in its tile; an ``index`` counts from there, rows being w + 4 apart."""

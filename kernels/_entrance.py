@@ -10,6 +10,10 @@ A function behind such a door
   array, or a tuple with None for what was not asked for), and returns these; or it writes into
   some of its arguments, named in ``writes``, and returns nothing;
 - depends on its arguments alone.
+
+What stands between the door and the computation, checks and choices, comes out the same each time
+and takes longer than many a computation. So a kernel may tell what it does, by :func:`carry_out`,
+and only that is repeated.
 """
 from __future__ import annotations
 
@@ -21,9 +25,35 @@ import numpy as np
 
 class _Recording(threading.local):
     recorder = None  # has call(function, args, kwargs, writes)
+    told = None  # what a kernel tells, while one is asked: tuples of calls, and None for what it did besides
 
 
 recording = _Recording()
+
+
+def carry_out(*calls):
+    """Make the calls, a function and its arguments each: all that a kernel does to fill ``out``, or what it writes into."""
+    if recording.told is not None:
+        recording.told.append(calls)
+    for function, arguments in calls:
+        function(*arguments)
+
+
+def _done_besides():
+    """A kernel did something that it does not tell: repeated, all of it has to be."""
+    if recording.told is not None:
+        recording.told.append(None)
+
+
+def told_by(function, *arguments):
+    """Call a kernel; the calls that do the same again."""
+    before, recording.told = recording.told, []
+    try:
+        function(*arguments)
+        told = recording.told
+    finally:
+        recording.told = before
+    return told[0] if len(told) == 1 and told[0] is not None else ((function, arguments),)
 
 
 def entrance(function=None, *, writes=()):
@@ -35,7 +65,14 @@ def entrance(function=None, *, writes=()):
     @functools.wraps(function)
     def door(*args, **kwargs):
         if recording.recorder is None:
-            return function(*args, **kwargs)
+            if recording.told is None:
+                return function(*args, **kwargs)
+            _done_besides()  # by way of another kernel, which tells its part only
+            told, recording.told = recording.told, None
+            try:
+                return function(*args, **kwargs)
+            finally:
+                recording.told = told
         return recording.recorder.call(function, args, kwargs, positions)
 
     return door
@@ -46,11 +83,19 @@ def space(out, shape, dtype):
     return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
 
 
+def flat(array):
+    """1-D and contiguous, without a copy where that can be."""
+    if not array.flags.c_contiguous:
+        _done_besides()
+    return np.ascontiguousarray(array).reshape(-1)
+
+
 def put(out, result):
     """``result`` (an array, a tuple, None) itself, or ``out`` with its numbers: for functions that cannot write in place."""
     if out is None or out is result:
         return result
     if isinstance(result, tuple):
         return tuple(put(o, r) for o, r in zip(out, result))
+    _done_besides()
     out[...] = result
     return out

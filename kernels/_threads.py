@@ -15,13 +15,22 @@ _pool: list[ThreadPoolExecutor] = []
 os.register_at_fork(after_in_child=_pool.clear)  # threads do not survive it
 
 
-def in_threads(part, count, work, *arguments):
-    """part(i, parts, *arguments) for i in range(parts), ``count`` things in as many parts as Numba may use threads.
+def parts_of(count, work):
+    """In how many parts to do ``count`` things: as many as Numba may use threads, if there is work for them.
 
     ``work`` counts in pixels of the samplers; waking a thread does not pay for fewer than some 100,000.
     """
     parts = min(count, work // 100_000)
-    if parts <= 1 or (parts := min(parts, numba.get_num_threads())) == 1:
+    return 1 if parts <= 1 else min(parts, numba.get_num_threads())  # a question that takes Numba a microsecond
+
+
+def in_threads(part, count, work, *arguments):
+    """part(i, parts, *arguments) for i in range(parts_of(count, work))."""
+    in_parts(part, parts_of(count, work), *arguments)
+
+
+def in_parts(part, parts, *arguments):
+    if parts == 1:
         return part(0, 1, *arguments)
     if not _pool:
         _pool.append(ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sdpadv-kernels"))

@@ -10,26 +10,33 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
 from ._bilinear import OPTIONS
 from ._lanes import activated, load, load_some, store, store_some, zeros
 from ._lanes.tiles import JOBS, PARTS, WORDS, multiply_tiles, split, turn_tile
 from ._lanes.turning import turn
+from ._threads import in_parts, parts_of
 
 TILE = PARTS * WORDS  # of one of the two matrices
 PANEL = 2  # tiles of columns
 _LINE = 16  # numbers of a line of memory
-_mine = threading.local()
 
 
-def room(size):
-    """Room for ``size`` numbers for each thread that in_threads may use, one after the other; until this thread asks again."""
-    wanted = size * get_num_threads()
-    if getattr(_mine, "room", np.empty(0)).size < wanted:
-        memory = np.empty(wanted + _LINE, np.float32)
-        _mine.room = memory[-(memory.ctypes.data // memory.itemsize) % _LINE :][:wanted]
-    return _mine.room
+class _Room(threading.local):
+    numbers = np.empty(0, np.float32)
+
+
+_mine = _Room()
+
+
+def with_room(part, count, work, size, *arguments):
+    """in_threads(part, count, work, *arguments, room), with room for ``size`` numbers for each part, one after the other."""
+    parts = parts_of(count, work)
+    if _mine.numbers.size < size * parts:  # kept for this thread's next call: fresh memory would have to be cleared by the system
+        memory = np.empty(size * parts + _LINE, np.float32)
+        _mine.numbers = memory[-(memory.ctypes.data // memory.itemsize) % _LINE :][: size * parts]
+    in_parts(part, parts, *arguments, _mine.numbers)
 
 
 @njit(**OPTIONS)

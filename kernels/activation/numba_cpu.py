@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .._entrance import carry_out, flat
 from . import reference
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -38,11 +39,19 @@ def channels_last(y):
     return seen if seen is not None and seen.flags.c_contiguous else None
 
 
+def calls(rows, bias, activation):
+    """What makes rows (N, K) activation(rows + bias), of one dtype, contiguous."""
+    if activation in ("relu", "leaky_relu"):
+        return ((_forward, (rows, bias, _leak(activation, rows), activation == "leaky_relu")),)
+    plus = np.add, (rows, bias, rows)
+    return (plus, (np.tanh, (rows, rows))) if activation == "tanh" else (plus,)
+
+
 def forward(y, bias, activation):
     rows = channels_last(y)
-    if activation not in ("relu", "leaky_relu") or bias is None or rows is None or bias.dtype != y.dtype:
+    if bias is None or rows is None or bias.dtype != y.dtype:
         return reference.forward(y, bias, activation)
-    _forward(rows.reshape(-1, rows.shape[-1]), np.ascontiguousarray(bias).reshape(-1), _leak(activation, y), activation == "leaky_relu")
+    carry_out(*calls(rows.reshape(-1, rows.shape[-1]), flat(bias), activation))
 
 
 def backward(g, y, activation, out=None):
@@ -50,12 +59,12 @@ def backward(g, y, activation, out=None):
     if activation == "linear" or seen is None or g.dtype != y.dtype or not y.size:
         return reference.backward(g, y, activation, out)
     h = np.empty_like(y) if out is None else out
-    flat, given = channels_last(h), channels_last(g)
-    if flat is None:
+    target = channels_last(h)
+    if target is None:
         return reference.backward(g, y, activation, out)
-    given = np.ascontiguousarray(g if g.ndim == 2 else g.transpose(0, 2, 3, 1)) if given is None else given
+    given = flat(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
     if activation == "tanh":
-        _backward_tanh(given.reshape(-1), seen.reshape(-1), flat.reshape(-1))
+        carry_out((_backward_tanh, (given, seen.reshape(-1), target.reshape(-1))))
     else:
-        _backward(given.reshape(-1), seen.reshape(-1), _leak(activation, y), flat.reshape(-1))
+        carry_out((_backward, (given, seen.reshape(-1), _leak(activation, y), target.reshape(-1))))
     return h

@@ -13,9 +13,9 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
+from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
-from .._entrance import space
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, in_parallel, prepare, put, read, table, tile_size
 from . import reference
 
 
@@ -173,7 +173,8 @@ def forward(x, theta, convention, size, slopes=False, out=None):
     y = space(into[0], (*x.shape[:2], *size), x.dtype)
     saved = space(into[1], (len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
     tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
-    in_parallel(_forward, _forward_part, len(x), y.size, x.shape, flat(x), np.ascontiguousarray(theta), *tables, flat(y), flat(saved))
+    theta = flat(theta).reshape(-1, 2, 3)
+    carry_out((in_parallel, (_forward, _forward_part, len(x), y.size, x.shape, flat(x), theta, *tables, flat(y), flat(saved))))
     return put_out(out, (y, saved) if slopes else y)
 
 
@@ -183,8 +184,8 @@ def backward(g, x, theta, convention, needs, slopes=None, out=(None, None)):
     grad_x, grad_theta = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
     tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
     if needs == (False, True) and slopes is not None:
-        in_parallel(_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)
+        carry_out((in_parallel, (_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)))
     else:
-        theta = np.ascontiguousarray(theta)
-        in_parallel(_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)
+        theta = flat(theta).reshape(-1, 2, 3)
+        carry_out((in_parallel, (_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)))
     return put_out(out, (grad_x if needs[0] else None, grad_theta if needs[1] else None))

@@ -3,7 +3,7 @@ import numpy as np
 from numba import njit
 
 from . import reference
-from .._entrance import put, space
+from .._entrance import carry_out, put, space
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -17,5 +17,5 @@ def backward(g, x, low, high, out=None):
     if np.ndim(low) or np.ndim(high) or g.dtype != x.dtype or g.shape != x.shape or not (g.flags.c_contiguous and x.flags.c_contiguous):
         return reference.backward(g, x, low, high, out)
     h, real = space(out, x.shape, x.dtype), x.dtype.type
-    _backward(g.reshape(-1), x.reshape(-1), real(low), real(high), h.reshape(-1))
+    carry_out((_backward, (g.reshape(-1), x.reshape(-1), real(low), real(high), h.reshape(-1))))
     return put(out, h)

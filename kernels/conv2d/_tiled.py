@@ -12,8 +12,7 @@ from .. import _lanes as lanes
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, panel as width_of, whole
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
-from .._threads import in_threads
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, room, steps_of, tiles_of
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -58,6 +57,7 @@ def _windows_across(source, pixels, taps, first, count, tiles):
 @njit(**OPTIONS)
 def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activation, y, rooms):
     open_tiles()
+    idle = x, np.empty(0, np.int64), 0, 0, rooms, 0
     size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
     mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(s.o), s.kh * s.kw * s.c // 32
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
@@ -72,7 +72,7 @@ def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activat
             _windows_along(source, pixels[:rows], taps, step, deep, left)
             for j in range(0, wide, PANEL):
                 at = (j * steps + step) * TILE
-                panel(left, 0, deep * TILE, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0)
+                panel(left, 0, deep * TILE, 0, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0, idle, 0, 0)
         finish(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
     close_tiles()
 
@@ -89,6 +89,7 @@ def _add_panel(sums, rows, pixels, taps, first, count, target):
 @njit(**OPTIONS)
 def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, rooms):
     open_tiles()
+    idle = g, np.empty(0, np.int64), 0, 0, rooms, 0
     share, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
     mine, deep, depth = rooms[part * share : (part + 1) * share], steps_of(s.o), s.kh * s.kw * s.c
     pixels, size, image = _pixels(group, s), s.ho * s.wo * s.o, s.tall * s.wide * s.c
@@ -106,7 +107,7 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
         target[:] = 0
         for j in range(0, depth // 16, PANEL):
             count = min(PANEL, depth // 16 - j)
-            panel(left, 0, deep * TILE, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False)
+            panel(left, 0, deep * TILE, 0, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False, idle, 0, 0)
             _add_panel(sums, rows, pixels, taps, j, count, target)
         if framed:
             for n in range(images):
@@ -118,6 +119,7 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
 def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
     """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
     open_tiles()
+    idle = x, np.empty(0, np.int64), 0, 0, rooms, 0
     share, tiles = rooms.size // parts // WORDS * WORDS, s.kh * s.kw * s.c // 16
     mine, tall, begin, end = rooms[part * share : (part + 1) * share], tiles_of(s.o), part * tiles // parts, (part + 1) * tiles // parts
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
@@ -135,7 +137,7 @@ def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
             for step in range(0, steps, _STEPS):
                 deep = min(_STEPS, steps - step)
                 _windows_across(source, pixels[32 * step : min(32 * (step + deep), rows)], taps, j, count, right)
-                panel(left, step * TILE, steps * TILE, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0)
+                panel(left, step * TILE, steps * TILE, 0, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0, idle, 0, 0)
     finish_turned(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
     close_tiles()
 
@@ -172,8 +174,8 @@ def forward(s, x, w, bias, activation, y):
         return _direct.forward(s, x, w, bias, activation, y)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    rooms = room(tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS))
-    in_threads(_forward_part, s.count, s.work, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y, rooms)
+    size = tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
+    with_room(_forward_part, s.count, s.work, size, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y)
 
 
 def input_gradient(s, g, y, code, w, x):
@@ -182,8 +184,8 @@ def input_gradient(s, g, y, code, w, x):
         return _direct.input_gradient(s, g, y, code, w, x)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    rooms = room(tall * (-(-s.o // 32) * TILE + PANEL * WORDS))
-    in_threads(_input_part, s.count, s.work, s, group, s.framed, _taps(s), g, y, code, _for_inputs(w), x, rooms)
+    size = tall * (-(-s.o // 32) * TILE + PANEL * WORDS)
+    with_room(_input_part, s.count, s.work, size, s, group, s.framed, _taps(s), g, y, code, _for_inputs(w), x)
 
 
 def weight_gradient(s, x, g, gradient):
@@ -192,5 +194,5 @@ def weight_gradient(s, x, g, gradient):
         return _direct.weight_gradient(s, x, g, gradient)
     group, tiles = s.group(s.tall * s.wide * s.c, _SUMMED), s.kh * s.kw * s.c // 16
     tall, most = -(-s.o // 16), -(-group * s.ho * s.wo // 32)
-    rooms = room((tall * most + PANEL * _STEPS) * TILE + tall * (tiles + PANEL) * WORDS)
-    in_threads(_weight_part, tiles // PANEL, s.work, s, group, s.framed, _taps(s), x, g, gradient, rooms)
+    size = (tall * most + PANEL * _STEPS) * TILE + tall * (tiles + PANEL) * WORDS
+    with_room(_weight_part, tiles // PANEL, s.work, size, s, group, s.framed, _taps(s), x, g, gradient)

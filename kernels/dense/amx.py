@@ -4,14 +4,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .. import activation as _activation
 from .._bilinear import OPTIONS
-from .._entrance import put
+from .._entrance import carry_out, put
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
-from .._threads import in_threads
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, rest_of, room, steps_of, tiles_of
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, rest_of, steps_of, tiles_of, with_room
 from . import numba_cpu
-from .numba_cpu import _A_PIXEL, _CODES, _result
+from .numba_cpu import _A_PIXEL, _CODES, _result, tanh_of
 
 if reason := why_not():
     raise ImportError(reason)
@@ -130,7 +128,7 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
 def _compute(rows, columns, depth, *matrices):
     tall, wide = -(-min(rows, _ROWS) // 16), -(-columns // 16)
     size = (tall * _BLOCK + PANEL * _STEPS) * TILE + tall * (wide + 1) * WORDS
-    in_threads(_part, rows, rows * columns * depth // _A_PIXEL, rows, columns, depth, *matrices, room(size))
+    carry_out((with_room, (_part, rows, rows * columns * depth // _A_PIXEL, size, rows, columns, depth, *matrices)))
 
 
 def _fits(n, k, o, *arrays):
@@ -147,9 +145,8 @@ def forward(x, W, b, activation="linear", out=None):
     y = _result(out, n, o)
     tall, wide = -(-min(n, _ROWS) // 16), -(-o // 16)
     size = 2 * (tall * _BLOCK + PANEL * _STEPS) * TILE + tall * (wide + 1) * WORDS
-    in_threads(_forward_part, n, n * k * o // _A_PIXEL, n, o, k, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1), room(size))
-    if activation == "tanh":
-        _activation.forward(y, None, "tanh")
+    arguments = n, o, k, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1)
+    carry_out((with_room, (_forward_part, n, n * k * o // _A_PIXEL, size, *arguments)), *tanh_of(y, activation))
     return put(out, y)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .. import activation as _activation
 from .._bilinear import OPTIONS
-from .._entrance import put, space
+from ..activation import numba_cpu as activations
+from .._entrance import carry_out, put, space
 from .._lanes.matrix import grid
 from .._lanes.memory import load_some, store
 from .._lanes.product import HEIGHT, LEAKY, LINEAR, RELU, WIDE, multiply
@@ -133,8 +133,16 @@ def _input_part(part, parts, n, k, o, g, w, x):
 
 def _fits(n, k, o, *arrays):
     """Whether the code above is for such arrays (those that cannot be written to are another type, to be compiled anew)."""
-    size = n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
-    return WIDE == 4 and size and all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+    return WIDE == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST and _plain(*arrays)
+
+
+def _plain(*arrays):
+    return all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+
+
+def tanh_of(y, activation):
+    """The call that is left to do after the product."""
+    return ((np.tanh, (y, y)),) if activation == "tanh" else ()
 
 
 def _result(out, *shape):
@@ -143,28 +151,36 @@ def _result(out, *shape):
 
 def forward(x, W, b, activation="linear", out=None):
     (n, k), o = x.shape, W.shape[1]
-    if not _fits(n, k, o, x, W, b):
+    if not _plain(x, W, b):
         return reference.forward(x, W, b, activation, out)
     y = _result(out, n, o)
-    in_threads(_forward_part, n, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1))
-    if activation == "tanh":
-        _activation.forward(y, None, "tanh")
+    product = in_threads, (_forward_part, n, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1))
+    if not _fits(n, k, o, x, W, b):
+        carry_out((np.dot, (x, W, y)), *activations.calls(y, b, activation))
+    else:
+        carry_out(product, *tanh_of(y, activation))
     return put(out, y)
 
 
 def input_gradient(g, W, out=None):
     (n, o), k = g.shape, W.shape[0]
-    if not _fits(n, k, o, g, W):
+    if not _plain(g, W):
         return reference.input_gradient(g, W, out)
     x = _result(out, n, k)
-    in_threads(_input_part, n, n * k * o // _A_PIXEL, n, k, o, g.reshape(-1), W.reshape(-1), x.reshape(-1))
+    if not _fits(n, k, o, g, W):
+        carry_out((np.dot, (g, W.T, x)))
+    else:
+        carry_out((in_threads, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, g.reshape(-1), W.reshape(-1), x.reshape(-1))))
     return put(out, x)
 
 
 def weight_gradient(g, x, out=None):
     (n, o), k = g.shape, x.shape[1]
-    if not _fits(n, k, o, g, x):
+    if not _plain(g, x):
         return reference.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
-    in_threads(_weight_part, k, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), g.reshape(-1), gradient.reshape(-1))
+    if not _fits(n, k, o, g, x):
+        carry_out((np.dot, (x.T, g, gradient)))
+    else:
+        carry_out((in_threads, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), g.reshape(-1), gradient.reshape(-1))))
     return put(out, gradient)

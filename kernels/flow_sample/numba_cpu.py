@@ -7,9 +7,9 @@ import numpy as np
 from numba import njit, prange
 
 from .. import _lanes as lanes
+from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
-from .._entrance import space
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, flat, frame, get, in_parallel, prepare, put, read, table, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, in_parallel, prepare, put, read, table, tile_size
 from . import reference
 
 
@@ -140,7 +140,7 @@ def forward(x, flow, slopes=False, out=None):
     into = (out if slopes else (out, None)) or (None, None)
     y = space(into[0], x.shape, x.dtype)
     saved = space(into[1], (len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
-    in_parallel(_forward, _forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))
+    carry_out((in_parallel, (_forward, _forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))))
     return put_out(out, (y, saved) if slopes else y)
 
 
@@ -148,10 +148,9 @@ def backward(g, x, flow, needs, slopes=None, out=(None, None)):
     if not fits(x):
         return reference.backward(g, x, flow, needs, slopes, out)
     grad_x, grad_flow = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], flow.shape if needs[1] else 0, x.dtype)
-    grad_flow.fill(0)
     if needs == (False, True) and slopes is not None:
-        in_parallel(_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))
+        carry_out((in_parallel, (_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))))
     else:
         tables = _tables(x.shape[2:], x.dtype)
-        in_parallel(_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)
+        carry_out((grad_flow.fill, (0,)), (in_parallel, (_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)))
     return put_out(out, (grad_x if needs[0] else None, grad_flow if needs[1] else None))

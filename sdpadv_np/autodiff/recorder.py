@@ -25,7 +25,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import PlanError
-from ..kernels._entrance import recording
+from ..kernels._entrance import recording, told_by
 from .recorded import Memory, Recorded, bare, recorded_in
 
 
@@ -127,16 +127,12 @@ class Recorder:
     def write(self, function, args, positions):
         """A call that changes some of its arguments and returns nothing."""
         self._changing([args[k] for k in positions if k < len(args)])
-        arrays = bare(args)
-        function(*arrays)
-        self.note(function, *arrays)
+        self.calls += told_by(function, *bare(args))
 
     def _into(self, out, function, args, kwargs):
         """A call that writes its results into arrays that it was given."""
         self._changing(out if isinstance(out, tuple) else [out])
-        into, arrays = functools.partial(function, out=bare(out), **bare(kwargs)), bare(args)
-        into(*arrays)
-        self.note(into, *arrays)
+        self.calls += told_by(functools.partial(function, out=bare(out), **bare(kwargs)), *bare(args))
         return out
 
     def call(self, function, args, kwargs, writes):
@@ -160,7 +156,7 @@ class Recorder:
         several = isinstance(results, tuple)
         made = tuple(None if r is None else self.buffer(r) for r in (results if several else (results,)))
         out = tuple(None if m is None else m.array for m in made)
-        self.note(functools.partial(function, out=out if several else out[0], **extra), *arrays)
+        self.calls += told_by(functools.partial(function, out=out if several else out[0], **extra), *arrays)  # once more, into the buffers
         return made if several else made[0]
 
     def _changing(self, targets):
@@ -204,6 +200,12 @@ def _where(out, condition, a, b):
     np.copyto(out, a, where=condition)
 
 
+def _mean(out, x, axis=None, keepdims=False):
+    """The array's own, without what that does in Python: 2 microseconds of 6."""
+    np.add.reduce(x, axis, None, out, keepdims)
+    np.true_divide(out, np.intp(x.size // max(out.size, 1)), out=out, casting="unsafe")
+
+
 _SHAPE_ALONE = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # what they make depends on their arguments' shapes alone
 _INTO = {  # how a function or method, called by this name, writes into a buffer; all others make a new array first
     "astype": lambda out, x, dtype=None, **_: np.copyto(out, x, casting="unsafe"),
@@ -211,8 +213,8 @@ _INTO = {  # how a function or method, called by this name, writes into a buffer
     "concatenate": lambda out, arrays, axis=0: np.concatenate(arrays, axis=axis, out=out),
     "copy": lambda out, x, order=None: np.copyto(out, x),
     "dot": lambda out, a, b: np.dot(a, b, out=out),
-    "max": lambda out, x, axis=None, keepdims=False: x.max(axis=axis, keepdims=keepdims, out=out),
-    "mean": lambda out, x, axis=None, keepdims=False: x.mean(axis=axis, keepdims=keepdims, out=out),
-    "sum": lambda out, x, axis=None, keepdims=False: x.sum(axis=axis, keepdims=keepdims, out=out),
+    "max": lambda out, x, axis=None, keepdims=False: np.maximum.reduce(x, axis, None, out, keepdims),
+    "mean": _mean,
+    "sum": lambda out, x, axis=None, keepdims=False: np.add.reduce(x, axis, None, out, keepdims),
     "where": _where,
 }

@@ -92,13 +92,15 @@ def test_what_is_not_a_number_is_not_hidden(implementation):
 
 @pytest.mark.parametrize("implementation", FAST)
 def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
-    module = dense._choose(np.empty(0), implementation)
+    from sdpadv_np.kernels import _threads, _tile_product
+
     layer = Layer(rng, "for two threads")
     expected = [a.tobytes() for a in layer.faces(implementation)]
-    if implementation == "amx":
-        monkeypatch.setattr(module, "room", lambda size, room=module.room: room(3 * size))
+    for module in (_threads, _tile_product):
+        monkeypatch.setattr(module, "in_parts", lambda part, parts, *arguments: [part(i, parts, *arguments) for i in range(parts)])
     for parts in (1, 2, 3):
-        monkeypatch.setattr(module, "in_threads", lambda part, count, work, *arguments: [part(i, parts, *arguments) for i in range(parts)])
+        for module in (_threads, _tile_product):
+            monkeypatch.setattr(module, "parts_of", lambda count, work: parts)
         assert [a.tobytes() for a in layer.faces(implementation)] == expected
 
 
