@@ -12,7 +12,7 @@ from .. import _lanes as lanes
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, panel as width_of, whole
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, rest_of, steps_of, tiles_of, with_room
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -35,7 +35,7 @@ def _taps(s):
 def _windows_along(source, pixels, taps, step, steps, tiles):
     """Windows as left tiles, the depth running along them: ``steps`` steps after the first ``step``."""
     for i in range(pixels.size):
-        place, to = pixels[i], i // 16 * steps * TILE + i % 16 * 16
+        place, to = pixels[i], i // 16 * _STEPS * TILE + i % 16 * 16
         for s in range(steps):
             k = 2 * (step + s)
             split(True, source, place + taps[k], place + taps[k + 1], 0, 0, tiles, to + s * TILE)
@@ -61,18 +61,33 @@ def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activat
     size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
     mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(s.o), s.kh * s.kw * s.c // 32
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
-    pixels = _pixels(group, s)
+    pixels, lines = _pixels(group, s), np.empty(2 * group * s.ho * s.wo, np.int64)
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * s.ho * s.wo
         tall = tiles_of(rows)
-        left, sums = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
+        half = tall * _STEPS * TILE
+        left, sums, here = mine[: 2 * half], mine[2 * half :], 0
+        for i in range(rows):
+            lines[2 * i], lines[2 * i + 1] = pixels[i], i // 16 * _STEPS * TILE + i % 16 * 16
+        _windows_along(source, pixels[:rows], taps, 0, min(_STEPS, steps), left)
         for step in range(0, steps, _STEPS):
-            deep = min(_STEPS, steps - step)
-            _windows_along(source, pixels[:rows], taps, step, deep, left)
+            deep, run = min(_STEPS, steps - step), 0
+            more = min(_STEPS, steps - step - deep)
             for j in range(0, wide, PANEL):
                 at = (j * steps + step) * TILE
-                panel(left, 0, deep * TILE, 0, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0, idle, 0, 0)
+                for begin, end_ in ((0, tall // 4 * 2), (tall // 4 * 2, tall)):
+                    near = taps[2 * (step + deep + run)] if run < more else 0
+                    work = source, lines, near, near + 16, left, half - here + run * TILE
+                    total = rows if run < more else 0
+                    done = panel(left, here, _STEPS * TILE, begin, end_, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0, work, 0, total)
+                    rest_of(work, done, total)
+                    run += 1
+            while run < more:
+                near = taps[2 * (step + deep + run)]
+                rest_of((source, lines, near, near + 16, left, half - here + run * TILE), 0, rows)
+                run += 1
+            here = half - here
         finish(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
     close_tiles()
 
@@ -174,7 +189,7 @@ def forward(s, x, w, bias, activation, y):
         return _direct.forward(s, x, w, bias, activation, y)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    size = tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
+    size = tall * (2 * _STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
     with_room(_forward_part, s.count, s.work, size, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y)
 
 
