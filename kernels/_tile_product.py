@@ -14,7 +14,7 @@ from numba import njit
 
 from ._bilinear import OPTIONS
 from ._lanes import activated, load, load_some, store, store_some, zeros
-from ._lanes.tiles import JOBS, PARTS, WORDS, multiply_tiles, split, turn_tile
+from ._lanes.tiles import PARTS, WORDS, multiply_tiles, split, turn_tile
 from ._lanes.turning import turn
 from ._threads import in_parts, parts_of
 
@@ -87,32 +87,19 @@ def across(source, at, pitch, depth, count, turned, tiles):
 
 
 @njit(**OPTIONS)
-def panel(left, left_at, left_pitch, first, last, right, right_at, right_pitch, columns, steps, sums, at, add, work, done, total):
-    """The sums of rows first to last - 1 of a panel, (+)= left times right, counted in tiles: a row of PANEL tiles after the other.
-
-    Meanwhile lines of ``work`` are split (see multiply_tiles), from the one numbered ``done`` on; returns how many are done then.
-    """
+def panel(left, left_at, left_pitch, rows, right, right_at, right_pitch, columns, steps, sums, at, add):
+    """The sums of a panel, (+)= left times right: a row of PANEL tiles after the other; rows and columns counted in tiles."""
     pitch = PANEL * WORDS
-    for i in range(first, last, 2):
-        l, c, until = left_at + i * left_pitch, at + i * pitch, min(total, done + JOBS * steps)
-        if last - i > 1 and columns > 1:
-            multiply_tiles(2, 2, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add, work, done, until)
-        elif last - i > 1:
-            multiply_tiles(2, 1, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add, work, done, until)
+    for i in range(0, rows, 2):
+        l, c = left_at + i * left_pitch, at + i * pitch
+        if rows - i > 1 and columns > 1:
+            multiply_tiles(2, 2, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add)
+        elif rows - i > 1:
+            multiply_tiles(2, 1, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add)
         elif columns > 1:
-            multiply_tiles(1, 2, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add, work, done, until)
+            multiply_tiles(1, 2, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add)
         else:
-            multiply_tiles(1, 1, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add, work, done, until)
-        done = until
-    return done
-
-
-@njit(**OPTIONS)
-def rest_of(work, done, total):
-    """Split what is left of the work."""
-    source, lines, near, far, tile, to = work
-    for k in range(done, total):
-        split(True, source, near + lines[2 * k], far + lines[2 * k], 0, 0, tile, to + lines[2 * k + 1])
+            multiply_tiles(1, 1, left, l, left_pitch, right, right_at, right_pitch, steps, sums, c, pitch, add)
 
 
 @njit(**OPTIONS)

@@ -30,7 +30,6 @@ from .base import I32, I64, call, place_of
 from .turning import _turned
 
 WORDS, PARTS = 256, 3
-JOBS = 18  # lines that can be split while a step is multiplied: more would take longer than that
 _I8 = ir.IntType(8)
 _ORDER = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))  # the parts multiplied, of a and of b: only one of the two changes at a time
 
@@ -92,14 +91,6 @@ def _paired(builder, a, b):
     return builder.bitcast(builder.or_(builder.lshr(a, ir.Constant(words, [16] * words.count)), b), ir.VectorType(ir.FloatType(), words.count))
 
 
-def _store_parts(context, builder, halves, tile, tile_, to):
-    """A line of words from 16 numbers and 16 others."""
-    for part, pair in enumerate(zip(*(_parts(builder, half) for half in halves))):
-        words = _paired(builder, *pair)
-        place = place_of(context, builder, tile, tile_, builder.add(to, I64(part * WORDS)))
-        builder.store(words, builder.bitcast(place, words.type.as_pointer()), align=4)
-
-
 @intrinsic(prefer_literal=True)
 def split(typing, whole, source, near, far, room, further, tile, to):
     """The parts of 32 numbers as lines of 16 words of a tile, at tile[to], tile[to + 256] and tile[to + 512].
@@ -122,7 +113,10 @@ def split(typing, whole, source, near, far, room, further, tile, to):
             address = place_of(context, builder, source, source_, builder.select(any_, place, I64(0)), most)  # a place of nothing may lie nowhere
             mask = builder.bitcast(builder.trunc(builder.sub(builder.shl(I64(1), most), I64(1)), ir.IntType(16)), ir.VectorType(ir.IntType(1), 16))
             halves.append(call(builder, "llvm.masked.load.v16f32.p0", kind, builder.bitcast(address, kind.as_pointer()), I32(4), mask, ir.Constant(kind, None)))
-        _store_parts(context, builder, halves, tile, tile_, to)
+        for part, pair in enumerate(zip(*(_parts(builder, half) for half in halves))):
+            words = _paired(builder, *pair)
+            place = place_of(context, builder, tile, tile_, builder.add(to, I64(part * WORDS)))
+            builder.store(words, builder.bitcast(place, words.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return types.void(whole, source, index, index, index, index, tile, index), code
@@ -145,25 +139,19 @@ def turn_tile(typing, tile, at):
 
 
 @intrinsic(prefer_literal=True)
-def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps, c, c_at, c_pitch, add, work, first, last):
+def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps, c, c_at, c_pitch, add):
     """c[i, j] (+)= sum over steps of a[i, step] b[step, j], for ``tall`` and ``wide`` (1 or 2) tiles.
 
     a, b : their tiles of a row and a column one after the other, the next row or column a pitch further on
     c : tiles of sums, those of a row one after the other
-    work : (source, lines, near, far, tile, to): what is split meanwhile, JOBS lines a step at most, since the
-        vectors would be idle otherwise. Line k, from the ``first`` to before ``last``, is lines[2 * k] further
-        on than near and far, and goes lines[2 * k + 1] further on than tile[to]; see :func:`split`.
     """
     rows, columns, index = tall.literal_value, wide.literal_value, types.intp
-    signature = types.void(tall, wide, a, index, index, b, index, index, index, c, index, index, types.boolean, work, index, index)
-    source, lines, _, _, tile, _ = work
+    signature = types.void(tall, wide, a, index, index, b, index, index, index, c, index, index, types.boolean)
 
     def code(context, builder, signature, values):
-        a_, a_at, a_pitch, b_, b_at, b_pitch, steps, c_, c_at, c_pitch, add, work_, first, last = values[2:]
-        source_, lines_, near, far, tile_, to = cgutils.unpack_tuple(builder, work_, 6)
+        a_, a_at, a_pitch, b_, b_at, b_pitch, steps, c_, c_at, c_pitch, add = values[2:]
         sums, lefts, rights = range(rows * columns), range(4, 4 + rows), range(6, 6 + columns)
-        pitch, vector = I64(64), ir.VectorType(ir.FloatType(), 16).as_pointer()
-        line = cgutils.alloca_once_value(builder, first)
+        pitch = I64(64)
 
         def pointer(array, value, at, step=0):
             place = place_of(context, builder, array, value, builder.add(at, I64(step)), I64(WORDS))
@@ -171,16 +159,6 @@ def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps
 
         def load(register, place):
             call(builder, "llvm.x86.tileloadd64", ir.VoidType(), _I8(register), place, pitch)
-
-        def split_line():
-            k = builder.load(line)
-            with builder.if_then(builder.icmp_signed("<", k, last)):
-                entry = builder.mul(k, I64(2))
-                further, target = (builder.load(place_of(context, builder, lines, lines_, builder.add(entry, I64(n)), I64(1))) for n in (0, 1))
-                places = (place_of(context, builder, source, source_, builder.add(start, further), I64(16)) for start in (near, far))
-                halves = [builder.load(builder.bitcast(place, vector), align=4) for place in places]
-                _store_parts(context, builder, halves, tile, tile_, builder.add(to, target))
-                builder.store(builder.add(k, I64(1)), line)
 
         outs = [pointer(c, c_, builder.add(c_at, builder.mul(c_pitch, I64(i))), j * WORDS) for i in range(rows) for j in range(columns)]
         with builder.if_else(add) as (then, otherwise):
@@ -199,8 +177,6 @@ def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps
                         for i, register in enumerate(registers):
                             place = builder.add(builder.add(at, step), builder.mul(between, I64(i)))
                             load(register, pointer(array, value, place, parts[side] * WORDS))
-                for _ in range(JOBS // len(_ORDER)):
-                    split_line()
                 for i in range(rows):
                     for j in range(columns):
                         call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), _I8(i * columns + j), _I8(lefts[i]), _I8(rights[j]))

@@ -12,7 +12,7 @@ from .. import _lanes as lanes
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, panel as width_of, whole
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, rest_of, steps_of, tiles_of, with_room
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -35,7 +35,7 @@ def _taps(s):
 def _windows_along(source, pixels, taps, step, steps, tiles):
     """Windows as left tiles, the depth running along them: ``steps`` steps after the first ``step``."""
     for i in range(pixels.size):
-        place, to = pixels[i], i // 16 * _STEPS * TILE + i % 16 * 16
+        place, to = pixels[i], i // 16 * steps * TILE + i % 16 * 16
         for s in range(steps):
             k = 2 * (step + s)
             split(True, source, place + taps[k], place + taps[k + 1], 0, 0, tiles, to + s * TILE)
@@ -57,37 +57,21 @@ def _windows_across(source, pixels, taps, first, count, tiles):
 @njit(**OPTIONS)
 def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activation, y, rooms):
     open_tiles()
-    idle = x, np.empty(0, np.int64), 0, 0, rooms, 0
     size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
     mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(s.o), s.kh * s.kw * s.c // 32
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
-    pixels, lines = _pixels(group, s), np.empty(2 * group * s.ho * s.wo, np.int64)
+    pixels = _pixels(group, s)
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * s.ho * s.wo
         tall = tiles_of(rows)
-        half = tall * _STEPS * TILE
-        left, sums, here = mine[: 2 * half], mine[2 * half :], 0
-        for i in range(rows):
-            lines[2 * i], lines[2 * i + 1] = pixels[i], i // 16 * _STEPS * TILE + i % 16 * 16
-        _windows_along(source, pixels[:rows], taps, 0, min(_STEPS, steps), left)
+        left, sums = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
         for step in range(0, steps, _STEPS):
-            deep, run = min(_STEPS, steps - step), 0
-            more = min(_STEPS, steps - step - deep)
+            deep = min(_STEPS, steps - step)
+            _windows_along(source, pixels[:rows], taps, step, deep, left)
             for j in range(0, wide, PANEL):
                 at = (j * steps + step) * TILE
-                for begin, end_ in ((0, tall // 4 * 2), (tall // 4 * 2, tall)):
-                    near = taps[2 * (step + deep + run)] if run < more else 0
-                    work = source, lines, near, near + 16, left, half - here + run * TILE
-                    total = rows if run < more else 0
-                    done = panel(left, here, _STEPS * TILE, begin, end_, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0, work, 0, total)
-                    rest_of(work, done, total)
-                    run += 1
-            while run < more:
-                near = taps[2 * (step + deep + run)]
-                rest_of((source, lines, near, near + 16, left, half - here + run * TILE), 0, rows)
-                run += 1
-            here = half - here
+                panel(left, 0, deep * TILE, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0)
         finish(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
     close_tiles()
 
@@ -104,7 +88,6 @@ def _add_panel(sums, rows, pixels, taps, first, count, target):
 @njit(**OPTIONS)
 def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, rooms):
     open_tiles()
-    idle = g, np.empty(0, np.int64), 0, 0, rooms, 0
     share, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
     mine, deep, depth = rooms[part * share : (part + 1) * share], steps_of(s.o), s.kh * s.kw * s.c
     pixels, size, image = _pixels(group, s), s.ho * s.wo * s.o, s.tall * s.wide * s.c
@@ -122,7 +105,7 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
         target[:] = 0
         for j in range(0, depth // 16, PANEL):
             count = min(PANEL, depth // 16 - j)
-            panel(left, 0, deep * TILE, 0, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False, idle, 0, 0)
+            panel(left, 0, deep * TILE, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False)
             _add_panel(sums, rows, pixels, taps, j, count, target)
         if framed:
             for n in range(images):
@@ -134,7 +117,6 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
 def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
     """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
     open_tiles()
-    idle = x, np.empty(0, np.int64), 0, 0, rooms, 0
     share, tiles = rooms.size // parts // WORDS * WORDS, s.kh * s.kw * s.c // 16
     mine, tall, begin, end = rooms[part * share : (part + 1) * share], tiles_of(s.o), part * tiles // parts, (part + 1) * tiles // parts
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
@@ -152,7 +134,7 @@ def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
             for step in range(0, steps, _STEPS):
                 deep = min(_STEPS, steps - step)
                 _windows_across(source, pixels[32 * step : min(32 * (step + deep), rows)], taps, j, count, right)
-                panel(left, step * TILE, steps * TILE, 0, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0, idle, 0, 0)
+                panel(left, step * TILE, steps * TILE, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0)
     finish_turned(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
     close_tiles()
 
@@ -189,7 +171,7 @@ def forward(s, x, w, bias, activation, y):
         return _direct.forward(s, x, w, bias, activation, y)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    size = tall * (2 * _STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
+    size = tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
     with_room(_forward_part, s.count, s.work, size, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y)
 
 
