@@ -15,7 +15,7 @@ from .numba_cpu import _A_PIXEL, _CODES, _result, tanh_of
 if reason := why_not():
     raise ImportError(reason)
 
-_BLOCK, _STEPS = 4, 2  # steps of depth (32 numbers) of which the left and the right matrix are split at a time
+_STEPS = 2  # of 32 numbers of depth, split at a time
 _ROWS = 256  # of the left matrix: so many fit the second-level cache, with their sums
 _LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
 
@@ -33,25 +33,21 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
     for first in range(part * rows // parts, end, _ROWS):
         count = min(_ROWS, end - first)
         tall = tiles_of(count)
-        left, rest = mine[: tall * _BLOCK * TILE], mine[tall * _BLOCK * TILE :]
+        left, rest = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
         right, sums = rest[: PANEL * _STEPS * TILE], rest[PANEL * _STEPS * TILE :]
-        for block in range(0, steps, _BLOCK):
-            long = min(_BLOCK, steps - block)
-            there = min(32 * long, depth - 32 * block)
+        for step in range(0, steps, _STEPS):
+            deep, there = min(_STEPS, steps - step), min(32 * _STEPS, depth - 32 * step)
             if l_across:
-                across(l, first + 32 * block * rows, rows, there, count, True, left)
+                across(l, first + 32 * step * rows, rows, there, count, True, left)
             else:
-                along(l, first * depth + 32 * block, depth, count, there, False, left)
-            for step in range(block, block + long, _STEPS):
-                deep = min(_STEPS, block + long - step)
-                there = min(32 * deep, depth - 32 * step)
-                for j in range(0, wide, PANEL):
-                    at, some = j * tall * WORDS, min(16 * PANEL, columns - 16 * j)
-                    if r_along:
-                        along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
-                    else:
-                        across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
-                    panel(left, (step - block) * TILE, long * TILE, tall, right, 0, deep * TILE, tiles_of(some), deep, sums, at, step > 0)
+                along(l, first * depth + 32 * step, depth, count, there, False, left)
+            for j in range(0, wide, PANEL):
+                at, some = j * tall * WORDS, min(16 * PANEL, columns - 16 * j)
+                if r_along:
+                    along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
+                else:
+                    across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
+                panel(left, 0, deep * TILE, tall, right, 0, deep * TILE, tiles_of(some), deep, sums, at, step > 0)
         if turned:
             finish_turned(sums, tall, count, columns, y, first, rows)
         else:
@@ -62,7 +58,7 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
 def _compute(rows, columns, depth, *rest):
     """A call of :func:`_part`."""
     tall, wide = -(-min(rows, _ROWS) // 16), -(-columns // 16)
-    size = (tall * _BLOCK + PANEL * _STEPS) * TILE + tall * (wide + 1) * WORDS
+    size = (tall + PANEL) * _STEPS * TILE + tall * (wide + 1) * WORDS
     return with_room, (_part, rows, rows * columns * depth // _A_PIXEL, size, rows, columns, depth, *rest)
 
 
