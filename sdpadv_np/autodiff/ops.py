@@ -4,7 +4,7 @@ from __future__ import annotations
 from .registry import OPS
 from .rules.conv import conv2d, conv2d_layer, conv2d_weight, conv_transpose2d
 from .rules.elementwise import (
-    abs, add, clip, div, exp, leaky_relu, log, maximum, minimum, mul, neg, power, relu, sigmoid, softplus, sqrt, square, sub, tanh, where,
+    abs, add, clip, div, exp, leaky_relu, log, maximum, minimum, mul, neg, perturb, power, relu, sigmoid, softplus, sqrt, square, sub, tanh, where,
 )
 from .rules.linalg import dense, matmul
 from .rules.loss import cross_entropy, log_softmax, margin, softmax

@@ -43,7 +43,7 @@ class AdvGANGenerator(Amortised):
     def perturb(self, x, training: bool = False):
         """(eta before it is clipped, x_A)."""
         eta = self.network(x, training)
-        return eta, ops.clip(x + ops.clip(eta, low=-self.eps, high=self.eps), low=0.0, high=1.0)
+        return eta, ops.perturb(x, eta, eps=self.eps)
 
     def transform(self, x):
         return self.perturb(x)[1]

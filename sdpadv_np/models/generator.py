@@ -27,8 +27,13 @@ class Distorted(NamedTuple):
     theta: object
     x_t: object  # (N, C, H, W)
     eta_raw: object
-    eta: object
     x_a: object
+    eps: float
+
+    @property
+    def eta(self):
+        """eta_raw, clipped to [-eps, eps]."""
+        return None if self.eta_raw is None else ops.clip(self.eta_raw, low=-self.eps, high=self.eps)
 
 
 class Generator(Amortised):
@@ -79,10 +84,10 @@ class Generator(Amortised):
         """Every intermediate result: recorded Tensors for a Tensor, arrays of x's kind for an array."""
         if isinstance(x, Tensor) or xp.device_of(x) == self.store.device:
             return self._distort(x)
-        return Distorted(*(None if a is None else xp.like(a, x) for a in self._distort(xp.like(x, self.store.data))))
+        return Distorted(*(None if a is None else xp.like(a, x) for a in self._distort(xp.like(x, self.store.data))[:-1]), self.eps)
 
     def _distort(self, x) -> Distorted:
-        theta_raw = theta = eta_raw = eta = None
+        theta_raw = theta = eta_raw = None
         x_t = x
         if self.spatial:
             theta_raw = self.h_sd(x)
@@ -91,9 +96,8 @@ class Generator(Amortised):
         x_a = x_t
         if self.eps:
             eta_raw = ops.reshape(self.h_p(x_t), shape=x.shape)
-            eta = ops.clip(eta_raw, low=-self.eps, high=self.eps)
-            x_a = ops.clip(x_t + eta, low=0.0, high=1.0)
-        return Distorted(theta_raw, theta, x_t, eta_raw, eta, x_a)
+            x_a = ops.perturb(x_t, eta_raw, eps=self.eps)
+        return Distorted(theta_raw, theta, x_t, eta_raw, x_a, self.eps)
 
     def _project(self, theta):
         module, identity, gamma = xp.array_module(raw(theta)), np.array(IDENTITY, theta.dtype), theta.dtype.type(self.gamma)

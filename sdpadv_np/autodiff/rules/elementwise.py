@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...kernels import clip as clip_kernel
+from ...kernels import perturb as perturb_kernel
 from ..registry import NO_GRADIENT, define
 from ..tensor import raw
 from ._samples import apart, cases, normal, positive
@@ -98,6 +99,21 @@ clip = define(
     formula="x̄ = ȳ [low ≤ x ≤ high]", reads=(0,), samples=apart((3, 4), low=-0.3, high=0.2),
     kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, needs, saved, out, low, high: (clip_kernel.backward(g, x, low, high),),
     doc="x limited to [low, high]: numbers, or arrays of a shape that broadcasts to x's.",
+)
+
+
+def _inside(value, low, high):
+    return (raw(value) >= low) & (raw(value) <= high)
+
+
+perturb = define(
+    "perturb", lambda x, eta, eps: perturb_kernel.forward(x, eta, eps),
+    lambda g, y, x, eta, eps: g * _inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1),
+    lambda g, y, x, eta, eps: g * _inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1) * _inside(eta, -eps, eps),
+    formula="x̄ = ȳ [0 ≤ x + clip(η) ≤ 1],  η̄ = x̄ [−ε ≤ η ≤ ε]", reads=(0, 1),
+    samples=lambda rng: [([rng.choice([0.05, 0.5, 0.95], (3, 4)), rng.choice([-0.4, -0.1, 0.1, 0.4], (3, 4))], {"eps": 0.2})],
+    kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, eta, needs, saved, out, eps: perturb_kernel.backward(g, x, eta, eps, needs),
+    doc="clip(x + clip(eta, −eps, eps), 0, 1), the perturbation step; eps is a number.",
 )
 where = define(
     "where", lambda condition, a, b: np.where(condition, a, b),  # NumPy's own shows no signature before 2.3

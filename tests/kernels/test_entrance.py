@@ -1,0 +1,83 @@
+"""What kernels tell of themselves, repeated on other numbers, does what they do."""
+import functools
+
+import numpy as np
+import pytest
+
+from sdpadv_np.kernels import activation, affine_sample, clip, dense, flow_sample, perturb
+from sdpadv_np.kernels._entrance import carry_out, entrance, told_by
+
+IDENTITY = np.eye(2, 3).reshape(6)
+CALLS = {  # kernel's function, shapes of its arrays, settings, shapes of its results
+    **{f"dense {n}x{k}x{o} {act}": (dense.forward, [(n, k), (k, o), (o,)], {"activation": act}, (n, o))
+       for n, k, o in ((128, 200, 96), (9, 8, 7)) for act in activation.ACTIVATIONS},
+    **{f"dense input gradient {n}x{k}x{o}": (dense.input_gradient, [(n, o), (k, o)], {}, (n, k)) for n, k, o in ((128, 200, 96), (9, 8, 7))},
+    **{f"dense weight gradient {n}x{k}x{o}": (dense.weight_gradient, [(n, o), (n, k)], {}, (k, o)) for n, k, o in ((128, 200, 96), (9, 8, 7))},
+    **{f"slope of {act}": (activation.backward, [(4, 5), (4, 5)], {"activation": act}, (4, 5)) for act in activation.ACTIVATIONS},
+    "slope of clip": (clip.backward, [(4, 5), (4, 5)], {"low": -0.1, "high": 0.2}, (4, 5)),
+    "perturb": (perturb.forward, [(4, 5), (4, 5)], {"eps": 0.2}, (4, 5)),
+    "perturb backward": (perturb.backward, [(4, 5)] * 3, {"eps": 0.2}, ((4, 5), (4, 5))),
+    "affine": (affine_sample.forward, [(3, 1, 9, 9), (3, 6)], {}, (3, 1, 9, 9)),
+    "affine with slopes": (affine_sample.forward, [(3, 1, 9, 9), (3, 6)], {"slopes": True}, ((3, 1, 9, 9), (3, 2, 1, 9, 9))),
+    "affine backward": (affine_sample.backward, [(3, 1, 9, 9), (3, 1, 9, 9), (3, 6)], {}, ((3, 1, 9, 9), (3, 6))),
+    "flow": (flow_sample.forward, [(3, 1, 9, 9), (3, 2, 9, 9)], {}, (3, 1, 9, 9)),
+    "flow backward": (flow_sample.backward, [(3, 1, 9, 9), (3, 1, 9, 9), (3, 2, 9, 9)], {}, ((3, 1, 9, 9), (3, 2, 9, 9))),
+}
+
+
+def strided(shape, dtype):
+    return np.zeros((*shape, 2), dtype)[..., 0]
+
+
+def _each(value, function):
+    return tuple(map(function, value)) if isinstance(value[0], tuple) else function(value)
+
+
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+@pytest.mark.parametrize("make_input, make_output", [(np.zeros, np.zeros), (strided, np.zeros), (np.zeros, strided)])
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_told_does_the_same_to_other_numbers(rng, name, make_input, make_output, dtype):
+    function, shapes, settings, results = CALLS[name]
+    arrays = [make_input(shape, dtype) for shape in shapes]
+    out = _each(results, lambda shape: make_output(shape, dtype))
+
+    def fill():
+        for array in arrays:
+            array[...] = rng.standard_normal(array.shape)
+            if array.shape[1:] == (6,):
+                array[...] = IDENTITY + 0.1 * array
+
+    fill()
+    told = told_by(functools.partial(function.__wrapped__, out=out, **settings), *arrays)
+    for _ in range(2):
+        fill()
+        for call, arguments in told:
+            call(*arguments)
+        expected = function(*arrays, **settings)
+        for got, want in zip(out if isinstance(out, tuple) else (out,), expected if isinstance(expected, tuple) else (expected,)):
+            assert got.tobytes() == want.tobytes()
+
+
+def test_checks_are_not_repeated():
+    if "numba" not in dense.implementations():
+        pytest.skip("Numba is not installed")
+    x, W, b, y = np.ones((9, 8), np.float32), np.ones((8, 7), np.float32), np.zeros(7, np.float32), np.empty((9, 7), np.float32)
+    told = told_by(functools.partial(dense.forward.__wrapped__, out=y), x, W, b)
+    assert [call for call, _ in told] == [np.dot, np.add]
+
+
+def test_a_kernel_that_calls_another_is_repeated_whole():
+    @entrance
+    def inner(x, out=None):
+        carry_out((np.negative, (x, out)))
+        return out
+
+    @entrance
+    def outer(x, out=None):
+        return inner(x + 1, out=out)
+
+    x, y = np.arange(3.0), np.empty(3)
+    ((call, arguments),) = told_by(functools.partial(outer.__wrapped__, out=y), x)
+    x += 1
+    call(*arguments)
+    assert y.tolist() == [-2, -3, -4]
