@@ -1,15 +1,16 @@
 """Products of float32 numbers by the processor's matrix tiles (Intel's AMX), which multiply bfloat16.
 
 A float32 is the sum of three bfloat16, x = h + m + l, exactly: each takes 8 of the 24 bits. Of the
-nine products of two such numbers six are computed; the other three, ml, lm and ll, are less than
-2**-23 of the whole. The sums are float32. So the result is as exact as that of float32's own
-products, and comes faster, since a tile does sixteen times the work of a vector.
+nine products of two such numbers six are computed; the other three, ml, lm and ll, are below 2**-22
+of the whole, mostly far below, and of either sign. The sums are float32. So the result is as exact
+as that of float32's own products, and comes faster, since a tile does sixteen times the work of a
+vector.
 
 What is not finite, or larger than 3.39e38, becomes NaN; what is smaller than 1e-38 may count as 0.
 
-A tile of the left matrix holds 16 rows of 32 numbers, one of the right matrix 32 rows of 16, pairs of
-rows side by side; a tile of sums is 16 x 16. All three take 256 words of memory here, a word being two
-bfloat16 or one sum. The parts h, m and l of a tile lie one after the other.
+A tile of the left matrix holds 16 rows of 32 numbers, one of the right matrix 32 rows of 16; a tile of
+sums is 16 x 16. All three take 256 words of memory here, a word being one sum, or numbers k and k + 16
+of the 32 as bfloat16. The parts h, m and l of a tile lie one after the other.
 
 Source: Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence datatype for
 higher-precision computations" (2019).
@@ -27,7 +28,7 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from .base import I32, I64, call, place_of
-from .turning import _turned
+from .turning import turned
 
 WORDS, PARTS = 256, 3
 _I8 = ir.IntType(8)
@@ -131,7 +132,7 @@ def turn_tile(typing, tile, at):
         for part in range(PARTS):
             place = place_of(context, builder, tile, values[0], builder.add(values[1], I64(part * WORDS)), I64(WORDS))
             lines = [builder.gep(builder.bitcast(place, kind.as_pointer()), [I64(i)]) for i in range(16)]
-            for line, words in zip(lines, _turned(builder, [builder.load(line, align=4) for line in lines])):
+            for line, words in zip(lines, turned(builder, [builder.load(line, align=4) for line in lines])):
                 builder.store(words, line, align=4)
         return context.get_dummy_value()
 

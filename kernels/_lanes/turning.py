@@ -13,7 +13,7 @@ from .base import I32, I64, call, constant, name, of, place_of
 from .memory import room_for
 
 
-def _turned(builder, rows):
+def turned(builder, rows):
     """Vector k of the result holds number k of every row: blocks of 8, 4, 2, 1 change places across the diagonal."""
     count, rows = len(rows), list(rows)
     size = count // 2
@@ -58,7 +58,7 @@ def turn(typing, rows, at, pitch, room, columns, base, scale, blocks, places, fi
         side, mask = _Side(context, builder, lanes), room_for(builder, lanes, room)
         loaded = [call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, side.row(rows, rows_, at, pitch, i, room), side.size, mask, side.zeros)
                   for i in range(side.count)]
-        for k, vector in enumerate(_turned(builder, loaded)):
+        for k, vector in enumerate(turned(builder, loaded)):
             with builder.if_then(builder.icmp_signed("<", I64(k), room)):
                 builder.store(vector, side.entry((blocks, places), table, k, columns, columns_), align=4)
         return context.get_dummy_value()
@@ -77,7 +77,7 @@ def turn_back(typing, columns, base, scale, blocks, places, first, rows, at, pit
         for k in range(lanes.vector.count):  # beyond the room any vector will do: it is not stored
             inside = builder.select(builder.icmp_signed("<", I64(k), room), builder.add(first, I64(k)), first)
             loaded.append(builder.load(side.entry((blocks, places), (base, scale, blocks_, places_, inside), 0, columns, columns_), align=4))
-        for i, vector in enumerate(_turned(builder, loaded)):
+        for i, vector in enumerate(turned(builder, loaded)):
             place = side.row(rows, rows_, at, pitch, i, room)
             call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), vector, place, side.size, mask)
         return context.get_dummy_value()

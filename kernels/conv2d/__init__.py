@@ -14,16 +14,17 @@ layers meet without copies; NumPy's elementwise functions keep it.
     winograd    fewer multiplications by polynomial interpolation, for float32 kernels of three taps
                 a stride (3x3 stride 1; 5x5 and 6x6 stride 2), stride * C and O multiples of 16: a
                 half to a quarter of them; rounded more coarsely (below)
-    auto        winograd where it applies, saves half of the multiplications and has 32 channels on
-                either side (of the input, stride * C), which was measured to be faster; or direct
+    auto        winograd where it applies, saves half of the multiplications (three quarters of them
+                where there are matrix tiles) and has 32 channels on either side (of the input,
+                stride * C), which was measured to be faster; or direct
 
 In sums of some thousand products the largest rounding error stays below DIRECT_ERROR or
 WINOGRAD_ERROR times the result's root mean square, and its mean square below a twentieth of that.
 A ReLU whose input lies closer to 0 than the error may switch, so that a gradient, which is what
 it is on either side, may differ by more.
 
-Float32 arrays in main memory are computed by the Numba kernels, everything else by the reference,
-which knows ``direct`` only. ``out`` is an array of the result's shape to write it to and return;
+Float32 arrays in main memory are computed by the Numba kernels, ``direct`` in the processor's matrix
+tiles where it has some (``amx``); everything else by the reference, which knows ``direct`` only. ``out`` is an array of the result's shape to write it to and return;
 it costs nothing if an earlier call made it. It must not share memory with an input.
 
 Sources: the register tile is Goto and van de Geijn's (2008); reading windows by a table of places

@@ -44,14 +44,17 @@ def _windows_along(source, pixels, taps, step, steps, tiles):
 @njit(**OPTIONS)
 def _windows_across(source, pixels, taps, first, count, tiles):
     """16 * count numbers of the windows from the tile ``first`` on as right tiles, the depth running from window to window."""
-    steps, none = steps_of(pixels.size), pixels[0]
+    steps = steps_of(pixels.size)
     for s in range(steps):
         for line in range(16):
             i, to = 32 * s + line, s * TILE + 16 * line
-            near, far = 16 if i < pixels.size else 0, 16 if i + 16 < pixels.size else 0
-            a, b = pixels[i] if near else none, pixels[i + 16] if far else none
+            a, b = pixels[min(i, pixels.size - 1)], pixels[min(i + 16, pixels.size - 1)]
             for j in range(count):
-                split(False, source, a + taps[first + j], b + taps[first + j], near, far, tiles, to + j * steps * TILE)
+                near, far, place = a + taps[first + j], b + taps[first + j], to + j * steps * TILE
+                if i + 16 < pixels.size:
+                    split(True, source, near, far, 0, 0, tiles, place)
+                else:
+                    split(False, source, near, far, 16 if i < pixels.size else 0, 0, tiles, place)
 
 
 @njit(**OPTIONS)

@@ -3,6 +3,9 @@
     x (N, K)    W (K, O)    b (O,)    y (N, O)        X̄ = Ȳ Wᵀ        W̄ = xᵀ Ȳ
 
 The slope of the activation is kernels/activation's: Ȳ is the gradient before it.
+
+On processors with matrix tiles float32 products are sums of bfloat16 products (``amx``), as exact as
+others; but a row or column with a number that is not finite, or beyond 3.39e38, becomes NaN.
 """
 from __future__ import annotations
 
