@@ -83,11 +83,11 @@ def space(out, shape, dtype):
     return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
 
 
-def flat(array):
+def flat(array, dtype=None):
     """1-D and contiguous, without a copy where that can be."""
-    if not array.flags.c_contiguous:
+    if not array.flags.c_contiguous or dtype not in (None, array.dtype):
         _done_besides()
-    return np.ascontiguousarray(array).reshape(-1)
+    return np.ascontiguousarray(array, dtype).reshape(-1)
 
 
 def put(out, result):

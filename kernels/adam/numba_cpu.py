@@ -7,6 +7,8 @@ gradient still gives NaN weights and is noticed.
 import numpy as np
 from numba import njit
 
+from .._entrance import carry_out
+
 _FLAGS = {"contract", "reassoc", "arcp", "afn", "nsz"}
 
 
@@ -22,7 +24,11 @@ def _step(p, g, m, v, rate, beta1, beta2, rest1, rest2, correction, eps, tiny):
         p[i] -= rate * mi / (np.sqrt(vi) * correction + eps)
 
 
-def step(p, g, m, v, t, lr, beta1, beta2, eps):
+def step(*arguments):
+    carry_out((_advance, arguments))
+
+
+def _advance(p, g, m, v, t, lr, beta1, beta2, eps):
     t += 1
     lr, count = float(lr), int(t)
     real = p.dtype.type  # every constant in the buffers' dtype: one float64 would make the loop float64

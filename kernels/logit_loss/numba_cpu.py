@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .._entrance import carry_out, flat
 from . import reference
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -45,12 +46,15 @@ def _margin(z, labels, margins, slopes):
     return -1
 
 
-def _run(loop, z, labels, out):
-    z, labels = np.ascontiguousarray(z), np.ascontiguousarray(labels, np.int64)
-    values, slopes = out or (np.empty(len(z), z.dtype), np.empty_like(z))
+def _checked(loop, z, labels, values, slopes):
     bad = loop(z, labels, values, slopes)
     if bad >= 0:
         raise IndexError(f"label {labels[bad]} of row {bad} is no class; there are {z.shape[1]}")
+
+
+def _run(loop, z, labels, out):
+    values, slopes = out or (np.empty(len(z), z.dtype), np.empty(z.shape, z.dtype))
+    carry_out((_checked, (loop, flat(z).reshape(z.shape), flat(labels, np.int64), values, slopes)))
     return values, slopes
 
 

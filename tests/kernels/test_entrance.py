@@ -4,7 +4,7 @@ import functools
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels import activation, affine_sample, clip, dense, flow_sample, perturb
+from sdpadv_np.kernels import activation, adam, affine_sample, clip, dense, flow_sample, logit_loss, perturb
 from sdpadv_np.kernels._entrance import carry_out, entrance, told_by
 
 IDENTITY = np.eye(2, 3).reshape(6)
@@ -56,6 +56,38 @@ def test_what_is_told_does_the_same_to_other_numbers(rng, name, make_input, make
         expected = function(*arrays, out=_each(results, lambda shape: make_output(shape, dtype)), **settings)
         for got, want in zip(out if isinstance(out, tuple) else (out,), expected if isinstance(expected, tuple) else (expected,)):
             assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("labels", (np.int64, np.int32))
+@pytest.mark.parametrize("loss", (logit_loss.cross_entropy, logit_loss.margin))
+def test_losses_are_repeated_with_the_labels_there_are_then(rng, loss, labels):
+    z, y, out = np.zeros((9, 4), np.float32), np.zeros(9, labels), (np.zeros(9, np.float32), np.zeros((9, 4), np.float32))
+    told = told_by(functools.partial(loss.__wrapped__, out=out), z, y)
+    for _ in range(2):
+        z[...], y[...] = rng.standard_normal(z.shape), rng.integers(0, 4, 9)
+        for call, arguments in told:
+            call(*arguments)
+        for got, want in zip(out, loss(z, y)):
+            assert got.tobytes() == want.tobytes()
+    y[3] = 4
+    with pytest.raises(IndexError, match="label 4 of row 3 is no class"):
+        for call, arguments in told:
+            call(*arguments)
+
+
+def test_adam_is_repeated_with_the_rate_and_count_there_are_then(rng):
+    arrays = [rng.standard_normal(50).astype(np.float32) for _ in range(4)]
+    arrays[3] **= 2
+    state = [*arrays, np.zeros((), np.int64), np.array(0.1)]
+    other = [a.copy() for a in state]
+    told = told_by(adam.step.__wrapped__, *state, 0.9, 0.999, 1e-8)
+    adam.step(*other, 0.9, 0.999, 1e-8)
+    state[5][...] = other[5][...] = 0.02
+    for call, arguments in told:
+        call(*arguments)
+    adam.step(*other, 0.9, 0.999, 1e-8)
+    for a, b in zip(state, other):
+        assert a.tobytes() == b.tobytes()
 
 
 def test_checks_are_not_repeated():
