@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from sdpadv_np import attacks, data, evaluate, models
-from sdpadv_np.cli.common import threads
+from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
 from sdpadv_np.provenance import provenance
 

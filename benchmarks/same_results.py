@@ -19,7 +19,7 @@ import numpy as np
 import sdpadv_np as sd
 from sdpadv_np import evaluation, files
 from sdpadv_np.autodiff.registry import OPS
-from sdpadv_np.cli.common import threads
+from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
 from sdpadv_np.nn import Conv2d
 from sdpadv_np.provenance import provenance

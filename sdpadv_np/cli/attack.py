@@ -13,7 +13,8 @@ from ..evaluation import figures, readable
 from ..evaluation.metrics import measure
 from ..provenance import provenance
 from . import chosen
-from .common import Formatter, add_device, add_threads, announce, new_folder, threads
+from ..training.threads import threads
+from .common import Formatter, add_device, add_threads, announce, new_folder
 
 RECORD = "record.json"
 

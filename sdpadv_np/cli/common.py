@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -48,27 +46,3 @@ def announce(parameters: dict) -> None:
         if isinstance(value, dict):
             value = [f"{k} {v}" for k, v in value.items()]
         print(f"  {name} = {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
-
-
-@contextlib.contextmanager
-def threads(count: int):
-    """Within this context NumPy's BLAS and the Numba kernels use ``count`` threads.
-
-    The number is fixed because BLAS's decides the last bits of a result, and because two spinning
-    threads on a busy machine slow products of these sizes down tenfold.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            from threadpoolctl import threadpool_limits
-
-            stack.enter_context(threadpool_limits(count, user_api="blas"))
-        except ImportError:
-            print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
-        try:
-            import numba
-        except ImportError:
-            pass  # the kernels say so themselves
-        else:
-            stack.callback(numba.set_num_threads, numba.get_num_threads())
-            numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
-        yield

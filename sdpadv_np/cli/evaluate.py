@@ -9,7 +9,8 @@ from ..errors import ArgumentError
 from ..evaluation import figures, paper, readable, tables
 from ..provenance import provenance
 from . import chosen
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, new_folder, threads
+from ..training.threads import threads
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, new_folder
 
 RECORD = "evaluation.json"
 

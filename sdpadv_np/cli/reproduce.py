@@ -7,7 +7,8 @@ from ..data.sources import cache_folder
 from ..errors import ArgumentError
 from ..evaluation import figures
 from ..models import ARCHITECTURES
-from .common import Formatter, add_data_options, add_device, add_threads, announce, threads
+from ..training.threads import threads
+from .common import Formatter, add_data_options, add_device, add_threads, announce
 
 _QUICK = {"epochs": 2, "classifier_epochs": 2, "limit": 500, "models": ("B",), "output": "runs/reproduce-quick"}
 _FULL = {"epochs": None, "classifier_epochs": None, "limit": None, "models": None, "output": "runs/reproduce"}

@@ -11,7 +11,8 @@ from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
 from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, threads
+from ..training.threads import threads
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads
 from .run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")

@@ -27,7 +27,7 @@ class Run:
     batch_size: int = 128
     limit: int | None = None
     seed: int = 0
-    threads: int = 1  # only to be stored; see cli.common.threads
+    threads: int = 1  # only to be stored; see training.threads
     data_dir: str | None = None
     device: str = "cpu"
 

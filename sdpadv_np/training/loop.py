@@ -15,6 +15,7 @@ import numpy as np
 from .. import files, xp
 from ..errors import FileError
 from .progress import Progress, figures_text
+from .threads import one_blas_thread
 from .totals import Totals
 
 
@@ -55,7 +56,7 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
     history, best = _restore(task, checkpoint)
     batch = min(task.batch_size, task.count)
     steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
-    with Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
+    with one_blas_thread(), Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
         validation: dict[str, float] = {}
         for epoch in range(len(history), task.epochs):
             started = time.perf_counter()

@@ -1,0 +1,58 @@
+"""A training computes its small products on one thread, unless told otherwise."""
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import sdpadv_np as sd
+from sdpadv_np.training import threads as module
+
+
+def blas():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+class Asking(sd.models.ModelB):
+    """Notes how many threads BLAS has when a batch comes in."""
+
+    def logits(self, x):
+        seen.update(blas())
+        return super().logits(x)
+
+
+seen: set = set()
+
+
+def trained():
+    seen.clear()
+    x, y = np.full((4, 1, 28, 28), 0.5, np.float32), np.arange(4)
+    Asking().fit(x, y, x, y, epochs=1, batch_size=2, progress=False)
+    return set(seen)
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    for name in module._VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with threadpool_limits(2, user_api="blas"):
+        if blas() != {2}:
+            pytest.skip("BLAS has one thread here")
+        yield
+
+
+def test_one_thread_while_it_lasts():
+    assert trained() == {1} and blas() == {2}
+
+
+def test_who_has_decided_is_obeyed(monkeypatch):
+    with module.threads(2):
+        assert trained() == {2}
+    assert trained() == {1}
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert trained() == {2}
+
+
+def test_without_threadpoolctl_it_is_left_alone(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "threadpoolctl", None)
+    assert trained() == {2} and not capsys.readouterr().err
+    with module.threads(1):
+        assert "threadpoolctl is not installed" in capsys.readouterr().err
