@@ -14,7 +14,7 @@ layers meet without copies; NumPy's elementwise functions keep it.
     winograd    fewer multiplications by polynomial interpolation, for float32 kernels of three taps
                 a stride (3x3 stride 1; 5x5 and 6x6 stride 2), stride * C and O multiples of 16: a
                 half to a quarter of them; rounded more coarsely (below)
-    auto        winograd where it applies, saves half of the multiplications (three quarters of them
+    auto        winograd where it applies, saves half of the multiplications (seven of nine
                 where there are matrix tiles) and has 32 channels on either side (of the input,
                 stride * C), which was measured to be faster; or direct
 

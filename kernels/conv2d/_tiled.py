@@ -16,7 +16,7 @@ from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, p
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
-WORTH = 4  # how many times fewer multiplications make winograd the faster one
+WORTH = 4.5  # how many times fewer multiplications make winograd the faster one
 _STEPS = 4  # of 32 numbers of depth, split at a time
 _ROWS, _SUMMED = 400, 400  # of output: for one pass over the weights; for one over the weights' gradient
 

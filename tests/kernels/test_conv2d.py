@@ -156,7 +156,7 @@ def test_errors_are_as_large_as_documented(rng, monkeypatch, implementation, alg
 
 @pytest.mark.parametrize("implementation, expected", [(i, e) for i, e in (("numba", [True, True, True, False]), ("amx", [True, False, False, False])) if i in FAST])
 def test_auto_is_winograd_where_that_saves_enough(rng, implementation, expected):
-    """Half of the multiplications, or three quarters where tiles do them."""
+    """Half of the multiplications, or seven of nine where tiles do them."""
 
     def chosen(name):
         layer = Layer(rng, name)
