@@ -10,7 +10,7 @@ from .._lanes.product import LINEAR
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
 from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
 from . import numba_cpu
-from .numba_cpu import _A_PIXEL, _CODES, _result, tanh_of
+from .numba_cpu import _A_PIXEL, _CODES, _result, plain, tanh_of
 
 if reason := why_not():
     raise ImportError(reason)
@@ -63,7 +63,7 @@ def _compute(rows, columns, depth, *rest):
 
 
 def _fits(n, k, o, *arrays):
-    return n * k * o >= _LEAST and min(n, k, o) >= 16 and all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+    return n * k * o >= _LEAST and min(n, k, o) >= 16 and plain(*arrays)
 
 
 _NOTHING = np.empty(0, np.float32)

@@ -131,12 +131,13 @@ def _input_part(part, parts, n, k, o, g, w, x):
         j += 16 * vectors
 
 
-def _fits(n, k, o, *arrays):
-    """Whether the code above is for such arrays (those that cannot be written to are another type, to be compiled anew)."""
-    return WIDE == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST and _plain(*arrays)
+def _fits(n, k, o):
+    """Whether the code above is the faster one for such sizes."""
+    return WIDE == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
 
 
-def _plain(*arrays):
+def plain(*arrays):
+    """Whether numbers lie one after the other and may be written to (what may not is another type, to be compiled anew)."""
     return all(a.dtype == np.float32 and a.flags.carray for a in arrays)
 
 
@@ -151,23 +152,23 @@ def _result(out, *shape):
 
 def forward(x, W, b, activation="linear", out=None):
     (n, k), o = x.shape, W.shape[1]
-    if not _plain(x, W, b):
+    if not plain(x, W, b):
         return reference.forward(x, W, b, activation, out)
     y = _result(out, n, o)
-    product = in_threads, (_forward_part, n, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1))
-    if not _fits(n, k, o, x, W, b):
+    if not _fits(n, k, o):
         carry_out((np.dot, (x, W, y)), *activations.calls(y, b, activation))
     else:
-        carry_out(product, *tanh_of(y, activation))
+        arguments = n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1)
+        carry_out((in_threads, (_forward_part, n, n * k * o // _A_PIXEL, *arguments)), *tanh_of(y, activation))
     return put(out, y)
 
 
 def input_gradient(g, W, out=None):
     (n, o), k = g.shape, W.shape[0]
-    if not _plain(g, W):
+    if not plain(g, W):
         return reference.input_gradient(g, W, out)
     x = _result(out, n, k)
-    if not _fits(n, k, o, g, W):
+    if not _fits(n, k, o):
         carry_out((np.dot, (g, W.T, x)))
     else:
         carry_out((in_threads, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, g.reshape(-1), W.reshape(-1), x.reshape(-1))))
@@ -176,10 +177,10 @@ def input_gradient(g, W, out=None):
 
 def weight_gradient(g, x, out=None):
     (n, o), k = g.shape, x.shape[1]
-    if not _plain(g, x):
+    if not plain(g, x):
         return reference.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
-    if not _fits(n, k, o, g, x):
+    if not _fits(n, k, o):
         carry_out((np.dot, (x.T, g, gradient)))
     else:
         carry_out((in_threads, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), g.reshape(-1), gradient.reshape(-1))))
