@@ -40,6 +40,13 @@ def with_room(part, count, work, size, *arguments):
 
 
 @njit(**OPTIONS)
+def share(rooms, part, parts):
+    """What of the room is this part's, from a line of memory on."""
+    size = rooms.size // parts // WORDS * WORDS
+    return rooms[part * size : (part + 1) * size]
+
+
+@njit(**OPTIONS)
 def tiles_of(numbers):
     """How many tiles hold so many rows or columns."""
     return (numbers + 15) // 16
@@ -122,9 +129,9 @@ def finish_turned(sums, tall, rows, columns, y, at, pitch):
     """y[at + j * pitch + i] = sums[i, j]"""
     nothing, places = np.zeros(16, np.int64), np.arange(16)
     for j in range(0, columns, 16):
-        panel = (j // (16 * PANEL) * tall * PANEL + j // 16 % PANEL) * WORDS
+        column = (j // (16 * PANEL) * tall * PANEL + j // 16 % PANEL) * WORDS
         for i in range(0, rows, 16):
-            here = panel + i // 16 * PANEL * WORDS
+            here = column + i // 16 * PANEL * WORDS
             if rows - i >= 16:
                 turn(sums, here, 16, columns - j, y, at + j * pitch + i, pitch, nothing, places, 0)
             else:

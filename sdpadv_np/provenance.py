@@ -44,6 +44,14 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _kernels() -> str:
+    """Which products made it: they round differently."""
+    from .kernels import dense
+
+    here = dense.implementations()
+    return os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name])
+
+
 def provenance() -> dict:
     """What is stored with every result."""
     from . import __version__
@@ -58,5 +66,6 @@ def provenance() -> dict:
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "kernels": _kernels(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

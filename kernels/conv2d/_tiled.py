@@ -12,7 +12,7 @@ from .. import _lanes as lanes
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, panel as width_of, whole
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -60,8 +60,7 @@ def _windows_across(source, pixels, taps, first, count, tiles):
 @njit(**OPTIONS)
 def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activation, y, rooms):
     open_tiles()
-    size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
-    mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(s.o), s.kh * s.kw * s.c // 32
+    mine, end, wide, steps = share(rooms, part, parts), (part + 1) * s.count // parts, tiles_of(s.o), s.kh * s.kw * s.c // 32
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
     pixels = _pixels(group, s)
     for start in range(part * s.count // parts, end, group):
@@ -91,8 +90,7 @@ def _add_panel(sums, rows, pixels, taps, first, count, target):
 @njit(**OPTIONS)
 def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, rooms):
     open_tiles()
-    share, end = rooms.size // parts // WORDS * WORDS, (part + 1) * s.count // parts
-    mine, deep, depth = rooms[part * share : (part + 1) * share], steps_of(s.o), s.kh * s.kw * s.c
+    mine, end, deep, depth = share(rooms, part, parts), (part + 1) * s.count // parts, steps_of(s.o), s.kh * s.kw * s.c
     pixels, size, image = _pixels(group, s), s.ho * s.wo * s.o, s.tall * s.wide * s.c
     tile = np.empty(group * image if framed else 0, g.dtype)
     sloped = np.empty(group * size if y.size else 0, g.dtype)
@@ -120,8 +118,8 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
 def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
     """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
     open_tiles()
-    share, tiles = rooms.size // parts // WORDS * WORDS, s.kh * s.kw * s.c // 16
-    mine, tall, begin, end = rooms[part * share : (part + 1) * share], tiles_of(s.o), part * tiles // parts, (part + 1) * tiles // parts
+    mine, tall, tiles = share(rooms, part, parts), tiles_of(s.o), s.kh * s.kw * s.c // 16
+    begin, end = part * tiles // parts, (part + 1) * tiles // parts
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
     pixels, size = _pixels(group, s), s.ho * s.wo
     most = steps_of(group * size)

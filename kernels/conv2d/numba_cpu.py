@@ -23,7 +23,7 @@ def _shape(x_shape, w_shape, stride, padding):
 
 
 def _by_winograd(s, algorithm, engine):
-    """Whether to compute so: "auto" does where at least half of the multiplications are saved, and enough channels share the transforms."""
+    """Whether to compute so: "auto" does where so many times fewer multiplications are worth it, and enough channels share the transforms."""
     applies = all(2 * s.stride < k <= TAPS * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
     if algorithm == "winograd" and not applies:
         raise ValueError(

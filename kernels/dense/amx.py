@@ -8,7 +8,7 @@ from .._bilinear import OPTIONS
 from .._entrance import carry_out, put
 from .._lanes.product import LINEAR
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, steps_of, tiles_of, with_room
+from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import numba_cpu
 from .numba_cpu import _A_PIXEL, _CODES, _result, plain, tanh_of
 
@@ -28,8 +28,7 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
     r : the right matrix [depth, columns], or if ``r_along`` [columns, depth]
     """
     open_tiles()
-    size, end = rooms.size // parts // WORDS * WORDS, (part + 1) * rows // parts
-    mine, wide, steps = rooms[part * size : (part + 1) * size], tiles_of(columns), steps_of(depth)
+    mine, end, wide, steps = share(rooms, part, parts), (part + 1) * rows // parts, tiles_of(columns), steps_of(depth)
     for first in range(part * rows // parts, end, _ROWS):
         count = min(_ROWS, end - first)
         tall = tiles_of(count)

@@ -1,5 +1,4 @@
 """One pass over memory in place of three, and of two on the way back; vectorised by LLVM."""
-import numpy as np
 from numba import njit
 
 from .._entrance import carry_out, flat, put, space
