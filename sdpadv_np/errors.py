@@ -25,6 +25,10 @@ class AttackError(Error, RuntimeError):
     """An attack failed on some images, because the classifier did."""
 
 
+class BusyError(Error, RuntimeError):
+    """Parameters are asked for two things at once that exclude each other, such as two trainings."""
+
+
 class OperationError(Error, ValueError):
     """An operation was given operands that it cannot work on."""
 

@@ -1,6 +1,7 @@
 """What the trained attacks share: fitted once against a classifier, then one forward pass per image."""
 from __future__ import annotations
 
+import copy
 from dataclasses import KW_ONLY, dataclass, field, fields
 
 import numpy as np
@@ -81,6 +82,12 @@ class AmortisedAttack:
     def to_file(self):
         return self.generator.to_file()
 
+    def __copy__(self):
+        """A copy has the same classifier and a generator of its own."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, generator=copy.deepcopy(self.generator))
+        return other
+
 
 class AmortisedTraining:
     """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``step``."""
@@ -95,10 +102,8 @@ class AmortisedTraining:
         self.x, self.y, self.x_val, self.y_val = (xp.like(array, weights) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
-
-    def stores(self, *trained):
-        """The parameters that a recorded step uses: those that are trained, and the classifier's if it is one of ours."""
-        return [*trained, *([self.classifier.store] if hasattr(self.classifier, "store") else [])]
+        self.trains = [self.generator.store]  # a method adds what else it trains
+        self.reads = [self.classifier.store] if hasattr(self.classifier, "store") else []
 
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}

@@ -79,7 +79,7 @@ class ATNTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         self.optimiser = Adam(self.generator.store, attack.lr)
-        self.plan, self.wanted = Plan(self.learn, self.stores(self.generator.store)), self._wanted()
+        self.plan, self.wanted = Plan(self.learn, self.trains + self.reads), self._wanted()
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""

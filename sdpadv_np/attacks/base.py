@@ -17,7 +17,8 @@ from .. import checks, xp
 from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..errors import ArgumentError, AttackError, Error
 from ..models import Foreign
-from ..training import Progress
+from ..nn import reading
+from ..training import Progress, one_blas_thread
 
 LABELS = ("predicted", "true")
 
@@ -162,7 +163,7 @@ class Attack:
             aim = None
         place = self.classifier.store.data if hasattr(self.classifier, "store") else x
         rng, result = np.random.default_rng(self.seed), None
-        with recorded_slopes() if self.iterative else contextlib.nullcontext(), Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
+        with reading(self.classifier), self._one_thread(), recorded_slopes() if self.iterative else contextlib.nullcontext(), Progress(type(self).__name__, len(x), progress and self.slow, unit="image") as bar:
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 try:
@@ -179,6 +180,10 @@ class Attack:
                 result[part] = made  # at once, so that no second copy is held at the end
                 bar.update(steps=len(x[part]))
         return result
+
+    def _one_thread(self):
+        """A classifier of ours computes the same bits whatever other threads do meanwhile; a foreign one has its own way with BLAS."""
+        return one_blas_thread() if hasattr(self.classifier, "store") else contextlib.nullcontext()
 
     def _attack(self, x, goal: Goal, rng):
         """Adversarial examples for one batch."""

@@ -67,7 +67,8 @@ class ConvAdvGANTraining(AmortisedTraining):
         super().__init__(attack, *data)
         self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
-        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
+        self.trains.append(self.d_store)
+        self.plan = Plan(self.learn, self.trains + self.reads)
 
     def state(self):
         return {**self.optimiser.state("g"), **self.d_optimiser.state("d")}

@@ -19,7 +19,8 @@ class SdpAdvTraining(AmortisedTraining):
         shape, dtype = self.generator.image_shape, self.generator.store.data.dtype
         self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store, attack.lr), Adam(self.d_store, attack.lr_d)
-        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
+        self.trains.append(self.d_store)
+        self.plan = Plan(self.learn, self.trains + self.reads)
 
     def state(self):
         return {**self.optimiser.state("g"), **(self.d_optimiser.state("d") if self.attack.eps else {})}

@@ -34,10 +34,12 @@ class Recorder:
 
     calls : list of (function, arguments), to be carried out in this order
     written : real arrays that are not the plan's own and are changed by the calls
+    stand_ins : {id of a store: its parameters as Recorded}: what this thread sees of ``stores`` meanwhile
     """
 
-    def __init__(self):
+    def __init__(self, stores=()):
         self.calls, self.written = [], []
+        self.stand_ins = {id(store): store.stand_ins(self) for store in stores}
         self.free: dict[int, list] = {}
         self.bytes = 0  # of all buffers
         self._made: dict[int, tuple] = {}  # arrays that depend on no other: id of their memory -> (number of the filling call, memory)

@@ -68,6 +68,13 @@ class Op:
     saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
     hint: str = "make the shapes agree"
 
+    def __reduce__(self):
+        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
+        return (_named, (self.name,)) if OPS.get(self.name) is self else object.__reduce_ex__(self, 2)
+
+    def __deepcopy__(self, memo):
+        return self
+
     @property
     def rules(self):
         """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
@@ -82,6 +89,10 @@ class Op:
         given = "".join(f", {k}={v}" for k, v in params.items() if isinstance(v, (int, float, str, tuple, bool)))
         place = f" (made at {where})" if where else ""
         return OperationError(f"{self.name}({operands}{given}){place}: {error}; {self.hint}")
+
+
+def _named(name: str) -> Op:
+    return OPS[name]
 
 
 def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):

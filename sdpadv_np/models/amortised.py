@@ -1,6 +1,7 @@
 """What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,10 @@ class Amortised:
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
+
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
 
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""

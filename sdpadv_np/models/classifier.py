@@ -1,6 +1,8 @@
 """Classifiers A and B of the paper, and what every classifier can do."""
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from .. import checks, training, xp
@@ -20,7 +22,14 @@ def in_chunks(function, x, where=None, size: int = _CHUNK):
     """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
 
     where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+
+    With BLAS on one thread, as in training: the last bits are the same whatever other threads do meanwhile.
     """
+    with training.one_blas_thread():
+        return _in_chunks(function, x, where, size)
+
+
+def _in_chunks(function, x, where, size):
     def part(start):
         piece = x[start : start + size]
         return xp.like(function(piece if where is None else xp.like(piece, where)), x)
@@ -66,6 +75,10 @@ class Classifier:
     def dtype(self):
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
+
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
 
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""
@@ -164,7 +177,8 @@ class ClassifierTraining:
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
-        self.plan = Plan(self.learn, [classifier.store])
+        self.trains, self.reads = [classifier.store], []
+        self.plan = Plan(self.learn, self.trains)
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")

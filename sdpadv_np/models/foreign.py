@@ -37,6 +37,10 @@ class Foreign:
         self._op = Op("foreign_classifier", entrance(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
                       hint="look at the two functions given to Foreign")
 
+    def __reduce__(self):
+        """Whatever can be done with the two functions (copied, pickled) can be done with it."""
+        return type(self), (self._logits, self._vjp, self.image_shape, self.classes)
+
     def logits(self, x):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(x)

@@ -6,6 +6,7 @@ that is needed to go on as if nothing had happened, bit for bit, and a kill cost
 """
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from .. import files, xp
+from ..autodiff import Plan
 from ..errors import FileError
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
@@ -27,6 +29,9 @@ class Task(Protocol):
     batch_size: int
     epochs: int
     seed: int
+    trains: list  # stores whose parameters change; nobody else may use them meanwhile
+    reads: list  # stores whose parameters must not change meanwhile
+    plan: Plan | None  # of the step, see autodiff/plan.py
 
     def settings(self) -> dict:
         """Every resolved parameter; a checkpoint made with others is refused."""
@@ -53,6 +58,18 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
     ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
     end of every epoch. Returns the history: one row of figures per epoch.
     """
+    with contextlib.ExitStack() as stack:
+        for store in task.trains:
+            stack.enter_context(store.use.training())
+        for store in task.reads:
+            stack.enter_context(store.use.reading())
+        try:
+            return _train(task, checkpoint, progress)
+        finally:
+            task.plan = None  # it knows the task as the task knows it: the collector would have to find them, with model, data and buffers
+
+
+def _train(task: Task, checkpoint, progress: bool) -> list[dict]:
     history, best = _restore(task, checkpoint)
     batch = min(task.batch_size, task.count)
     steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch

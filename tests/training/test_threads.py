@@ -52,6 +52,7 @@ def test_who_has_decided_is_obeyed(monkeypatch):
 
 
 def test_without_threadpoolctl_it_is_left_alone(monkeypatch, capsys):
+    module._libraries.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "threadpoolctl", None)
     assert trained() == {2} and not capsys.readouterr().err
     with module.threads(1):
