@@ -92,7 +92,7 @@ class Op:
 
     def _remedy(self, error) -> str:
         """Of this cause: of an axis its range, of operands their shapes; what names its own remedy needs no other."""
-        if isinstance(error, Named):
+        if isinstance(error, (Named, OperationError)):
             return ""
         if isinstance(error, np.exceptions.AxisError):
             return "axes are counted from 0, or back from the last as -1"
