@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import xp
-from ..errors import OperationError, PlanError
+from ..errors import AttackError, OperationError, PlanError
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
@@ -151,7 +151,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
             y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
         else:
             y = op.forward(*arrays, **params)
-    except PlanError:
+    except (AttackError, PlanError):
         raise
     except Exception as error:
         raise op.failure(error, inputs, params) from error

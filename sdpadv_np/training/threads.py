@@ -8,8 +8,10 @@ somebody says otherwise.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
+import threading
 
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _decided = [False]
@@ -33,19 +35,45 @@ def threads(count: int):
         yield
 
 
+class _One:
+    """How many are within :func:`one_blas_thread`, in all threads; the limit is the process's, the first sets it and the last lifts it."""
+
+    lock, count, limit = threading.Lock(), 0, None
+
+
 @contextlib.contextmanager
 def one_blas_thread():
-    """The same of BLAS alone, for one thread, unless it was decided on: by :func:`threads`, or by the environment."""
-    with contextlib.ExitStack() as stack:
-        if not _decided[0] and not any(os.environ.get(name) for name in _VARIABLES):
-            _limit_blas(stack, 1)
+    """The same of BLAS alone, for one thread, unless it was decided on: by :func:`threads`, or by the environment.
+
+    So the last bits of a result are the same within a training and outside. 10 microseconds.
+    """
+    if _decided[0] or any(os.environ.get(name) for name in _VARIABLES):
         yield
-
-
-def _limit_blas(stack, count: int) -> bool:
+        return
+    with _One.lock:
+        if not _One.count:
+            _One.limit = contextlib.ExitStack()
+            _limit_blas(_One.limit, 1, _known)
+        _One.count += 1
     try:
-        from threadpoolctl import threadpool_limits
+        yield
+    finally:
+        with _One.lock:
+            _One.count -= 1
+            if not _One.count:
+                _One.limit.close()
+
+
+@functools.cache
+def _known(controller):
+    """The BLAS libraries found at first: to look for them anew takes as long as a hundred limits."""
+    return controller()
+
+
+def _limit_blas(stack, count: int, found=lambda controller: controller()) -> bool:
+    try:
+        from threadpoolctl import ThreadpoolController
     except ImportError:
         return False
-    stack.enter_context(threadpool_limits(count, user_api="blas"))
+    stack.enter_context(found(ThreadpoolController).limit(limits=count, user_api="blas"))
     return True

@@ -121,6 +121,6 @@ def test_three_channels_train_in_large_batches(rng):
     x, y = rng.random((64, 3, 32, 32), np.float32), rng.integers(0, 10, 64)
     attack = ConvAdvGAN(f)
     task = ConvAdvGANTraining(attack, x, y, x[:4], y[:4], 1, 32)
-    task.plan = Plan(task.learn, task.stores(attack.generator.store, task.d_store))
+    task.plan = Plan(task.learn, [attack.generator.store, task.d_store])
     for chosen in (np.arange(32), np.arange(32, 64)):  # the second call compares what is replayed, bit by bit
         assert np.isfinite(task.step(chosen, 0)["L_adv"])
