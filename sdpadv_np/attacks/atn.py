@@ -5,12 +5,13 @@ from dataclasses import KW_ONLY, dataclass
 
 
 from .. import checks, xp
-from ..autodiff import Plan, Tensor, ops
+from ..autodiff import Tensor, ops
 from ..models import ATNGenerator
 from ..models.atn import FORMS
 from ..models.classifier import in_chunks
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
+from .parameters import parameter
 
 
 def rerank(p, classes, alpha: float):
@@ -53,18 +54,11 @@ class ATN(AmortisedAttack):
     """
 
     _: KW_ONLY
-    form: str = "p-atn"
-    hidden: tuple = (512, 512)
-    alpha: float = 1.5
-    beta: float = 0.01
-    lr: float = 1e-3
-
-    def __post_init__(self):
-        checks.choice("form", self.form, FORMS)
-        checks.number("alpha", self.alpha, 1, above=True)
-        checks.number("beta", self.beta)
-        checks.number("lr", self.lr, above=True)
-        super().__post_init__()
+    form: str = parameter("p-atn", checks.choice, options=FORMS)
+    hidden: tuple = parameter((512, 512), checks.sizes)
+    alpha: float = parameter(1.5, checks.number, low=1, above=True)
+    beta: float = parameter(0.01, checks.number)
+    lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
         return ATNGenerator(self.form, self.hidden, image_shape, self.seed, device=self.device)
@@ -79,7 +73,7 @@ class ATNTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         self.optimiser = Adam(self.generator.store, attack.lr)
-        self.plan, self.wanted = Plan(self.learn, self.trains + self.reads), self._wanted()
+        self.plan, self.wanted = self.recorded(), self._wanted()
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""

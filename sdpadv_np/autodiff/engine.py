@@ -17,7 +17,7 @@ import operator
 import numpy as np
 
 from .. import xp
-from ..errors import GraphError, PlanError
+from ..errors import AttackError, GraphError, PlanError
 from .rules.shape import sum_to
 from .tensor import Tensor, raw, state
 
@@ -135,7 +135,7 @@ def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: boo
                 continue
             g = gradients[key] if key in targets else gradients.pop(key)
             _contribute(node, g, wanted, create_graph, gradients, owned, into)
-    except (GraphError, PlanError):
+    except (AttackError, GraphError, PlanError):
         raise
     except Exception as error:
         raise node.op.failure(error, node.inputs, node.params, node.where()) from error

@@ -66,7 +66,7 @@ class Recorder:
         else:
             block = xp.array_module(result).empty(result.nbytes, np.uint8)
             self.bytes += result.nbytes
-        strides = result.strides if _dense(result) else None
+        strides = np.empty_like(result).strides  # dense, in result's order of axes: what is computed from it is laid out, and summed, by that order
         if isinstance(result, np.ndarray):
             array = np.ndarray(result.shape, result.dtype, block, strides=strides)
         else:
@@ -189,12 +189,6 @@ def _without_out(kwargs) -> tuple[dict, object]:
 
 def _array(result):
     return np.asarray(result) if isinstance(result, np.generic) else result
-
-
-def _dense(array) -> bool:
-    """Whether the elements fill one piece of memory, in whatever order of axes."""
-    span = sum((n - 1) * s for n, s in zip(array.shape, array.strides)) + array.itemsize
-    return array.size > 0 and min(array.strides, default=0) >= 0 and span == array.nbytes
 
 
 def _where(out, condition, a, b):

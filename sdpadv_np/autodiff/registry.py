@@ -7,10 +7,10 @@ whatever they are given. On plain arrays they compute, at array speed, and that 
 backward pass. On Tensors they compute *and are recorded*, and the gradient they return can itself
 be differentiated: that is double backprop, to any order, and no rule does anything for it:
 
-    tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), ...)
+    tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, ...)
 
     g, y arrays  ->  an array
-    g, y Tensors ->  a Tensor that remembers 1 - y * y, for the second derivative
+    g, y Tensors ->  a Tensor that remembers g * y * y, for the second derivative
 
 So an operation whose rule is not written like that cannot be registered. A fused rule (one kernel
 instead of several operations) may stand beside it; it is used when no graph is asked for, and a
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import xp
-from ..errors import OperationError, PlanError
+from ..errors import AttackError, OperationError, PlanError
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
@@ -191,7 +191,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
             y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
         else:
             y = op.forward(*arrays, **params)
-    except PlanError:
+    except (AttackError, PlanError):
         raise
     except Exception as error:
         raise op.failure(error, inputs, params) from error

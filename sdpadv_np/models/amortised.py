@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks
+from .. import checks, training
 from ..autodiff import Tensor
-from ..errors import FileError
+from ..errors import AttackError, FileError
 from ..nn import ParameterStore
 from .classifier import in_chunks
 
@@ -28,7 +28,7 @@ class Amortised:
     names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed, dtype and device
 
     def __init__(self, networks, image_shape, seed, dtype, device):
-        self.image_shape, self.seed = tuple(image_shape), checks.whole("seed", seed, 0)
+        self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
         self.store = ParameterStore(networks, self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
@@ -49,7 +49,11 @@ class Amortised:
 
     def __call__(self, x, y=None):
         """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        return in_chunks(self.transform, self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
+        if not checks.finite(x_adv):
+            raise AttackError("the generator's images are not finite: its weights are too large or not finite; train it with a lower learning rate")
+        return np.clip(x_adv, 0, 1)  # which the rounding of a distortion may leave
 
     def checked(self, x):
         """``x`` as images of this generator's shape and dtype."""

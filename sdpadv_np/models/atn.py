@@ -1,6 +1,8 @@
 """The networks of adversarial transformation networks (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import checks
@@ -30,7 +32,7 @@ class ATNGenerator(Amortised):
 
     def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
-        pixels = int(np.prod(image_shape))
+        pixels = math.prod(checks.image_shape("image_shape", image_shape))
         sizes = (pixels, *self.hidden)
         last = Dense(sizes[-1], pixels, init="zero" if form == "p-atn" else "glorot")
         self.network = Network("g", [Flatten(), *layers_between(sizes, "relu", "he"), last])

@@ -92,7 +92,8 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -114,8 +115,8 @@ class Classifier:
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        self.history = training.train(task, checkpoint, progress)
-        self.settings, self.made = task.settings(), provenance()
+        self.history, self.settings, self.made = [], task.settings(), provenance()
+        training.train(task, checkpoint, progress, self.history)
         return self
 
     def to_file(self) -> tuple[str, dict, dict]:

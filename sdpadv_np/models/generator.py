@@ -4,11 +4,12 @@
 """
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks, xp
+from .. import checks, training, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
@@ -71,7 +72,7 @@ class Generator(Amortised):
     ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
-        self.spatial, pixels = bool(spatial), int(np.prod(image_shape))
+        self.spatial, pixels = checks.flag("spatial", spatial), math.prod(checks.image_shape("image_shape", image_shape))
         self.localisation, self.perturbation = checks.sizes("localisation", localisation), checks.sizes("perturbation", perturbation)
         # both steps begin by changing nothing: theta = identity, eta = 0
         inner, outer = self.localisation, self.perturbation
@@ -115,7 +116,8 @@ class Generator(Amortised):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
             return np.tile(xp.array_module(x).array(IDENTITY, self.store.data.dtype), (len(x), 1))
-        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
 def layers_between(sizes, activation: str, init: str) -> list:
