@@ -7,13 +7,12 @@ that is needed to go on as if nothing had happened, bit for bit, and a kill cost
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from .. import files, xp
-from ..errors import FileError
+from .. import schema, xp
+from .checkpoint import Checkpoint
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
 from .totals import Totals
@@ -30,6 +29,9 @@ class Task(Protocol):
 
     def settings(self) -> dict:
         """Every resolved parameter; a checkpoint made with others is refused."""
+
+    def origin(self) -> dict:
+        """{what: fingerprint} of the data and the classifier that it learns from (origin.py); a checkpoint made from others is refused."""
 
     def state(self) -> dict:
         """{name: array} of all that changes in training: live arrays, which may be written into."""
@@ -53,7 +55,9 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
     ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
     end of every epoch. Returns the history: one row of figures per epoch.
     """
-    history, best = _restore(task, checkpoint)
+    schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
+    checkpoint = Checkpoint(checkpoint, task)
+    history, best = checkpoint.restore()
     batch = min(task.batch_size, task.count)
     steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
     with one_blas_thread(), Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
@@ -72,32 +76,9 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
             if best is None or score < best["score"]:
                 best = {"epoch": epoch + 1, "score": score, "weights": task.weights().copy()}
             history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
-            _save(task, checkpoint, history, best)
+            checkpoint.save(history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
     task.weights()[...] = xp.like(best["weights"], task.weights())
     return history
 
 
-def _save(task, checkpoint, history, best) -> None:
-    if checkpoint is None:
-        return
-    arrays = {f"state/{name}": array for name, array in task.state().items()} | {"best": best["weights"]}
-    attributes = {"settings": task.settings(), "history": history, "best_epoch": best["epoch"], "best_score": best["score"]}
-    files.write(checkpoint, "checkpoint", arrays, attributes)
-
-
-def _restore(task, checkpoint) -> tuple[list, dict | None]:
-    if checkpoint is None or not Path(checkpoint).exists():
-        return [], None
-    _, arrays, attributes = files.read(checkpoint, ["checkpoint"])
-    for name, value in task.settings().items():
-        stored = attributes["settings"].get(name)
-        if stored != value:
-            raise FileError(f"{checkpoint}: was made with {name} = {stored!r}, now it is {value!r}; resume with the same settings or start a new run")
-    for name, array in task.state().items():
-        stored = arrays.get(f"state/{name}")
-        if stored is None or stored.shape != array.shape or stored.dtype != array.dtype:
-            raise FileError(f"{checkpoint}: {name} does not fit this model; start a new run")
-        array[...] = xp.like(stored, array)
-    best = {"epoch": attributes["best_epoch"], "score": attributes["best_score"], "weights": arrays["best"]}
-    return attributes["history"], best
