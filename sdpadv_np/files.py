@@ -36,25 +36,33 @@ def expanded(path) -> Path:
         raise FileError(f"{path}: this machine knows no such home folder; give the whole path") from error
 
 
-def contents(path, largest: int = LARGEST) -> bytes:
-    """The bytes of the file at ``path``; FileError for what is no file (a folder, a pipe, a device) or larger than ``largest``."""
+def opened(path):
+    """The file at ``path``, open for reading bytes; FileError for what is not there, or no file (a folder, a pipe, a device)."""
     path = expanded(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe nobody writes to does not hold us up
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileError(f"{path}: is a folder, a pipe or a device; give a file")
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(largest + 1)
-        finally:
-            os.close(descriptor)
-    except FileError:
-        raise
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe that nobody writes to must not hold us up
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return open(descriptor, "rb")
+        os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        raise FileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise _unreadable(path, error) from error
+    raise FileError(f"{path}: is a folder, a pipe or a device; give a file")
+
+
+def contents(path, largest: int = LARGEST) -> bytes:
+    """The bytes of the file at ``path``; FileError as :func:`opened`, and for one larger than ``largest``."""
+    with opened(path) as file:
+        try:
+            data = file.read(largest + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
     if len(data) > largest:
         raise FileError(f"{path}: is larger than {largest:,} bytes, more than is read here; split it")
     return data
+
+
+def _unreadable(path, error) -> FileError:
+    return FileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def write_bytes(path, data: bytes) -> None:
