@@ -4,6 +4,14 @@
 class Error(Exception):
     """Base of every error raised on purpose by this package; the command line prints it as one line."""
 
+    def __str__(self):
+        return _printable(super().__str__())
+
+
+def _printable(text: str) -> str:
+    """``text`` with what a terminal would obey (a file may be called "\\x1b[2J") written as an escape."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
 
 class ArgumentError(Error, ValueError):
     """A value handed in by the user is not usable (wrong range, shape, dtype or name)."""

@@ -125,6 +125,10 @@ class AmortisedTraining:
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
 
+    def origin(self):
+        data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+
     def weights(self):
         return self.generator.store.data
 

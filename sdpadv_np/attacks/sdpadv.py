@@ -72,7 +72,7 @@ class SdpAdv(AmortisedAttack):
         return "AdvGAN" if not self.spatial else "SdpAdv" if self.eps else "SdAdv"
 
     def _generator(self, image_shape):
-        parameters = {name: getattr(self, name) for name in Generator.names}
+        parameters = {name: getattr(self, name) for name in Generator.fields}
         return Generator(**parameters, image_shape=image_shape, seed=self.seed, device=self.device)
 
     def _training(self, *arguments):

@@ -1,9 +1,11 @@
 """The convolutional generator and discriminator of AdvGAN (Xiao et al. 2018), as its public implementations have them."""
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from .. import checks
+from .. import checks, schema
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..nn import BatchNorm, Conv2d, ConvTranspose2d, InstanceNorm, Network, ParameterStore, ReflectPad, Residual
@@ -26,7 +28,7 @@ class AdvGANGenerator(Amortised):
     """
 
     kind = "advgan_generator"
-    names = ("eps",)
+    fields: ClassVar = {"eps": schema.number(0, 1)}
 
     def __init__(self, eps=0.3, image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.eps = checks.number("eps", eps, 0, 1, above=True)

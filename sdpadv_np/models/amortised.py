@@ -6,11 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, training
+from .. import checks, schema, training, xp
 from ..autodiff import Tensor
-from ..errors import AttackError, FileError
+from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore
 from .classifier import in_chunks
+from .stored import TRAINED, dtype_of
+
+_COMMON = {"seed": schema.whole(), "image_shape": schema.sequence(schema.whole(1, 2**16), length=3)}
 
 
 class Amortised:
@@ -25,7 +28,7 @@ class Amortised:
     """
 
     kind: ClassVar[str] = ""  # what its files are called inside
-    names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed, dtype and device
+    fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
 
     def __init__(self, networks, image_shape, seed, dtype, device):
         self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
@@ -61,7 +64,7 @@ class Amortised:
 
     def parameters(self) -> dict:
         """Every parameter of the constructor but dtype and device; sequences as lists, as a file gives them back."""
-        values = {name: getattr(self, name) for name in (*self.names, "seed", "image_shape")}
+        values = {name: getattr(self, name) for name in (*self.fields, "seed", "image_shape")}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_file(self) -> tuple[str, dict, dict]:
@@ -71,10 +74,23 @@ class Amortised:
     @classmethod
     def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
+        described, dtype = schema.described(attributes, {"generator": schema.mapping(), **TRAINED}, f"{path}: attributes"), dtype_of(arrays, path)
+        parameters = schema.described(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
+        for network, sizes in cls.chains(parameters).items():  # compared before anything of a size that a file only claims is made
+            for number, shape in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
+                found = arrays.get(f"{network}/{number}/W", np.empty(0)).shape
+                if found != shape:
+                    raise FileError(f"{path}: {network}/{number}/W has shape {found}, its parameters say {shape}; take another copy")
+        xp.on(device)  # what is wrong with the device is not the file's fault
         try:
-            generator = cls(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
-        except (KeyError, TypeError, ValueError) as error:
+            generator = cls(**parameters, dtype=dtype, device=device)
+        except ArgumentError as error:
             raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
         generator.store.load(arrays, str(path))
-        generator.settings, generator.history, generator.made = (attributes[k] for k in ("settings", "history", "made"))
+        generator.settings, generator.history, generator.made = (described[k] for k in TRAINED)
         return generator
+
+    @classmethod
+    def chains(cls, parameters: dict) -> dict[str, tuple[int, ...]]:
+        """{network: numbers of units, from the flattened image to the output} of its dense networks."""
+        return {}

@@ -5,12 +5,12 @@ import copy
 
 import numpy as np
 
-from .. import checks, training, xp
+from .. import checks, schema, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
-from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
 from ..provenance import provenance
+from .stored import TRAINED, dtype_of
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
 # them; so the smaller they begin, the better a classifier withstands spatial attacks (benchmarks/LOG.md).
@@ -66,7 +66,8 @@ class Classifier:
 
     def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
         self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype, device)
+        self.seed = checks.whole("seed", seed, 0)
+        self.store = ParameterStore([self.network], self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
@@ -153,12 +154,10 @@ ARCHITECTURES = {"A": ModelA, "B": ModelB}
 
 def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
-    kind = ARCHITECTURES.get(attributes.get("architecture"))
-    if kind is None:
-        raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
-    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
+    described = schema.described(attributes, {"architecture": schema.text(*ARCHITECTURES), **TRAINED}, f"{path}: attributes")
+    classifier = ARCHITECTURES[described["architecture"]](dtype=dtype_of(arrays, path), device=device)
     classifier.store.load(arrays, str(path))
-    classifier.settings, classifier.history, classifier.made = (attributes[k] for k in ("settings", "history", "made"))
+    classifier.settings, classifier.history, classifier.made = (described[k] for k in TRAINED)
     return classifier
 
 
@@ -184,6 +183,10 @@ class ClassifierTraining:
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")
         return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
+
+    def origin(self):
+        data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
 
     def state(self):
         return self.optimiser.state("classifier")

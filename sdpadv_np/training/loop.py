@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from .. import files, xp
+from .. import schema, xp
 from ..autodiff import Plan
-from ..errors import AttackError, FileError, TrainingError
+from ..errors import AttackError, TrainingError
+from .checkpoint import Checkpoint
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
 from .totals import Totals
@@ -38,6 +38,9 @@ class Task(Protocol):
 
     def settings(self) -> dict:
         """Every resolved parameter; a checkpoint made with others is refused."""
+
+    def origin(self) -> dict:
+        """{what: fingerprint} of the data and the classifier that it learns from (origin.py); a checkpoint made from others is refused."""
 
     def state(self) -> dict:
         """{name: array} of all that changes in training: live arrays, which may be written into."""
@@ -64,13 +67,14 @@ def train(task: Task, checkpoint=None, progress: bool = True, history: list | No
 
     Raises TrainingError where a loss, a weight or a figure is not finite; warns where the losses have grown beyond any use.
     """
-    history = [] if history is None else history
+    schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
+    checkpoint, history = Checkpoint(checkpoint, task), [] if history is None else history
     with contextlib.ExitStack() as stack:
         for store in task.trains:
             stack.enter_context(store.use.training())
         for store in task.reads:
             stack.enter_context(store.use.reading())
-        history[:], best = _restore(task, checkpoint)
+        history[:], best = checkpoint.restore()
         initial = task.weights().copy()
         try:
             _run(task, checkpoint, progress, history, best)
@@ -107,7 +111,7 @@ def _run(task, checkpoint, progress, history, best) -> None:
             if not best or score < best["score"]:
                 best.update(epoch=epoch + 1, score=score, weights=task.weights().copy())
             history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
-            _save(task, checkpoint, history, best)
+            checkpoint.save(history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
     _tell_of_growth(task.title, start, latest)
 
@@ -121,27 +125,3 @@ def _tell_of_growth(title: str, start: dict, latest: dict) -> None:
             )
 
 
-def _save(task, checkpoint, history, best) -> None:
-    if checkpoint is None:
-        return
-    arrays = {f"state/{name}": array for name, array in task.state().items()} | {"best": best["weights"]}
-    attributes = {"settings": task.settings(), "history": history, "best_epoch": best["epoch"], "best_score": best["score"]}
-    files.write(checkpoint, "checkpoint", arrays, attributes)
-
-
-def _restore(task, checkpoint) -> tuple[list, dict]:
-    """(history, the best epoch), both empty where nothing was done yet."""
-    if checkpoint is None or not Path(checkpoint).exists():
-        return [], {}
-    _, arrays, attributes = files.read(checkpoint, ["checkpoint"])
-    for name, value in task.settings().items():
-        stored = attributes["settings"].get(name)
-        if stored != value:
-            raise FileError(f"{checkpoint}: was made with {name} = {stored!r}, now it is {value!r}; resume with the same settings or start a new run")
-    for name, array in task.state().items():
-        stored = arrays.get(f"state/{name}")
-        if stored is None or stored.shape != array.shape or stored.dtype != array.dtype:
-            raise FileError(f"{checkpoint}: {name} does not fit this model; start a new run")
-        array[...] = xp.like(stored, array)
-    best = {"epoch": attributes["best_epoch"], "score": attributes["best_score"], "weights": arrays["best"]}
-    return attributes["history"], best
