@@ -12,33 +12,41 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from . import xp
 from .errors import FileError
+from .extras import needed
 
 FORMAT = "sdpadv-np"
 FORMAT_VERSION = 1
-_TEMPORARY = ".unfinished"
+PREFIX, SUFFIX = ".sdpadv-", ".unfinished"  # of temporary names, eight letters between
+
+
+def place(path) -> Path:
+    """``path`` with a leading ~ as the user's home folder: every path that somebody types or sets passes here."""
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise FileError(f"{path}: the home folder is not known here; give a path without ~") from error
 
 
 def write_bytes(path, data: bytes) -> None:
     """Replace the file at ``path`` by ``data``, atomically."""
-    path = Path(path)
+    path = place(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=SUFFIX)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     except BaseException as error:
         if temporary and os.path.exists(temporary):
@@ -48,34 +56,7 @@ def write_bytes(path, data: bytes) -> None:
         raise
 
 
-def write_folder(folder, contents: dict[str, bytes]) -> None:
-    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
-    folder = Path(folder)
-    if folder.exists():
-        raise FileError(f"{folder}: is there already; choose another one")
-    temporary = folder.with_name(f".{folder.name}{_TEMPORARY}")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a killed writer
-        for name, data in contents.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        os.replace(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
-        raise
-
-
-def remove_unfinished(folder, older: float = 0.0) -> None:
-    """Remove what killed writers left in ``folder`` and below; ``older`` seconds spare what another process is writing now."""
-    for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
-        if time.time() - path.stat().st_mtime >= older:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _umask() -> int:
+def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -100,7 +81,7 @@ def _digest(arrays: dict, text: str) -> str:
 
 def write(path, kind: str, arrays: dict, attributes: dict) -> None:
     """Write arrays and JSON-able attributes as an HDF5 file of the given kind; arrays on a GPU are fetched from there."""
-    import h5py
+    h5py = needed("h5py", "weights and checkpoints")
 
     arrays = {name: xp.to_numpy(array) for name, array in arrays.items()}
     text = json.dumps(attributes, allow_nan=False)
@@ -120,9 +101,9 @@ def read(path, kinds=None) -> tuple[str, dict, dict]:
     Raises FileError if the file is missing, damaged, not ours, of another kind than ``kinds``,
     from a newer version, or if it holds numbers that are not finite.
     """
-    import h5py
+    h5py = needed("h5py", "weights and checkpoints")
 
-    path = Path(path)
+    path = place(path)
     try:
         data = path.read_bytes()
     except OSError as error:

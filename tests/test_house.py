@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "kernels", "xp", "checks", "files", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "models", "attacks",
+    "errors", "extras", "kernels", "xp", "checks", "schema", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "models", "attacks",
     "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
 KERNELS_IMPORT = {"__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "importlib", "math", "operator", "os", "pathlib", "sys", "threading", "typing", "warnings", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np"}

@@ -9,10 +9,10 @@ from ..errors import Error
 from . import attack, bench, data, evaluate, reproduce, train
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
     from .. import __version__
 
-    top = argparse.ArgumentParser(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
+    top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (train, attack, evaluate, reproduce, data, bench):

@@ -55,9 +55,10 @@ CONNECT_SECONDS, READ_SECONDS, PACKAGE_SECONDS = 4, 20, 180
 
 def cache_folder() -> Path:
     """$SDPADV_CACHE, or sdpadv-np in the user's cache folder."""
-    if os.environ.get("SDPADV_CACHE"):
-        return Path(os.environ["SDPADV_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdpadv-np"
+    try:
+        return files.place(os.environ.get("SDPADV_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np")
+    except FileError as error:
+        raise FileError(f"{error}, in SDPADV_CACHE, which names the folder for data and trained networks") from error
 
 
 def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:
@@ -67,7 +68,7 @@ def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda li
     """
     data_dir = data_dir or os.environ.get("SDPADV_DATA")
     if data_dir:
-        folder = _chosen_folder(Path(data_dir), dataset)
+        folder = _chosen_folder(files.place(data_dir), dataset)
         report(f"{dataset}: from {folder}")
         return {key: _read(folder, dataset, key) for key in NAMES}
     cache = cache_folder() / "data" / dataset
