@@ -116,6 +116,9 @@ def stored(path: Path, resolve) -> dict:
     given = record.get("parameters") if isinstance(record, dict) else None
     if not isinstance(given, dict):
         raise FileError(f"{path}: is not a run folder ({_PARAMETERS} has no parameters); give one that sdpadv train made")
+    unknown = [name for name in given if name not in resolve(_parsed({}))]
+    if unknown:
+        raise FileError(f"{source}: has {', '.join(unknown)}, which this version does not know; take the version that made the run, or start a new run")
     try:
         resolved = resolve(_parsed(given))
     except ArgumentError as error:
@@ -146,8 +149,4 @@ def _parsed(parameters: dict) -> argparse.Namespace:
             words += [option, *map(str, value)]
         elif value is not None and value is not False:
             words.append(f"{option}={value}")
-    parsed = parser(_Strict).parse_args(words)
-    unknown = [name for name in parameters if name not in vars(parsed)]
-    if unknown:
-        raise ArgumentError(f"has {', '.join(unknown)}, which this version does not know")
-    return parsed
+    return parser(_Strict).parse_args(words)

@@ -64,5 +64,6 @@ class Store:
 def _flat(settings: dict) -> dict:
     """The parameters of the attack beside the other settings."""
     parameters = settings.get("parameters")
-    inner = {f"parameter {k}": v for k, v in parameters.items()} if isinstance(parameters, dict) else {}
-    return {**{k: v for k, v in settings.items() if k != "parameters"}, **inner}
+    if not isinstance(parameters, dict):
+        return settings
+    return {**{k: v for k, v in settings.items() if k != "parameters"}, **{f"parameter {k}": v for k, v in parameters.items()}}
