@@ -11,23 +11,20 @@ import contextlib
 import os
 import sys
 
+from ..kernels._threads import get_threads, set_threads
+
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _decided = [False]
 
 
 @contextlib.contextmanager
 def threads(count: int):
-    """Within this context NumPy's BLAS and the Numba kernels use ``count`` threads."""
+    """Within this context NumPy's BLAS and the kernels called from this thread use ``count`` threads."""
     with contextlib.ExitStack() as stack:
         if not _limit_blas(stack, count):
             print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
-        try:
-            import numba
-        except ImportError:
-            pass  # the kernels say so themselves
-        else:
-            stack.callback(numba.set_num_threads, numba.get_num_threads())
-            numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+        stack.callback(set_threads, get_threads())
+        set_threads(count)
         stack.callback(_decided.__setitem__, 0, _decided[0])
         _decided[0] = True
         yield

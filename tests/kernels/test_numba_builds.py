@@ -3,11 +3,10 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
+from sdpadv_np.kernels import _threads, affine_sample, conv2d, flow_sample
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -52,21 +51,18 @@ print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients
     assert hits == [["0", "0", "0"], ["1", "1", "1"]]
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
 @pytest.mark.parametrize("kernel", (affine_sample, flow_sample))
-def test_threads_change_no_bit(rng, kernel):
-    x, g = rng.random((2, 64, 1, 28, 28), np.float32)
-    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (64, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (64, 2, 28, 28))
+def test_threads_change_no_bit(rng, kernel, monkeypatch):
+    x, g = rng.random((2, 700, 1, 28, 28), np.float32)
+    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (700, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (700, 2, 28, 28))
     moved, results = moved.astype(np.float32), []
-    before = numba.get_num_threads()
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(_threads._limit, "count", threads)
         y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
         both = kernel.backward(g, x, moved, implementation="numba")
         alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
         results.append([a.tobytes() for a in (y, slopes, *both, alone)])
-    numba.set_num_threads(before)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
 
 
 _CONVOLUTIONS = """
@@ -111,16 +107,14 @@ print(*(sum(f.stats.cache_hits.values()) for f in parts))
     assert hits == [["0"] * 6, ["1"] * 6]
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
-def test_threads_change_no_bit_of_a_convolution(rng, algorithm):
+def test_threads_change_no_bit_of_a_convolution(rng, algorithm, monkeypatch):
     x, w = rng.random((21, 64, 14, 14), np.float32), rng.random((128, 64, 6, 6), np.float32)
-    padding, results, before = ((0, 0), (0, 0)), [], numba.get_num_threads()
+    padding, results = ((0, 0), (0, 0)), []
     g = rng.random((21, 128, 5, 5), np.float32)
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(_threads._limit, "count", threads)
         y = conv2d.forward(x, w, 2, padding, algorithm=algorithm)
         dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm)
         results.append([a.tobytes() for a in (y, dx, dw)])
-    numba.set_num_threads(before)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
