@@ -6,13 +6,13 @@ exactly 0 without a bounds test (two and not one, so that at the clamp the slope
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from ._njit import njit
 
 from . import _lanes as lanes
 
 ROWS = 32  # of an image whose sums are collected before going on to the right
 BLOCK = 256  # positions prepared at a time: a multiple of every vector, small in the first-level cache
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
 
 

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
+COMPILED = ("numba", "amx")  # by Numba for the CPU, when first called
 RARE = ("amx",)  # few processors can, and nobody need be told that this one cannot
 _told = set()
 

@@ -25,6 +25,10 @@ class FileError(Error, OSError):
     """A file could not be read or written, or does not hold what it should."""
 
 
+class MissingError(Error, ImportError):
+    """A package that is needed for this is not installed."""
+
+
 class TrainingError(Error, ArithmeticError):
     """Training cannot go on, because a loss or a weight is no longer finite."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._entrance import carry_out, flat, space

@@ -6,7 +6,7 @@ import weakref
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._bilinear import OPTIONS
 from .._entrance import put, space

@@ -76,6 +76,10 @@ class AmortisedAttack(Parameters):
         training.train(task, checkpoint, progress, generator.history)
         return self
 
+    def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
+        """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
+        return self._training(x, y, x_val, y_val, epochs, batch_size).settings()
+
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.
 

@@ -6,16 +6,17 @@ import sys
 import traceback
 
 from ..errors import Error
-from . import attack, bench, data, evaluate, reproduce, train
+from ..training.compiling import told
+from . import attack, bench, data, evaluate, reproduce, train, warm_up
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
     from .. import __version__
 
-    top = argparse.ArgumentParser(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
+    top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (train, attack, evaluate, reproduce, data, bench):
+    for module in (train, attack, evaluate, reproduce, data, bench, warm_up):
         command = module.add_parser(commands)
         command.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
         command.set_defaults(run=module.run)
@@ -26,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        with told():
+            arguments.run(arguments)
     except KeyboardInterrupt as interruption:
         if arguments.debug:
             traceback.print_exc()

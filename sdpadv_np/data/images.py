@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checks, files
+from .. import checks, files, folders
 from ..errors import ArgumentError, DataError
 from . import arrays, pictures
 from .wanted import Wanted
@@ -42,7 +42,7 @@ class Images:
         path = Path(path)
         if self.kind == "png":
             bytes_of = {name: pictures.png(np.round(image[0] * 255).astype(np.uint8)) for name, image in zip(self.names, x)}
-            files.write_folder(path, bytes_of)
+            folders.write(path, bytes_of)
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         x = {"NHW": x[:, 0], "N1HW": x, "NHW1": x[:, 0, :, :, None]}[self.layout]

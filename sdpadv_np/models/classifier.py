@@ -120,6 +120,10 @@ class Classifier:
         training.train(task, checkpoint, progress, self.history)
         return self
 
+    def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
+        """What ``settings`` are when :meth:`fit` was called with the same."""
+        return ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed).settings()
+
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
         return "classifier", self.store.arrays(), attributes

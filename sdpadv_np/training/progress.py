@@ -1,8 +1,11 @@
 """Progress of long work: a bar where somebody watches a terminal, plain lines where nobody does."""
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+
+from .compiling import told
 
 
 def figures_text(figures: dict) -> str:
@@ -13,7 +16,7 @@ class Progress:
     """A bar over ``total`` steps, with ETA and current figures.
 
     On a terminal with tqdm installed it is a bar; otherwise only the lines given to ``line`` are
-    printed, each with the time left. ``shown=False`` prints nothing.
+    printed, each with the time left; and what is compiled meanwhile. ``shown=False`` prints nothing.
     """
 
     def __init__(self, title: str, total: int, shown: bool = True, done: int = 0, unit: str = "step"):
@@ -50,7 +53,12 @@ class Progress:
             self.bar.close()
 
     def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
+            if self.shown:
+                stack.enter_context(told())
+            self.around = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        self.close()
+        self.around.close()
