@@ -67,7 +67,7 @@ class ATN(AmortisedAttack):
         super().__post_init__()
 
     def _generator(self, image_shape):
-        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, device=self.device)
+        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return ATNTraining(self, *arguments)

@@ -150,7 +150,7 @@ class Attack:
     def _in_batches(self, method, x, y, targets, progress):
         """method(x, goal, rng) of each batch, put together; x, y and targets are those of a call, and checked here."""
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
-        x = x.astype(getattr(self.classifier, "dtype", np.float32), copy=False)
+        x = x.astype(getattr(self.classifier, "dtype", np.float32), order="C", copy=False)  # methods write through flat views of a batch
         classes = getattr(self.classifier, "classes", 10)
         if targets is not None:
             aim = checks.labels(targets, len(x), classes, "targets")
