@@ -1,8 +1,8 @@
 """ATN: a network that moves the classifier's probabilities to a given place, and the image little (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
+import functools
 from dataclasses import KW_ONLY, dataclass
-
 
 from .. import checks, xp
 from ..autodiff import Plan, Tensor, ops
@@ -11,6 +11,7 @@ from ..models.atn import FORMS
 from ..models.classifier import in_chunks
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
+from .base import logits
 
 
 def rerank(p, classes, alpha: float):
@@ -83,7 +84,7 @@ class ATNTraining(AmortisedTraining):
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""
-        p = ops.softmax(in_chunks(self.classifier.logits, self.x))
+        p = ops.softmax(in_chunks(functools.partial(logits, self.classifier), self.x))
         classes = p.argsort(axis=1)[:, -2] if self.attack.target is None else self.attack.target
         return rerank(p, classes, self.attack.alpha)
 
