@@ -50,6 +50,11 @@ class AmortisedAttack(Parameters):
         """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
         return self.classifier.store.device if hasattr(self.classifier, "store") else "cpu"
 
+    @property
+    def dtype(self):
+        """What the generator is made, trained and computed in: the classifier's, float32 if it has none."""
+        return getattr(self.classifier, "dtype", np.float32)
+
     def _generator(self, image_shape) -> Amortised:
         """The untrained generator of the method."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")

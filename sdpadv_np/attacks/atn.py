@@ -1,8 +1,8 @@
 """ATN: a network that moves the classifier's probabilities to a given place, and the image little (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
+import functools
 from dataclasses import KW_ONLY, dataclass
-
 
 from .. import checks, xp
 from ..autodiff import Tensor, ops
@@ -11,6 +11,7 @@ from ..models.atn import FORMS
 from ..models.classifier import in_chunks
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
+from .answers import logits
 from .parameters import parameter
 
 
@@ -61,7 +62,7 @@ class ATN(AmortisedAttack):
     lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
-        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, device=self.device)
+        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return ATNTraining(self, *arguments)
@@ -77,7 +78,7 @@ class ATNTraining(AmortisedTraining):
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""
-        p = ops.softmax(in_chunks(self.classifier.logits, self.x))
+        p = ops.softmax(in_chunks(functools.partial(logits, self.classifier), self.x))
         classes = p.argsort(axis=1)[:, -2] if self.attack.target is None else self.attack.target
         return rerank(p, classes, self.attack.alpha)
 

@@ -62,7 +62,7 @@ class Attack(Parameters):
         if self.classifier is None:
             raise ArgumentError(f"this {type(self).__name__} was made without a classifier; give one")
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
-        x = x.astype(getattr(self.classifier, "dtype", np.float32), copy=False)
+        x = x.astype(getattr(self.classifier, "dtype", np.float32), order="C", copy=False)  # methods write through flat views of a batch
         aim = self._aim(y, targets, len(x))
         ours = hasattr(self.classifier, "store")
         place = self.classifier.store.data if ours else x

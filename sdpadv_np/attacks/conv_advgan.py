@@ -5,7 +5,9 @@ from dataclasses import KW_ONLY, dataclass
 
 from .. import checks, losses
 from ..autodiff import Tensor
+from ..errors import ArgumentError
 from ..models import AdvGANGenerator, conv_discriminator
+from ..models.advgan import SMALLEST
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
 from .parameters import parameter
@@ -48,7 +50,9 @@ class ConvAdvGAN(AmortisedAttack):
     lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
-        return AdvGANGenerator(self.eps, image_shape, self.seed, device=self.device)
+        if min(image_shape[1:]) < SMALLEST:
+            raise ArgumentError(f"images are {image_shape[1]}x{image_shape[2]}; ConvAdvGAN's discriminator needs {SMALLEST} or more: pad them, or use AdvGAN")
+        return AdvGANGenerator(self.eps, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return ConvAdvGANTraining(self, *arguments)

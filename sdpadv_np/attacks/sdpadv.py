@@ -73,7 +73,7 @@ class SdpAdv(AmortisedAttack):
 
     def _generator(self, image_shape):
         parameters = {name: getattr(self, name) for name in Generator.fields}
-        return Generator(**parameters, image_shape=image_shape, seed=self.seed, device=self.device)
+        return Generator(**parameters, image_shape=image_shape, seed=self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return SdpAdvTraining(self, *arguments)

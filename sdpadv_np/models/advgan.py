@@ -12,6 +12,7 @@ from ..nn import BatchNorm, Conv2d, ConvTranspose2d, InstanceNorm, Network, Para
 from .amortised import Amortised
 
 _SLOPE, _RELU = "leaky_relu", InstanceNorm("relu")
+SMALLEST = 22  # height and width that are left something by the discriminator's three convolutions
 
 
 class AdvGANGenerator(Amortised):
