@@ -17,9 +17,13 @@ class Scripted:
         self.kept, self.steps = np.zeros(count, np.float32), np.zeros((), np.int64)
         self.chosen = [[] for _ in scores]  # of each epoch, the images of each step
         self.validated = 0
+        self.trains, self.reads, self.plan = [], [], None
 
     def settings(self):
         return {"method": "scripted", "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "count": self.count}
+
+    def origin(self):
+        return {"data": str(self.count)}
 
     def state(self):
         return {"kept": self.kept, "steps": self.steps}
