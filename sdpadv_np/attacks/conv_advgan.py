@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from .. import checks, losses
 from ..autodiff import Tensor
+from ..errors import ArgumentError
 from ..models import AdvGANGenerator, conv_discriminator
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
@@ -48,6 +49,8 @@ class ConvAdvGAN(AmortisedAttack):
     lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
+        if min(image_shape[1:]) < 22:
+            raise ArgumentError(f"images are {image_shape[1]}x{image_shape[2]}; this attack's discriminator needs at least 22x22: pad them")
         return AdvGANGenerator(self.eps, image_shape, self.seed, device=self.device)
 
     def _training(self, *arguments):
