@@ -71,7 +71,8 @@ def choice(name: str, value, options) -> str:
 def finite(array) -> bool:
     """Whether all numbers of a float array are finite; one quick pass over memory where they are."""
     flat = array.ravel()
-    return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())  # the squares may overflow where the numbers do not
+    with np.errstate(over="ignore"):  # of squares, where the numbers themselves are finite
+        return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
 
 def images(x, name: str = "x", shape: tuple | None = None):
