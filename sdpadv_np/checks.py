@@ -71,7 +71,8 @@ def choice(name: str, value, options) -> str:
 def finite(array) -> bool:
     """Whether all numbers of a float array are finite; one quick pass over memory where they are."""
     flat = array.ravel()
-    return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())  # the squares may overflow where the numbers do not
+    with np.errstate(over="ignore"):  # of squares, where the numbers themselves are finite
+        return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
 
 def images(x, name: str = "x", shape: tuple | None = None):
@@ -132,7 +133,7 @@ def _outside(x, name, low, high) -> str:
     lies = f"{name} has values from {low:.9g} to {high:.9g} (the first image is {name}[{first}]); images must lie in [0, 1]: "
     if low >= -1e-3 and high <= 1 + 1e-3:
         return lies + f"that is rounding, use {name}.clip(0, 1)"
-    if low >= 0 and high <= 255:
+    if low >= 0 and 10 < high <= 255:
         return lies + f"divide by 255? {name} / 255"
     if low >= -1 and high <= 1:
         return lies + f"if -1 is black, use ({name} + 1) / 2"

@@ -90,10 +90,10 @@ class AmortisedAttack(Parameters):
 
         targets : (N,), must be the target that the attack was made with
         """
+        if targets is not None and (checks.labels(targets, len(x), None, "targets") != self.target).any():
+            raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
         if not self.generator.history:
             raise ArgumentError(f"this {self.title} is not fitted yet; call attack.fit(x, y, x_val, y_val) first")
-        if targets is not None and (xp.as_array(targets) != self.target).any():
-            raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
         return self.generator(x)
 
     def to_file(self):

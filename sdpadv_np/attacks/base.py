@@ -76,7 +76,7 @@ class Attack(Parameters):
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 try:
-                    here = xp.like(x[part], place)
+                    here = xp.like(xp.array_module(x).ascontiguousarray(x[part]), place)
                     images = xp.array_module(here).arange(start, start + len(here))
                     z = logits(self.classifier, here, images)
                     if aim is not None and aim.max() >= z.shape[1]:

@@ -44,7 +44,7 @@ class SPSA(GradientAttack):
     array([False, False])
     """
 
-    batch_size: int = 100
+    batch_size: int = parameter(100, checks.whole)
     samples: int = parameter(128, checks.whole, low=2)
     delta: float = parameter(0.01, checks.number, above=True)
     lr: float = parameter(0.01, checks.number, above=True)

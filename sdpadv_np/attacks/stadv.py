@@ -97,9 +97,10 @@ class StAdv(Attack):
         """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
         t = Tensor(flow, requires_grad=True)
         x_adv = ops.flow_sample(x[chosen], t)
-        margin = goal.of(chosen).margin(self.classifier.logits(x_adv))
+        goal = goal.of(chosen)
+        margin = goal.margin(self.classifier.logits(x_adv))
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
-        slope = finite_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images[chosen])
+        slope = finite_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
         found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
         return l_adv.data + tau[chosen] * l_flow, slope + tau[chosen][:, None, None, None] * roughness

@@ -166,6 +166,17 @@ class Tensor:
     def __len__(self):
         return len(self.data)
 
+    def __iter__(self):
+        if not self.ndim:
+            raise TypeError("a Tensor without axes cannot be iterated over; its number is t.item()")
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, *_, **__):
+        raise TypeError("a Tensor is no array, and as one it would lose its history; take the array within, t.data, or t.detach()")
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"np.{function.__name__} of a Tensor is not recorded; use sd.ops (sd.ops.sum(t), t.sum(), ...), or np.{function.__name__}(t.data) for the array alone")
+
     __float__ = item
     __hash__ = object.__hash__
 
