@@ -82,10 +82,10 @@ def test_found_nowhere_is_one_clear_line(small, tmp_path):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda data: data[: len(data) // 2], "cannot be read"),  # truncated
-        (lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:], "cannot be read|wrong SHA-256"),  # damaged
+        (lambda data: data[: len(data) // 2], "is not a whole gzip"),  # truncated
+        (lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:], "is not a whole gzip|wrong SHA-256"),  # damaged
         (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"\x00"), "wrong SHA-256"),  # whole, but other bytes
-        (lambda data: b"", "cannot be read|wrong SHA-256"),
+        (lambda data: b"", "is not a whole gzip|wrong SHA-256"),
     ],
 )
 def test_bad_files_in_a_folder_the_user_named(small, spoil, message):
