@@ -35,7 +35,7 @@ BAD, UNCHANGED = OUTCOMES[3:], "unchanged"
 SECONDS, CHILD_SECONDS, MEMORY = 30, 8, 6 << 30
 RESULTS = Path(__file__).parent / "results"
 _SMALL = ("generator", "checkpoint", "classifier")  # every byte of which is changed
-_WEIGHTS = 1_000  # bytes tried of a large file's weights
+_WEIGHTS = 1_000  # bytes of an array, above which some of them are tried only
 
 
 class Worker:
@@ -117,17 +117,27 @@ def _tried(samples, job) -> tuple[str, str]:
     return ("as said" if checked or not sample.checksum else "wrong"), ""
 
 
-def jobs(sizes: dict, shares: dict, seed: int, count: int, quick: bool):
+def places(data: bytes) -> list[int]:
+    """Where a file of ours is damaged: each byte, but of large arrays some only."""
+    import numpy as np
+
+    length = int.from_bytes(data[12:16], "little")
+    tried = np.ones(len(data), bool)
+    for dtype, shape, offset in json.loads(data[48 : 48 + length])["arrays"].values():
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if size > _WEIGHTS:
+            tried[offset : offset + size] = False
+            tried[np.linspace(offset, offset + size - 1, _WEIGHTS // 4).astype(int)] = True
+    return np.flatnonzero(tried).tolist()
+
+
+def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
     """(group, job) of everything that is tried."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
     for name in _SMALL:
-        places = np.arange(sizes[name])
-        if quick:
-            places = rng.choice(places, 40, replace=False)
-        elif len(places) > 100_000:
-            places = np.concatenate([places[:20_000], rng.choice(places[20_000:], _WEIGHTS, replace=False)])  # HDF5's own structures lie in front
+        places = np.array(structure[name] if not quick else rng.choice(structure[name], 40, replace=False))
         for checked in (False, True):
             for at in places.tolist():
                 for to in ("0", "255", "bit"):
@@ -156,9 +166,10 @@ def main() -> int:
 
     started, worker, table, bad = time.monotonic(), Worker(), {}, []
     with tempfile.TemporaryDirectory() as folder:
-        sizes = {kind.__name__: len(kind(Path(folder)).whole) for kind in SAMPLES if kind.__name__ in _SMALL}
+        whole = {kind.__name__: kind(Path(folder)).whole for kind in SAMPLES if kind.__name__ in _SMALL}
+    structure = {name: places(data) for name, data in whole.items()}
     shares = {kind.__name__: kind.share for kind in SAMPLES}
-    for group, job in jobs(sizes, shares, p.seed, count, p.quick):
+    for group, job in jobs(structure, shares, p.seed, count, p.quick):
         outcome, said = worker.ask(job)
         if outcome == UNCHANGED:
             continue
@@ -168,7 +179,7 @@ def main() -> int:
             bad.append({**job, "outcome": outcome, "said": said[:300]})
             print(bad[-1], flush=True)
     worker.close()
-    record = {"seed": p.seed, "mutations": count, "sizes": sizes, "table": table, "bad": bad, "seconds": round(time.monotonic() - started), "made": provenance()}
+    record = {"seed": p.seed, "mutations": count, "bytes": {name: [len(structure[name]), len(data)] for name, data in whole.items()}, "table": table, "bad": bad, "seconds": round(time.monotonic() - started), "made": provenance()}
     write(record, p.output)
     print(f"{sum(sum(c.values()) for row in table.values() for c in row.values())} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")
     return 1 if bad else 0
@@ -180,9 +191,10 @@ def write(record, folder: Path) -> None:
     rows = [(group, {"plain": "as it was", "checked": "made right"}[kind], *(f"{counts[o]:,}" for o in OUTCOMES))
             for group, row in record["table"].items() for kind, counts in row.items() if any(counts.values())]
     made = record["made"]
+    tried = ", ".join(f"{n:,} of a {name}'s {size:,}" for name, (n, size) in record["bytes"].items())
     words = ", ".join(f"{k} {v}" for k, v in made.items())
     text = (f"# Damaged files\n\nMade by `python benchmarks/damage.py --seed {record['seed']} --count {record['mutations']}` in {record['seconds']} s; what is counted stands there. "
-            f"\"checksum\" says whether it was made right after the damage.\n\n{tables.markdown(rows, ('sample', 'checksum', *OUTCOMES))}\n\n{words}\n")
+            f"\"checksum\" says whether it was made right after the damage.\n\n{tables.markdown(rows, ('sample', 'checksum', *OUTCOMES))}\n\nBytes tried one by one: {tried}.\n\n{words}\n")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "damage.json").write_text(json.dumps(record, indent=1) + "\n")
     (folder / "damage.md").write_text(text)
