@@ -4,13 +4,11 @@
 class Error(Exception):
     """Base of every error raised on purpose by this package; the command line prints it as one line."""
 
+    _kept = "\n\t"
+
     def __str__(self):
-        return _printable(super().__str__())
-
-
-def _printable(text: str) -> str:
-    """``text`` with what a terminal would obey (a file may be called "\\x1b[2J") written as an escape."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+        """The message; what a terminal would obey (a file may be called "\\x1b[2J") is written as an escape."""
+        return "".join(c if c.isprintable() or c in self._kept else c.encode("unicode_escape", "surrogatepass").decode() for c in super().__str__())
 
 
 class ArgumentError(Error, ValueError):
@@ -20,9 +18,13 @@ class ArgumentError(Error, ValueError):
 class DataError(Error):
     """A data set could not be found, fetched or trusted."""
 
+    _kept = ""  # names in it come from files of others
+
 
 class FileError(Error, OSError):
     """A file could not be read or written, or does not hold what it should."""
+
+    _kept = ""
 
 
 class MissingError(Error, ImportError):

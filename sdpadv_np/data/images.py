@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checks, files, folders
+from .. import checks, container, files, folders
 from ..errors import ArgumentError, DataError
 from . import arrays, pictures
 from .wanted import Wanted
@@ -99,6 +99,8 @@ def _kind(path: Path) -> str:
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind
+    if start == container.MAGIC:
+        raise DataError(f"{path}: holds a trained network or a checkpoint, no images")
     if start.startswith(b"\x89PNG"):
         raise DataError(f"{path}: is a single picture; give the folder of PNG files that it lies in")
     raise DataError(f"{path}: {'is neither' if start else 'is empty: not'} a npy, npz, HDF5 or idx file nor a folder of PNG files")

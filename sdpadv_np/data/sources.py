@@ -85,7 +85,8 @@ def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda li
         try:
             found = source()
         except Exception as error:  # zlib, gzip, tarfile, http.client and ssl have many ways to fail; the next source may work
-            reason = " ".join(str(error).split()) or type(error).__name__
+            kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "  # "'x_train'" alone says little
+            reason = " ".join(f"{kind}{error}".split())
             report(f"{dataset}: not from {where}: {reason}")
             reasons.append(f"{where}: {reason}")
             continue
