@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import _threads, affine_sample, conv2d, flow_sample
 
@@ -119,13 +120,14 @@ print(*(sum(f.stats.cache_hits.values()) for f in parts), max(compiled.values(),
 
 
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
-def test_threads_change_no_bit_of_a_convolution(rng, algorithm, monkeypatch):
+@pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
+def test_threads_change_no_bit_of_a_convolution(rng, algorithm, implementation, monkeypatch):
     x, w = rng.random((21, 64, 14, 14), np.float32), rng.random((128, 64, 6, 6), np.float32)
     padding, results = ((0, 0), (0, 0)), []
     g = rng.random((21, 128, 5, 5), np.float32)
     for threads in (1, 2, 5):
         monkeypatch.setattr(_threads._limit, "count", threads)
-        y = conv2d.forward(x, w, 2, padding, algorithm=algorithm)
-        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm)
+        y = conv2d.forward(x, w, 2, padding, None, "linear", algorithm, implementation)
+        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm, implementation), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm, implementation)
         results.append([a.tobytes() for a in (y, dx, dw)])
     assert results[0] == results[1] == results[2]
