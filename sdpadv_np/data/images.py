@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import checks, files, folders
 from ..errors import ArgumentError, DataError, Error, FileError
+from ..extras import needed
 from . import idx, pictures
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
@@ -128,7 +129,7 @@ def _arrays(path: Path, kind: str) -> dict[str, np.ndarray]:
 
 
 def _read_h5(path: Path) -> dict[str, np.ndarray]:
-    import h5py
+    h5py = needed("h5py", "HDF5 files")
 
     arrays = {}
     with h5py.File(path, "r") as file:
@@ -141,7 +142,7 @@ def _write_npz(memory, arrays: dict) -> None:
 
 
 def _write_h5(memory, arrays: dict) -> None:
-    import h5py
+    h5py = needed("h5py", "HDF5 files")
 
     with h5py.File(memory, "w") as file:
         for name, array in arrays.items():
