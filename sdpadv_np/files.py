@@ -90,7 +90,7 @@ def unused(folder) -> Path:
 
 
 def write_text(path, text: str) -> None:
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(errors="backslashreplace"))  # a file name may be no text
 
 
 def write_json(path, value) -> None:

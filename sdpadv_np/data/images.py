@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import checks, container, files, folders
 from ..errors import ArgumentError, DataError
+from ..extras import needed
 from . import arrays, pictures
 from .wanted import Wanted
 
@@ -111,7 +112,7 @@ def _write_npz(memory, contents: dict) -> None:
 
 
 def _write_h5(memory, contents: dict) -> None:
-    import h5py
+    h5py = needed("h5py", "HDF5 files")
 
     with h5py.File(memory, "w") as file:
         for name, array in contents.items():
