@@ -198,6 +198,10 @@ def main():
         for path, mutant in drawn:
             print(f"{path.relative_to(ROOT)}:{mutant.line}: {mutant.before}  ->  {mutant.after}")
         return
+    import sdpadv_np
+
+    if Path(sdpadv_np.__file__).parent != ROOT / "sdpadv_np":
+        sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")
     os.chdir(ROOT)
     _baseline(paths, p.limit)
     from sdpadv_np.provenance import provenance
