@@ -227,6 +227,29 @@ def test_logits_that_are_none_end_in_our_error(name, bad):
         made(name, Bad(t.classifier, BAD_LOGITS[bad]).classifier(), epochs=2)(t.x_val)
 
 
+BAD_SLOPES = {
+    "one NaN": with_one(np.nan, lambda g: (len(g) - 1, 0, 3, 3)),
+    "one infinite": with_one(-np.inf, lambda g: (0, 0, 0, 0)),
+    "flat": lambda g: g.reshape(len(g), -1),
+    "an image too few": lambda g: g[1:],
+}
+
+
+@every_attack
+@pytest.mark.parametrize("bad", BAD_SLOPES)
+def test_slopes_that_are_none_end_in_our_error(name, bad):
+    """Where they are asked for at all."""
+    if name == "blackboxsdpadv":
+        pytest.skip("it is given probabilities: see test_black_box.py")
+    t = data(name)
+    classifier = Bad(t.classifier, spoil_slope=BAD_SLOPES[bad]).classifier()
+    if name in ("spsa", "stm"):
+        assert np.isfinite(made(name, classifier)(t.x_val)).all()
+        return
+    with pytest.raises(Error):
+        made(name, classifier, epochs=2)(t.x_val)
+
+
 @every_attack
 def test_our_own_classifier_in_float64(name, rng):
     """Images come back in its dtype, also from generators that are trained against it; but what knows its answers only is float32."""
