@@ -4,14 +4,16 @@
     python benchmarks/mutants.py --files sdpadv_np/losses.py
     python benchmarks/mutants.py --files sdpadv_np/losses.py --list
     python benchmarks/mutants.py --again                   # those that survived, with the tests as they are now
+    python benchmarks/mutants.py --table                   # of what is written, in Markdown
 
 Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and what became of it.
 README.md beside it says of each survivor why it survived.
 
-NOTE: how a mutant costs a second instead of ten.
-This process imports everything and has every kernel compiled in memory. Each mutant is a fork of it: the child forgets our modules but for the kernels
-(which are not mutated here), finds the changed text in place of one file, and runs pytest. Nothing
-is written to the source tree. One thread everywhere: threads do not survive a fork.
+NOTE: how a mutant costs seconds instead of many.
+This process imports everything and has every kernel ready in memory. Each mutant is a fork of it: the
+child forgets our modules but for the kernels (which are not mutated here), finds the changed text in
+place of one file, and runs pytest. Nothing is written to the source tree; leave it alone meanwhile.
+One thread everywhere: threads do not survive a fork.
 """
 import argparse
 import contextlib
@@ -201,15 +203,28 @@ def _run(drawn, record, minutes, output) -> None:
         _passes_unchanged(path)
 
 
+def _table(record) -> str:
+    lines, totals = ["| file | mutants | tried | noticed | survived |", "| --- | ---: | ---: | ---: | ---: |"], [0, 0, 0, 0]
+    for file, count in record["mutants"].items():
+        outcomes = [row["outcome"] for row in record["tried"] if row["file"] == file]
+        figures = [count, len(outcomes), sum(o != "passed" for o in outcomes), outcomes.count("passed")]
+        totals = [a + b for a, b in zip(totals, figures)]
+        lines.append(f"| {file} | {' | '.join(map(str, figures))} |")
+    return "\n".join([*lines, f"| all | {' | '.join(map(str, totals))} |"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--list", action="store_true", help="show the mutants, try none")
     parser.add_argument("--again", action="store_true", help="try only those that survived in --output, with the tests as they are now")
+    parser.add_argument("--table", action="store_true", help="show what is in --output")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=RESULTS / "mutants.json")
     p = parser.parse_args()
+    if p.table:
+        return print(_table(json.loads(p.output.read_text())))
     paths = [f.resolve() for f in p.files] if p.files else [ROOT / "sdpadv_np" / name for name in TESTS]
     sizes, drawn = _drawn(paths, p.seed)
     if p.list:
@@ -229,8 +244,7 @@ def main():
     else:
         record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes, "tried": []}
     _run(drawn, record, p.minutes, p.output)
-    survived = sum(row["outcome"] == "passed" for row in record["tried"])
-    print(f"{len(record['tried'])} of {sum(sizes.values())} mutants tried, {survived} survived")
+    print(_table(record))
 
 
 if __name__ == "__main__":
