@@ -238,6 +238,7 @@ def main():
         sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")
     os.chdir(ROOT)
     sdpadv_np.warm_up()
+    _pytest(["tests/test_losses.py"])  # pytest and its plugins are imported here, and not in each child
     if p.again:
         record = json.loads(p.output.read_text())
         drawn = _again(record)

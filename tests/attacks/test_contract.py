@@ -41,10 +41,16 @@ def fitted(attack, t, epochs=8, **options):
     return attack.fit(t.x, t.y, t.x_val, t.y_val, epochs=epochs, batch_size=16, progress=False, **options)
 
 
+class _Once(dict):
+    def __missing__(self, name):
+        self[name] = made(name)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def attacks():
-    """Each attack once, fitted."""
-    return {name: made(name) for name in NAMES}
+    """Each attack, made and fitted when it is first asked for."""
+    return _Once()
 
 
 def test_the_lists_above_name_attacks_that_exist():
