@@ -66,10 +66,12 @@ class Case:
         return self.call(*(tensors.get(i, a) for i, a in enumerate(self.inputs)), **self.params), list(tensors.values())
 
 
+@pytest.mark.parametrize("implementation", ("numpy", None))
 @dtypes
 @pytest.mark.parametrize("name, number", each(CASES))
-def test_value_and_gradients_of_any_of_the_inputs(name, number, dtype):
-    """Fused and composed, which must not differ, for each subset of the inputs."""
+def test_value_and_gradients_of_any_of_the_inputs(name, number, dtype, implementation, monkeypatch):
+    """Fused and composed, with the definitions and with the fastest kernels, which must not differ, for each subset of the inputs."""
+    monkeypatch.setenv("SDPADV_KERNEL", implementation or "")
     case = Case(name, number, dtype)
     for count in range(1, len(case.wanted) + 1):
         for needs in itertools.combinations(case.wanted, count):
