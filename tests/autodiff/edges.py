@@ -83,43 +83,111 @@ _P30 = _E30 / (1 + 2 * _E30)
 _EMPTY = np.zeros((0, 3))
 
 CASES = {
-    "add": [((INF, np.array([1.0, NAN])), {}, [INF, NAN], (2.0, [1.0, 1.0])), ((_EMPTY, np.ones(3)), {}, _EMPTY, (_EMPTY, np.zeros(3)))],
-    "sub": [((-INF, [1.0, HUGE]), {}, [-INF, -INF], (2.0, [-1.0, -1.0])), ((_EMPTY, 1.0), {}, _EMPTY, (_EMPTY, 0.0))],
-    "mul": [(([0.0, -0.0, TINY, INF], [3.0, INF, 0.5, 2.0]), {}, None, ([3.0, INF, 0.5, 2.0], [0.0, 0.0, TINY, INF])), ((_EMPTY, 2.0), {}, _EMPTY, (_EMPTY, 0.0))],
-    "div": [(([0.0, 1.0, 1.0, 1.0, -1.0], [2.0, INF, 0.0, -0.0, 0.0]), {}, [0.0, 0.0, INF, -INF, -INF], ([0.5, 0.0, INF, -INF, INF], [0.0, 0.0, -INF, -INF, INF])),
-            ((_EMPTY, 2.0), {}, _EMPTY, (_EMPTY, 0.0))],
-    "maximum": [(([0.0, -0.0, 1.0, INF, -INF, -INF, NAN, 1.0], [0.0, 0.0, 2.0, INF, 0.0, -INF, 1.0, NAN]), {}, [0.0, 0.0, 2.0, INF, 0.0, -INF, NAN, NAN],
-                 ([1, 1, 0, 1, 0, 1, 1, 1], [0, 0, 1, 0, 1, 0, 0, 0])), ((_EMPTY, 0.0), {}, _EMPTY, (_EMPTY, 0.0))],
-    "minimum": [(([0.0, -0.0, 1.0, INF, -INF, INF, NAN, 1.0], [0.0, 0.0, 2.0, 0.0, 0.0, INF, 1.0, NAN]), {}, [0.0, 0.0, 1.0, 0.0, -INF, INF, NAN, NAN],
-                 ([1, 1, 1, 0, 1, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0, 0])), ((_EMPTY, 0.0), {}, _EMPTY, (_EMPTY, 0.0))],
-    "where": [((np.array([True, False]), [1.0, NAN], [NAN, 2.0]), {}, [1.0, 2.0], (None, [1, 0], [0, 1])), ((np.array([2, 0, -1]), 1.0, np.zeros(3)), {}, [1, 0, 1], (None, 2.0, [0, 1, 0])),
-              ((True, _EMPTY, 1.0), {}, _EMPTY, (None, _EMPTY, 0.0))],
-    "perturb": [(([0.5, 0.75, 0.25, 1.0, 0.0, 0.5, 0.5, NAN, 0.5], [0.25, 0.25, -0.25, 0.0, -0.0, INF, -INF, 0.0, NAN]), {"eps": 0.25}, [0.75, 1.0, 0.0, 1.0, 0.0, 0.75, 0.25, NAN, NAN],
-                 ([1, 1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 0, 0, 0, 0])), ((_EMPTY, _EMPTY), {"eps": 0.1}, _EMPTY, (_EMPTY, _EMPTY)),
-                (([0.5, 0.5, 0.5], [0.25, INF, -9.0]), {"eps": INF}, [0.75, 1, 0], ([1, 0, 0], [1, 0, 0]))],
-    "sum": [((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())] + [
-        ((np.array([[1.0, INF], [NAN, 2.0]]),), {"axis": axis, "keepdims": keep}, None, (np.ones((2, 2)),)) for axis in (np.int64(1), (np.int64(0), -1), [0], -2) for keep in (False, True)
-    ] + [((_EMPTY,), {"axis": axis}, np.zeros(shape), (_EMPTY,)) for axis, shape in ((0, 3), (1, 0), (None, ()))],
-    "mean": [((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())] + [
-        ((np.ones((2, 2)),), {"axis": axis}, None, (np.full((2, 2), 1 / n),)) for axis, n in ((np.int64(1), 2), ((np.int64(0), -1), 4), ([0], 2), (-2, 2))
-    ] + [((_EMPTY,), {"axis": 1}, np.zeros(0), (_EMPTY,)), ((_EMPTY,), {"axis": 0}, [NAN, NAN, NAN], (_EMPTY,))],
-    "max": [((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())] + [
-        (([[1.0, 1.0], [0.0, -0.0], [-INF, -INF], [INF, 1.0], [NAN, 1.0]],), {"axis": axis}, [1, 0, -INF, INF, NAN], ([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [1, 0], [0, 0]],))
-        for axis in (1, np.int64(-1), [1])
-    ] + [((_EMPTY,), {"axis": 1}, np.zeros(0), (_EMPTY,))],
-    "norm": [(([[0.0, -0.0], [3.0, 4.0], [TINY, 0.0]],), {}, [1e-6, 5.0, 1e-6], ([[0, 0], [0.6, 0.8], [0, 0]],)), ((_EMPTY,), {}, np.zeros(0), (_EMPTY,)), ((np.zeros((2, 0)),), {}, [1e-6, 1e-6], (np.zeros((2, 0)),))],
-    "softmax": [(([[0.0, -INF], [HUGE, 0.0], [1e4, -1e4], [-INF, -1e4], [2.0, 2.0]],), {}, [[1, 0], [1, 0], [1, 0], [0, 1], [0.5, 0.5]], (np.zeros((5, 2)),)),
-                (([[INF, 0.0], [-INF, -INF]],), {}, np.full((2, 2), NAN), (np.full((2, 2), NAN),)), ((np.zeros((3, 0)),), {}, np.zeros((3, 0)), (np.zeros((3, 0)),)), ((_EMPTY,), {}, _EMPTY, (_EMPTY,)),
-                ((np.array(2.0),), {}, 1.0, (0.0,))],
-    "log_softmax": [(([[0.0, -INF], [HUGE, 0.0], [1e4, 0.0]],), {}, [[0, -INF], [0, "-huge"], [0, -1e4]], ([[-1, 1], [-1, 1], [-1, 1]],)),
-                    (([[INF, 0.0], [-INF, -INF]],), {}, np.full((2, 2), NAN), (np.full((2, 2), NAN),)), ((np.zeros((3, 0)),), {}, np.zeros((3, 0)), (np.zeros((3, 0)),)), ((_EMPTY,), {}, _EMPTY, (_EMPTY,))],
-    "cross_entropy": [(([[30.0, 0, 0], [0, -INF, 0], [1e4, 0, 0], [0, HUGE, 0], [-INF, 0, 0]],), {"labels": np.array([0, 0, 1, 1, 0])}, [np.log1p(2 * _E30), np.log(2), 1e4, 0, INF],
-                       ([[-2 * _P30, _P30, _P30], [-0.5, 0, 0.5], [1, -1, 0], [0, 0, 0], [-1, 0.5, 0.5]],)), ((_EMPTY,), {"labels": np.zeros(0, int)}, np.zeros(0), (_EMPTY,))],
-    "margin": [(([[2.0, 2, 2], [0, -INF, 0], [INF, 0, 1], [HUGE, 0, 0]],), {"labels": np.array([1, 0, 2, 0])}, [0, 0, -INF, HUGE], ([[-1, 1, 0], [1, 0, -1], [-1, 0, 1], [1, -1, 0]],)), (([[-INF, 0, 1]],), {"labels": np.array([0])}, [-INF], ([[1, 0, -1]],)),
-               ((_EMPTY,), {"labels": np.zeros(0, int)}, np.zeros(0), (_EMPTY,))],
-    "matmul": [((np.array([[INF, 1.0]]), np.array([[1.0], [2.0]])), {}, [[INF]], ([[1, 2]], [[INF], [1]])), ((np.ones((2, 0)), np.ones((0, 3))), {}, np.zeros((2, 3)), (np.zeros((2, 0)), np.zeros((0, 3)))),
-               ((_EMPTY, np.ones((3, 2))), {}, np.zeros((0, 2)), (_EMPTY, np.zeros((3, 2)))), ((np.ones((2, 1, 2)), np.ones((2, 1))), {}, np.full((2, 1, 1), 2.0), (np.ones((2, 1, 2)), [[2], [2]]))],
+    "add": [
+        ((INF, np.array([1.0, NAN])), {}, [INF, NAN], (2.0, [1.0, 1.0])),
+        ((_EMPTY, np.ones(3)), {}, _EMPTY, (_EMPTY, np.zeros(3))),
+    ],
+    "sub": [
+        ((-INF, [1.0, HUGE]), {}, [-INF, -INF], (2.0, [-1.0, -1.0])),
+        ((_EMPTY, 1.0), {}, _EMPTY, (_EMPTY, 0.0)),
+    ],
+    "mul": [
+        (([0.0, -0.0, TINY, INF], [3.0, INF, 0.5, 2.0]), {}, None, ([3.0, INF, 0.5, 2.0], [0.0, 0.0, TINY, INF])),
+        ((_EMPTY, 2.0), {}, _EMPTY, (_EMPTY, 0.0)),
+    ],
+    "div": [
+        (([0.0, 1.0, 1.0, 1.0, -1.0], [2.0, INF, 0.0, -0.0, 0.0]), {}, [0.0, 0.0, INF, -INF, -INF],
+         ([0.5, 0.0, INF, -INF, INF], [0.0, 0.0, -INF, -INF, INF])),
+        ((_EMPTY, 2.0), {}, _EMPTY, (_EMPTY, 0.0)),
+    ],
+    "maximum": [
+        (([0.0, -0.0, 1.0, INF, -INF, -INF, NAN, 1.0], [0.0, 0.0, 2.0, INF, 0.0, -INF, 1.0, NAN]), {}, [0.0, 0.0, 2.0, INF, 0.0, -INF, NAN, NAN],
+         ([1, 1, 0, 1, 0, 1, 1, 1], [0, 0, 1, 0, 1, 0, 0, 0])),
+        ((_EMPTY, 0.0), {}, _EMPTY, (_EMPTY, 0.0)),
+    ],
+    "minimum": [
+        (([0.0, -0.0, 1.0, INF, -INF, INF, NAN, 1.0], [0.0, 0.0, 2.0, 0.0, 0.0, INF, 1.0, NAN]), {}, [0.0, 0.0, 1.0, 0.0, -INF, INF, NAN, NAN],
+         ([1, 1, 1, 0, 1, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0, 0])),
+        ((_EMPTY, 0.0), {}, _EMPTY, (_EMPTY, 0.0)),
+    ],
+    "where": [
+        ((np.array([True, False]), [1.0, NAN], [NAN, 2.0]), {}, [1.0, 2.0], (None, [1, 0], [0, 1])),
+        ((np.array([2, 0, -1]), 1.0, np.zeros(3)), {}, [1, 0, 1], (None, 2.0, [0, 1, 0])),
+        ((True, _EMPTY, 1.0), {}, _EMPTY, (None, _EMPTY, 0.0)),
+    ],
+    "perturb": [
+        (([0.5, 0.75, 0.25, 1.0, 0.0, 0.5, 0.5, NAN, 0.5], [0.25, 0.25, -0.25, 0.0, -0.0, INF, -INF, 0.0, NAN]), {"eps": 0.25},
+         [0.75, 1.0, 0.0, 1.0, 0.0, 0.75, 0.25, NAN, NAN], ([1, 1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 0, 0, 0, 0])),
+        ((_EMPTY, _EMPTY), {"eps": 0.1}, _EMPTY, (_EMPTY, _EMPTY)),
+        (([0.5, 0.5, 0.5], [0.25, INF, -9.0]), {"eps": INF}, [0.75, 1, 0], ([1, 0, 0], [1, 0, 0])),
+    ],
+    "sum": [
+        *(((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())),
+        *(
+            ((np.array([[1.0, INF], [NAN, 2.0]]),), {"axis": axis, "keepdims": keep}, None, (np.ones((2, 2)),))
+            for axis in (np.int64(1), (np.int64(0), -1), [0], -2) for keep in (False, True)
+        ),
+        *(((_EMPTY,), {"axis": axis}, np.zeros(shape), (_EMPTY,)) for axis, shape in ((0, 3), (1, 0), (None, ()))),
+    ],
+    "mean": [
+        *(((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())),
+        *(
+            ((np.ones((2, 2)),), {"axis": axis}, None, (np.full((2, 2), 1 / n),))
+            for axis, n in ((np.int64(1), 2), ((np.int64(0), -1), 4), ([0], 2), (-2, 2))
+        ),
+        ((_EMPTY,), {"axis": 1}, np.zeros(0), (_EMPTY,)),
+        ((_EMPTY,), {"axis": 0}, [NAN, NAN, NAN], (_EMPTY,)),
+    ],
+    "max": [
+        *(((np.array(3.0),), {"axis": axis}, 3.0, (1.0,)) for axis in (None, 0, -1, ())),
+        *(
+            (([[1.0, 1.0], [0.0, -0.0], [-INF, -INF], [INF, 1.0], [NAN, 1.0]],), {"axis": axis}, [1, 0, -INF, INF, NAN],
+             ([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [1, 0], [0, 0]],))
+            for axis in (1, np.int64(-1), [1])
+        ),
+        ((_EMPTY,), {"axis": 1}, np.zeros(0), (_EMPTY,)),
+    ],
+    "norm": [
+        (([[HUGE, 1.0]],), {}, [INF], ([[0, 0]],)),
+        (([[0.0, -0.0], [3.0, 4.0], [TINY, 0.0]],), {}, [1e-6, 5.0, 1e-6], ([[0, 0], [0.6, 0.8], [0, 0]],)),
+        ((_EMPTY,), {}, np.zeros(0), (_EMPTY,)),
+        ((np.zeros((2, 0)),), {}, [1e-6, 1e-6], (np.zeros((2, 0)),)),
+    ],
+    "softmax": [
+        (([[0.0, -INF], [HUGE, 0.0], [1e4, -1e4], [-INF, -1e4], [2.0, 2.0]],), {}, [[1, 0], [1, 0], [1, 0], [0, 1], [0.5, 0.5]], (np.zeros((5, 2)),)),
+        (([[INF, 0.0], [-INF, -INF]],), {}, np.full((2, 2), NAN), (np.full((2, 2), NAN),)),
+        ((np.zeros((3, 0)),), {}, np.zeros((3, 0)), (np.zeros((3, 0)),)),
+        ((_EMPTY,), {}, _EMPTY, (_EMPTY,)),
+        ((np.array(2.0),), {}, 1.0, (0.0,)),
+    ],
+    "log_softmax": [
+        (([[0.0, -INF], [HUGE, 0.0], [1e4, 0.0]],), {}, [[0, -INF], [0, "-huge"], [0, -1e4]], ([[-1, 1], [-1, 1], [-1, 1]],)),
+        (([[INF, 0.0], [-INF, -INF]],), {}, np.full((2, 2), NAN), (np.full((2, 2), NAN),)),
+        ((np.zeros((3, 0)),), {}, np.zeros((3, 0)), (np.zeros((3, 0)),)),
+        ((_EMPTY,), {}, _EMPTY, (_EMPTY,)),
+    ],
+    "cross_entropy": [
+        (([[30.0, 0, 0], [0, -INF, 0], [1e4, 0, 0], [0, HUGE, 0], [-INF, 0, 0]],), {"labels": np.array([0, 0, 1, 1, 0])},
+         [np.log1p(2 * _E30), np.log(2), 1e4, 0, INF], ([[-2 * _P30, _P30, _P30], [-0.5, 0, 0.5], [1, -1, 0], [0, 0, 0], [-1, 0.5, 0.5]],)),
+        ((_EMPTY,), {"labels": np.zeros(0, int)}, np.zeros(0), (_EMPTY,)),
+    ],
+    "margin": [
+        (([[2.0, 2, 2], [0, -INF, 0], [INF, 0, 1], [HUGE, 0, 0]],), {"labels": np.array([1, 0, 2, 0])}, [0, 0, -INF, HUGE],
+         ([[-1, 1, 0], [1, 0, -1], [-1, 0, 1], [1, -1, 0]],)),
+        (([[-INF, 0, 1]],), {"labels": np.array([0])}, [-INF], ([[1, 0, -1]],)),
+        ((_EMPTY,), {"labels": np.zeros(0, int)}, np.zeros(0), (_EMPTY,)),
+    ],
+    "matmul": [
+        ((np.array([[INF, 1.0]]), np.array([[1.0], [2.0]])), {}, [[INF]], ([[1, 2]], [[INF], [1]])),
+        ((np.ones((2, 0)), np.ones((0, 3))), {}, np.zeros((2, 3)), (np.zeros((2, 0)), np.zeros((0, 3)))),
+        ((_EMPTY, np.ones((3, 2))), {}, np.zeros((0, 2)), (_EMPTY, np.zeros((3, 2)))),
+        ((np.ones((2, 1, 2)), np.ones((2, 1))), {}, np.full((2, 1, 1), 2.0), (np.ones((2, 1, 2)), [[2], [2]])),
+    ],
     "dense": [
-        (([[-1.0, 0.0]], [[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]), {"activation": name}, [[0, 0]], ([[3 * s, 7 * s]], [[-s, -s], [0, 0]], [s, s])) for name, s in SLOPES_AT_0.items()
-    ] + [((_EMPTY, np.ones((3, 2)), np.ones(2)), {"activation": "relu"}, np.zeros((0, 2)), (_EMPTY, np.zeros((3, 2)), np.zeros(2)))],
+        *(
+            (([[-1.0, 0.0]], [[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]), {"activation": name}, [[0, 0]], ([[3 * s, 7 * s]], [[-s, -s], [0, 0]], [s, s]))
+            for name, s in SLOPES_AT_0.items()
+        ),
+        ((_EMPTY, np.ones((3, 2)), np.ones(2)), {"activation": "relu"}, np.zeros((0, 2)), (_EMPTY, np.zeros((3, 2)), np.zeros(2))),
+    ],
 }

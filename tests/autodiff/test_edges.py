@@ -144,7 +144,13 @@ def test_what_is_not_chosen_has_no_slope_though_all_behind_is_infinite(name, dty
 
 
 @dtypes
-@pytest.mark.parametrize("mask", (ops.relu, lambda x: ops.maximum(x, 0.0), lambda x: -ops.minimum(-x, 0.0), lambda x: ops.clip(x, 0, 1), lambda x: ops.where(x > 0, x, 0.0), lambda x: ops.max(ops.concatenate(x, 0 * x.data))))
+@pytest.mark.parametrize(
+    "mask",
+    (
+        ops.relu, lambda x: ops.maximum(x, 0.0), lambda x: -ops.minimum(-x, 0.0), lambda x: ops.clip(x, 0, 1), lambda x: ops.where(x > 0, x, 0.0),
+        lambda x: ops.max(ops.concatenate(x, 0 * x.data)), lambda x: ops.margin(ops.concatenate(x, 0 * x.data, 0 * x.data).reshape(1, 3), labels=np.array([1])),
+    ),
+)
 def test_a_root_of_what_is_cut_off_to_the_third_derivative(mask, dtype):
     t = Tensor(np.array([-1.0], dtype), requires_grad=True)
     y = ops.sqrt(mask(t))
