@@ -190,19 +190,6 @@ def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activa
     assert error(got, expected) <= TOLERANCE[algorithm]
 
 
-@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")))
-@pytest.mark.parametrize("implementation", FAST)
-def test_of_dead_units_nothing_comes_though_all_behind_is_infinite(rng, implementation, algorithm, name):
-    """A mask selects: infinity times 0 would be no number."""
-    layer = Layer(rng, name)
-    y = np.where(rng.random(layer.g.shape) < 0.5, layer.g, np.float32(0))
-    dead = np.where(y > 0, layer.g, np.float32(np.inf))
-    got, expected = (conv2d.input_gradient(g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation="relu") for g in (dead, np.where(y > 0, layer.g, np.float32(0))))
-    np.testing.assert_array_equal(got, expected)
-    for g in (dead, dead.astype(np.float64)):
-        assert np.isfinite(conv2d.input_gradient(g, layer.w.astype(g.dtype), layer.size, *layer.how, implementation="numpy", y=y.astype(g.dtype), activation="relu")).all()
-
-
 @pytest.mark.parametrize("implementation", conv2d.implementations())
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
