@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import Plan
+from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised
+from ..models import Amortised, Foreign
 from ..models.classifier import in_chunks
 from ..nn import store_of
 from ..provenance import provenance
-from .answers import logits
+from .answers import believed, finite_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -109,7 +109,7 @@ class AmortisedAttack(Parameters):
 
 
 class AmortisedTraining:
-    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``step``."""
+    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``update``, which is its step."""
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
@@ -133,6 +133,12 @@ class AmortisedTraining:
         Of another's classifier it is not known whether it answers alike each time, to the last bit, as a plan must; its step is carried out as it is.
         """
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
+
+    def step(self, chosen, epoch):
+        if not isinstance(self.classifier, Foreign):
+            return self.update(chosen, epoch)
+        with hooks(_Watch(self.classifier, chosen)):
+            return self.update(chosen, epoch)
 
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
@@ -162,3 +168,18 @@ class AmortisedTraining:
 
     def score(self, figures):
         return (-figures["target reached"] if "target reached" in figures else figures["validation accuracy"], figures["L2sq"])
+
+
+class _Watch:
+    """Looks at what another's classifier answers about the training images ``chosen``, so that its fault is not taken for the training's."""
+
+    def __init__(self, classifier, chosen):
+        self.classifier, self.chosen = classifier, chosen
+
+    def forward(self, tensor):
+        if tensor.op is not None and tensor.op.name == "foreign_classifier":
+            believed(tensor.data, len(self.chosen), self.chosen)
+
+    def backward(self, tensor, index, contribution):
+        if tensor.op.name == "foreign_classifier":
+            finite_gradient(self.classifier, contribution, self.chosen)
