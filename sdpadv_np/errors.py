@@ -27,12 +27,20 @@ class FileError(Error, OSError):
     _kept = ""
 
 
+class MissingError(Error, ImportError):
+    """A package that is needed for this is not installed."""
+
+
 class TrainingError(Error, ArithmeticError):
     """Training cannot go on, because a loss or a weight is no longer finite."""
 
 
 class AttackError(Error, RuntimeError):
     """An attack failed on some images, because the classifier did."""
+
+
+class BusyError(Error, RuntimeError):
+    """Parameters are asked for two things at once that exclude each other, such as two trainings."""
 
 
 class OperationError(Error, ValueError):

@@ -12,20 +12,19 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
+import secrets
 import stat
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from . import child, container, schema, xp
 from .errors import FileError
+from .extras import needed
 
 LARGEST = 2 << 30  # bytes of a file that is read as a whole
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_TEMPORARY = ".unfinished"
+PREFIX, SUFFIX = ".sdpadv-", ".unfinished"  # of temporary names, eight letters between
 
 
 def expanded(path) -> Path:
@@ -71,56 +70,27 @@ def write_bytes(path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
-        with os.fdopen(descriptor, "wb") as file:
+        temporary = unused(path.parent)
+        with open(temporary, "xb") as file:  # not tempfile's, which only the owner may read: to ask for the umask is to change it, for all threads
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise FileError(f"{path}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
         raise
 
 
-def write_folder(folder, contents: dict[str, bytes]) -> None:
-    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
-    folder = expanded(folder)
-    if folder.exists():
-        raise FileError(f"{folder}: is there already; choose another one")
-    temporary = folder.with_name(f".{folder.name}{_TEMPORARY}")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a killed writer
-        for name, data in contents.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        os.replace(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
-        raise
-
-
-def remove_unfinished(folder, older: float = 0.0) -> None:
-    """Remove what killed writers left in ``folder`` and below; ``older`` seconds spare what another process is writing now."""
-    for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
-        if time.time() - path.stat().st_mtime >= older:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def unused(folder) -> Path:
+    """A temporary name of ours in ``folder``, like no other: for a file or a folder that is then made exclusively."""
+    return Path(folder) / f"{PREFIX}{secrets.token_hex(4)}{SUFFIX}"
 
 
 def write_text(path, text: str) -> None:
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(errors="backslashreplace"))  # a file name may be no text
 
 
 def write_json(path, value) -> None:
@@ -137,10 +107,7 @@ def write(path, kind: str, arrays: dict, attributes: dict) -> None:
 
 
 def _file(kind: str, arrays: dict, text: str) -> bytes:
-    try:
-        import h5py
-    except ImportError as error:
-        raise FileError(f"writing needs h5py, which cannot be imported ({error}): pip install h5py") from error
+    h5py = needed("h5py", "weights and checkpoints")
     start = container.start_of_body(container.index(kind, 2**62, len(text), arrays, dict.fromkeys(arrays, 2**62)))  # no offset is longer
     memory = io.BytesIO()  # HDF5 copes badly with a disk that fills up; bytes in memory do not mind
     with h5py.File(memory, "w", userblock_size=start) as file:

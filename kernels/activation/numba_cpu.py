@@ -1,11 +1,11 @@
 """One pass over memory, vectorised by LLVM; tanh stays NumPy's, which has vectors of its own for it."""
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._entrance import carry_out, flat
 from . import reference
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**_OPTIONS)
@@ -18,15 +18,15 @@ def _forward(y, bias, leak, leaky):
 
 
 @njit(**_OPTIONS)
-def _backward(g, y, leak, h):
+def _backward(g, y, leak, leaky, h):
     for i in range(y.size):
-        h[i] = g[i] if y[i] > 0 else leak * g[i]  # of a relu's dead units nothing but 0 comes, whatever g is
+        h[i] = g[i] if y[i] > 0 else leak * g[i] if leaky else leak  # of a relu's dead units nothing but 0 comes, whatever g is
 
 
 @njit(**_OPTIONS)
 def _backward_tanh(g, y, h):
     for i in range(y.size):
-        h[i] = g[i] - g[i] * y[i] * y[i]
+        h[i] = g[i] * (1 - y[i] * y[i])
 
 
 def _leak(activation, y):
@@ -64,7 +64,7 @@ def backward(g, y, activation, out=None):
         return reference.backward(g, y, activation, out)
     given = flat(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
     if activation == "tanh":
-        carry_out((_backward_tanh, (given, seen.reshape(-1), target.reshape(-1))))
+        carry_out((_backward_tanh, (given, flat(seen), target.reshape(-1))))
     else:
-        carry_out((_backward, (given, seen.reshape(-1), _leak(activation, y), target.reshape(-1))))
+        carry_out((_backward, (given, flat(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
     return h

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checks, container, files
+from .. import checks, container, files, folders
 from ..errors import ArgumentError, DataError
+from ..extras import needed
 from . import arrays, pictures
 from .wanted import Wanted
 
@@ -42,7 +43,7 @@ class Images:
         path = Path(path)
         if self.kind == "png":
             bytes_of = {name: pictures.png(np.round(image[0] * 255).astype(np.uint8)) for name, image in zip(self.names, x)}
-            files.write_folder(path, bytes_of)
+            folders.write(path, bytes_of)
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         x = {"NHW": x[:, 0], "N1HW": x, "NHW1": x[:, 0, :, :, None]}[self.layout]
@@ -111,7 +112,7 @@ def _write_npz(memory, contents: dict) -> None:
 
 
 def _write_h5(memory, contents: dict) -> None:
-    import h5py
+    h5py = needed("h5py", "HDF5 files")
 
     with h5py.File(memory, "w") as file:
         for name, array in contents.items():

@@ -59,9 +59,10 @@ _LARGEST = 1 << 26  # bytes; the largest of the files has 47,040,016
 
 def cache_folder() -> Path:
     """$SDPADV_CACHE, or sdpadv-np in the user's cache folder."""
-    if os.environ.get("SDPADV_CACHE"):
-        return files.expanded(os.environ["SDPADV_CACHE"])
-    return files.expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np"
+    try:
+        return files.expanded(os.environ.get("SDPADV_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np")
+    except FileError as error:
+        raise FileError(f"{error}, in SDPADV_CACHE, which names the folder for data and trained networks") from error
 
 
 def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:

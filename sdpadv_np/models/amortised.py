@@ -1,13 +1,14 @@
 """What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, schema, xp
+from .. import checks, schema, training, xp
 from ..autodiff import Tensor
-from ..errors import ArgumentError, FileError
+from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore
 from .classifier import in_chunks
 from .stored import TRAINED, dtype_of
@@ -30,11 +31,15 @@ class Amortised:
     fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
 
     def __init__(self, networks, image_shape, seed, dtype, device):
-        self.image_shape, self.seed = tuple(image_shape), checks.whole("seed", seed, 0)
+        self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
         self.store = ParameterStore(networks, self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
+
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
 
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""
@@ -47,7 +52,11 @@ class Amortised:
 
     def __call__(self, x, y=None):
         """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        return in_chunks(self.transform, self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
+        if not checks.finite(x_adv):
+            raise AttackError("the generator's images are not finite: its weights are too large or not finite; train it with a lower learning rate")
+        return np.clip(x_adv, 0, 1)  # which the rounding of a distortion may leave
 
     def checked(self, x):
         """``x`` as images of this generator's shape and dtype."""

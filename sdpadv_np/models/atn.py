@@ -33,7 +33,7 @@ class ATNGenerator(Amortised):
 
     def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
-        sizes = self.chains({"hidden": self.hidden, "image_shape": image_shape})["g"]
+        sizes = self.chains({"hidden": self.hidden, "image_shape": checks.image_shape("image_shape", image_shape)})["g"]
         last = Dense(*sizes[-2:], init="zero" if form == "p-atn" else "glorot")
         self.network = Network("g", [Flatten(), *layers_between(sizes[:-1], "relu", "he"), last])
         super().__init__([self.network], image_shape, seed, dtype, device)

@@ -1,6 +1,8 @@
 """Classifiers A and B of the paper, and what every classifier can do."""
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from .. import checks, schema, training, xp
@@ -20,7 +22,14 @@ def in_chunks(function, x, where=None, size: int = _CHUNK):
     """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
 
     where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+
+    With BLAS on one thread, as in training: the last bits are the same whatever other threads do meanwhile.
     """
+    with training.one_blas_thread():
+        return _in_chunks(function, x, where, size)
+
+
+def _in_chunks(function, x, where, size):
     def part(start):
         piece = x[start : start + size]
         return xp.like(function(piece if where is None else xp.like(piece, where)), x)
@@ -68,6 +77,10 @@ class Classifier:
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
 
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
+
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""
         self.store.to(device)
@@ -80,7 +93,8 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -102,9 +116,13 @@ class Classifier:
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        self.history = training.train(task, checkpoint, progress)
-        self.settings, self.made = task.settings(), provenance()
+        self.history, self.settings, self.made = [], task.settings(), provenance()
+        training.train(task, checkpoint, progress, self.history)
         return self
+
+    def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
+        """What ``settings`` are when :meth:`fit` was called with the same."""
+        return ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed).settings()
 
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
@@ -163,7 +181,8 @@ class ClassifierTraining:
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
-        self.plan = Plan(self.learn, [classifier.store])
+        self.trains, self.reads = [classifier.store], []
+        self.plan = Plan(self.learn, self.trains)
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")

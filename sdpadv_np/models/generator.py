@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import checks, schema, xp
+from .. import checks, schema, training, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
@@ -75,7 +75,7 @@ class Generator(Amortised):
     ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
-        self.spatial = bool(spatial)
+        self.spatial, image_shape = checks.flag("spatial", spatial), checks.image_shape("image_shape", image_shape)
         self.localisation, self.perturbation = checks.sizes("localisation", localisation), checks.sizes("perturbation", perturbation)
         # both steps begin by changing nothing: theta = identity, eta = 0
         sizes = self.chains({**vars(self), "image_shape": image_shape})
@@ -126,7 +126,8 @@ class Generator(Amortised):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
             return np.tile(xp.array_module(x).array(IDENTITY, self.store.data.dtype), (len(x), 1))
-        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
 def layers_between(sizes, activation: str, init: str) -> list:

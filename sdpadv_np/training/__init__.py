@@ -2,5 +2,6 @@
 from .loop import train
 from .origin import fingerprint, of_classifier
 from .progress import Progress
+from .threads import one_blas_thread
 
-__all__ = ["Progress", "fingerprint", "of_classifier", "train"]
+__all__ = ["Progress", "fingerprint", "of_classifier", "one_blas_thread", "train"]

@@ -32,10 +32,10 @@ class Checkpoint:
         attributes = {"settings": self.settings, "origin": self.origin, "history": history, "best_epoch": best["epoch"], "best_score": best["score"]}
         files.write(self.path, "checkpoint", arrays, attributes)
 
-    def restore(self) -> tuple[list, dict | None]:
-        """(history, best epoch) of the file, its state put into the task; ([], None) if there is no file."""
+    def restore(self) -> tuple[list, dict]:
+        """(history, best epoch) of the file, its state put into the task; both empty if there is no file."""
         if self.path is None or not self.path.exists():
-            return [], None
+            return [], {}
         _, arrays, attributes = files.read(self.path, ["checkpoint"])
         stored = schema.described(attributes, _FIELDS, f"{self.path}: attributes")
         self._compare(stored)

@@ -229,18 +229,3 @@ def test_without_pillow_it_says_what_to_install(tmp_path, bytes_, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):
         images.load(tmp_path)
-
-
-def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    (tmp_path / ".new.unfinished").mkdir()  # of a killed writer
-    files.write_folder(tmp_path / "new", {"1/a": b"a", "b": b"b"})
-    assert (tmp_path / "new/1/a").read_bytes() == b"a" and not (tmp_path / ".new.unfinished").exists()
-    with pytest.raises(Error, match="is there already"):
-        files.write_folder(tmp_path / "new", {})
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot be written"):
-        files.write_folder(tmp_path / "file" / "new", {"a": b"a"})
-    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        files.write_folder(tmp_path / "other", {"a": b"a"})
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "new"]
