@@ -14,7 +14,10 @@ from PIL import Image
 
 import sdpadv_np as sd
 from sdpadv_np import files, schema
+from sdpadv_np.cli import run_folder, train
 from sdpadv_np.data import images, sources
+from sdpadv_np.reproduce.cells import Cell
+from sdpadv_np.reproduce.store import Store
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)
@@ -130,7 +133,7 @@ class DataSet(Sample):
 
 
 class Description(Sample):
-    """JSON that is read through a schema, as the command line's records are."""
+    """JSON that is read through a schema."""
 
     fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.whole(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
     value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
@@ -145,4 +148,43 @@ class Description(Sample):
         return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)
 
 
-SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description)
+class Parameters(Description):
+    """parameters.json of a run folder, as ``sdpadv train --resume`` reads it."""
+
+    share = 1
+
+    def make(self):
+        self.path.mkdir()
+        resolved = train._resolved(run_folder._parsed({}))
+        type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
+        return super().make()
+
+    def write(self, data):
+        (self.path / "parameters.json").write_bytes(data)
+
+    def read(self, path):
+        return digest({}, run_folder.stored(path, train._resolved))
+
+
+class CellRecord(Description):
+    """The record of a cell of ``sdpadv reproduce``."""
+
+    cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds": 0.3, "count": 100}
+    value = {
+        "settings": settings, "made": {"commit": "unknown"}, "result": _measured, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
+        "threads": 1,
+    }
+
+    def make(self):
+        (self.path / "cells").mkdir(parents=True)
+        return super().make()
+
+    def write(self, data):
+        Store(self.path).path(self.cell).write_bytes(data)
+
+    def read(self, path):
+        return digest({}, Store(path).record(self.cell, self.settings))
+
+
+SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)
