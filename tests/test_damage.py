@@ -12,7 +12,7 @@ def test_some_hundred_damaged_files(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((tmp_path / "damage.json").read_text())
     seen = {outcome: sum(counts[outcome] for row in record["table"].values() for counts in row.values()) for outcome in ("refused", "right", "as said")}
-    assert record["bad"] == [] and all(count > 20 for count in seen.values()) and len(record["table"]) > 14
+    assert record["bad"] == [] and all(count > 5 for count in seen.values()) and len(record["table"]) > 14
 
 
 def test_what_is_bad_is_counted_and_makes_it_fail(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import child, container, files
-from sdpadv_np.errors import ArgumentError, DataError, FileError
+from sdpadv_np.errors import ArgumentError, DataError, FileError, MissingError
 
 ARRAYS = {"a/W": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((), np.int64), "none": np.zeros((0, 3))}
 OLD = Path(__file__).parent / "old_files"  # written by the version before the checksum stood outside the HDF5
@@ -53,7 +53,7 @@ def test_any_hdf5_tool_opens_it(path):
 def test_reading_needs_no_hdf5(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert files.read(path)[0] == "thing"
-    with pytest.raises(FileError, match="pip install h5py"):
+    with pytest.raises(MissingError, match="need h5py"):
         files.write(path, "thing", ARRAYS, {})
 
 

@@ -14,6 +14,11 @@ RNG = np.random.default_rng(0)
 W, X, Y = RNG.standard_normal((4, 10)).astype(np.float32), RNG.random((8, 1, 2, 2)).astype(np.float32), np.arange(8)  # those of old_files/checkpoint.h5
 
 
+@pytest.fixture(autouse=True)
+def _nothing_to_compile(monkeypatch):
+    monkeypatch.setenv("SDPADV_KERNEL", "numpy")
+
+
 def foreign(W=W, noise=0.0):
     draw = np.random.default_rng(1)
     return sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W + noise * draw.standard_normal((len(x), 10)), lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(1, 2, 2))
