@@ -60,7 +60,8 @@ class Worker:
                 yield job, *self._answer()
 
     def _begin(self):
-        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.complaints = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints)
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
         self.lines.get(timeout=300)  # it has made its samples
@@ -79,7 +80,9 @@ class Worker:
             said = ("hang", f"no end within {SECONDS} s")
             self.close()
         if said is None:
-            said = ("crash", f"exit status {self.close()}")
+            status = self.close()
+            self.complaints.seek(0)
+            said = ("crash", f"exit status {status}: {' '.join(self.complaints.read().decode(errors='replace').splitlines()[-3:])}")
         return tuple(said)
 
     def close(self) -> int:
