@@ -11,6 +11,7 @@ from ..autodiff import Plan
 from ..errors import ArgumentError
 from ..models import Amortised
 from ..models.classifier import in_chunks
+from ..nn import store_of
 from ..provenance import provenance
 from .answers import logits
 from .parameters import Parameters, classifier_like, parameter
@@ -48,7 +49,8 @@ class AmortisedAttack(Parameters):
     @property
     def device(self) -> str:
         """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
-        return self.classifier.store.device if hasattr(self.classifier, "store") else "cpu"
+        store = store_of(self.classifier)
+        return "cpu" if store is None else store.device
 
     @property
     def dtype(self):
@@ -114,7 +116,8 @@ class AmortisedTraining:
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
         weights = self.generator.store.data
         x = checks.images(x, "x", self.generator.image_shape).astype(weights.dtype, copy=False)
-        classes = logits(self.classifier, xp.like(x[:1], self.classifier.store.data if hasattr(self.classifier, "store") else x)).shape[1]
+        store = store_of(self.classifier)
+        classes = logits(self.classifier, x[:1] if store is None else xp.like(x[:1], store.data)).shape[1]
         attack._check_target(classes)
         y = checks.labels(y, len(x), classes)
         x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
@@ -123,7 +126,7 @@ class AmortisedTraining:
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
         self.trains = [self.generator.store]  # a method adds what else it trains
-        self.reads = [self.classifier.store] if hasattr(self.classifier, "store") else []
+        self.reads = [] if store is None else [store]
 
     def recorded(self):
         """The step as a plan, with the parameters that it uses.

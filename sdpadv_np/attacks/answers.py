@@ -12,6 +12,7 @@ from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..autodiff.tensor import raw
 from ..errors import ArgumentError, AttackError
 from ..models import Foreign
+from ..nn import store_of
 
 
 class Goal(NamedTuple):
@@ -66,7 +67,7 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
     goal = getattr(function, "__self__", None)
     goal = goal if isinstance(goal, Goal) else None
     # only our own are recorded: others may answer a little otherwise each time, and the time they take is theirs
-    if _plans.active is None or goal is None or not hasattr(classifier, "store"):
+    if _plans.active is None or goal is None or store_of(classifier) is None:
         z, gradient = _slope(classifier, x, function)
     else:
         key = id(classifier), function.__name__, goal.targeted
