@@ -70,7 +70,8 @@ class AmortisedAttack(Parameters):
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
         With a ``target``, the epoch is kept in which the most images of other classes reach it.
-        ``checkpoint`` (a path) makes it resumable. Returns self.
+        ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
+        another classifier is refused. Returns self.
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
