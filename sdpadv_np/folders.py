@@ -11,7 +11,6 @@ import itertools
 import os
 import re
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,9 +40,9 @@ def new(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None)
     """
     with contextlib.ExitStack() as stack:
         if given is None:
-            path = stack.enter_context(_made(files.place(usual)))
+            path = stack.enter_context(_made(files.expanded(usual)))
         else:
-            path = files.place(given)
+            path = files.expanded(given)
             stack.enter_context(held(path, make=True))
             if not _empty(path):
                 refuse(path)
@@ -150,18 +149,18 @@ def _unwritable(path: Path, error: OSError) -> FileError:
 
 def write(folder, contents: dict[str, bytes]) -> None:
     """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
-    folder = files.place(folder)
+    folder = files.expanded(folder)
     if folder.exists():
         raise FileError(f"{folder}: is there already; choose another one")
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=files.PREFIX, suffix=files.SUFFIX))
+        temporary = files.unused(folder.parent)
+        temporary.mkdir()
         for name, data in contents.items():
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        os.chmod(temporary, 0o777 & ~files.umask())
         os.rename(temporary, folder)
     except BaseException as error:
         if temporary:
@@ -177,7 +176,8 @@ def together(folder: Path, last: str) -> Iterator[Path]:
     remove_unfinished(folder)
     moved: list[Path] = []
     try:
-        draft = Path(tempfile.mkdtemp(dir=folder, prefix=files.PREFIX, suffix=files.SUFFIX))
+        draft = files.unused(folder)
+        draft.mkdir()
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:

@@ -31,13 +31,16 @@ class Field(NamedTuple):
         return self._replace(default=default, since=since)
 
 
-def whole(low: int = 0, high: int = 2**63 - 1) -> Field:
-    return Field(f"a whole number from {low} to {high}", lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high)
+def whole(low: int = 0, high: float = math.inf) -> Field:
+    return Field(f"a whole number{_within(low, high)}", lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high)
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Field:
-    within = "" if math.isinf(low) and math.isinf(high) else f" of at least {low:g}" if math.isinf(high) else f" from {low:g} to {high:g}"
-    return Field(f"a finite number{within}", lambda v: _is_number(v) and low <= v <= high)
+    return Field(f"a finite number{_within(low, high)}", lambda v: _is_number(v) and low <= v <= high)
+
+
+def _within(low, high) -> str:
+    return f" from {low} to {high}" if high < math.inf else f" of at least {low}" if low > -math.inf else ""
 
 
 def text(*options: str) -> Field:
@@ -54,8 +57,9 @@ def mapping(of: Field | None = None) -> Field:
     return Field("an object" if of is None else f"an object, each value {of.expected}", lambda v: isinstance(v, dict) and (of is None or all(map(of.fits, v.values()))))
 
 
-def sequence(of: Field, longest: int = 1_000_000) -> Field:
-    return Field(f"a list, each value {of.expected}", lambda v: isinstance(v, list) and len(v) <= longest and all(map(of.fits, v)))
+def sequence(of: Field, length: int | None = None) -> Field:
+    """A list, of any length or of this one."""
+    return Field(f"a list{'' if length is None else f' of {length}'}, each value {of.expected}", lambda v: isinstance(v, list) and length in (None, len(v)) and all(map(of.fits, v)))
 
 
 def optional(of: Field) -> Field:

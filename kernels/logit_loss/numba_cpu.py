@@ -52,7 +52,7 @@ def _margin(z, labels, margins, slopes):
 def _checked(loop, z, labels, values, slopes):
     bad = loop(z, labels, values, slopes)
     if bad >= 0:
-        raise IndexError(f"label {labels[bad]} of row {bad} is no class; there are {z.shape[1]}")
+        raise IndexError(reference.no_class(z, labels, bad))
 
 
 def _run(loop, z, labels, out):

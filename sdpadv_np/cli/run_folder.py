@@ -45,7 +45,7 @@ class RunFolder:
     @contextlib.contextmanager
     def resume(cls, given, resolve) -> Iterator[RunFolder]:
         """The folder of an earlier run, with its own parameters; ``resolve`` makes them of parsed arguments, and checks them."""
-        path = files.place(given)
+        path = files.expanded(given)
         stored(path, resolve)  # that it is no run shows before anything is made or removed in it
         with folders.held(path):
             for folder in (path, path / "checkpoints"):

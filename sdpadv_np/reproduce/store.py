@@ -21,7 +21,7 @@ class Store:
     """Finished cells in ``folder``/cells. A cell is there whole or not at all; so a killed run goes on where it stopped."""
 
     def __init__(self, folder):
-        self.folder = files.place(folder)
+        self.folder = files.expanded(folder)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

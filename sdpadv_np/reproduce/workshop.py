@@ -35,7 +35,7 @@ class Workshop:
     """Computes cells of ``run``; weights and checkpoints lie in ``work``."""
 
     def __init__(self, run: Run, work, report=print):
-        self.run, self.work, self.report = run, files.place(work), report
+        self.run, self.work, self.report = run, files.expanded(work), report
         for name in ("classifiers", "generators", "checkpoints"):
             folders.remove_unfinished(self.work / name, folders.OLD)  # other commands may be writing there now
         self._data: dict = {}

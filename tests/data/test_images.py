@@ -163,7 +163,7 @@ def test_files_that_are_not_there_or_something_else(tmp_path, bytes_):
     with pytest.raises(DataError, match="no PNG file in this folder"):
         images.load(tmp_path / "empty")
     np.save(tmp_path / "o.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="is not a whole npy"):  # it would run code
+    with pytest.raises(DataError, match="dtype object; expected numbers"):  # it would run code
         images.load(tmp_path / "o.npy")
 
 
@@ -175,7 +175,7 @@ def test_what_is_inside_is_listed(tmp_path, bytes_):
     with pytest.raises(DataError, match=r"in it: group/x \(12, 9, 7\) uint8"):
         images.load(tmp_path / "a.h5")
     files.write(tmp_path / "ours.h5", "classifier", {"w": np.zeros(2)}, {})
-    with pytest.raises(DataError, match="in it: arrays/w"):
+    with pytest.raises(DataError, match="holds a trained network or a checkpoint, no images"):
         images.load(tmp_path / "ours.h5")
 
 

@@ -51,8 +51,9 @@ def test_nan_is_not_hidden(loss, implementation):
 @pytest.mark.parametrize("loss", (logit_loss.cross_entropy, logit_loss.margin))
 def test_labels_that_are_no_classes(loss, implementation):
     z = np.zeros((2, 3), np.float32)
-    with pytest.raises(IndexError):
-        loss(z, np.array([0, 3]), implementation)
+    for bad in (3, -1):
+        with pytest.raises(IndexError, match=f"label {bad} of row 1 is no class; there are 3"):
+            loss(z, np.array([0, bad]), implementation)
     for labels in (np.array([0]), np.array([0.0, 1.0])):
         with pytest.raises(ValueError, match="whole numbers"):
             loss(z, labels, implementation)
