@@ -26,6 +26,7 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np

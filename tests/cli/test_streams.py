@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from sdpadv_np import cli
+from sdpadv_np import checks, cli, data
 from sdpadv_np.cli import main, streams
 from sdpadv_np.training import Progress
 
@@ -23,6 +23,11 @@ class Failing(io.TextIOBase):
         raise OSError(self.number, os.strerror(self.number))
 
     flush = isatty = lambda self: self.write("")
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch, glyphs):
+    monkeypatch.setattr(data, "load", lambda name, *_: glyphs if name == "glyphs" else checks.choice("dataset", name, data.DATASETS))
 
 
 def test_a_missing_stream_is_no_hindrance(monkeypatch):
