@@ -80,13 +80,14 @@ class AmortisedAttack(Parameters):
             if x.shape[1:] != self.generator.image_shape:
                 object.__setattr__(self, "generator", self._generator(x.shape[1:]))
         task, generator = self._training(x, y, x_val, y_val, epochs, batch_size), self.generator
-        generator.history, generator.settings, generator.made = [], task.settings(), provenance()
+        generator.history, generator.settings, generator.made = [], task.settings() | task.learned_from(), provenance()
         training.train(task, checkpoint, progress, generator.history)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
-        return self._training(x, y, x_val, y_val, epochs, batch_size).settings()
+        task = self._training(x, y, x_val, y_val, epochs, batch_size)
+        return task.settings() | task.learned_from()
 
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.
@@ -147,6 +148,10 @@ class AmortisedTraining:
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
         return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+
+    def learned_from(self) -> dict[str, str]:
+        """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
+        return {"data": training.fingerprint(self.x, self.y), **({"classifier": training.fingerprint(self.reads[0].data)} if self.reads else {})}
 
     def weights(self):
         return self.generator.store.data
