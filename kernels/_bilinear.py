@@ -5,33 +5,15 @@ exactly 0 without a bounds test (two and not one, so that at the clamp the slope
 """
 from __future__ import annotations
 
-import threading
-
-import numba
 import numpy as np
-from numba import njit
+from ._njit import njit
 
 from . import _lanes as lanes
 
 ROWS = 32  # of an image whose sums are collected before going on to the right
 BLOCK = 256  # positions prepared at a time: a multiple of every vector, small in the first-level cache
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
-_one_at_a_time = threading.Lock()  # Numba's simplest thread pool ends the process if two threads use it at once
-
-
-def in_parallel(kernel, part, count, work, *arguments):
-    """kernel(parts, *arguments), with ``count`` images in as many parts as Numba may use threads.
-
-    ``work`` is the number of pixels; waking a thread does not pay for fewer than some 20,000. What
-    is one part is computed here and now: part(0, 1, *arguments), which needs no threads at all.
-    """
-    parts = min(count, work // 20_000)
-    if parts <= 1 or (parts := min(parts, numba.get_num_threads())) == 1:
-        part(0, 1, *arguments)
-    else:
-        with _one_at_a_time:
-            kernel(parts, *arguments)
 
 
 def table(rows, dtype):

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
+COMPILED = ("numba", "amx")  # by Numba for the CPU, when first called
 RARE = ("amx",)  # few processors can, and nobody need be told that this one cannot
 _told = set()
 
@@ -75,6 +76,6 @@ class Implementations:
         if name not in self.loaded and name not in self.missing:
             try:
                 self.loaded[name] = importlib.import_module(f"{self.package}.{self.modules[name]}")
-            except ImportError as error:
+            except (ImportError, OSError) as error:  # OSError: a library that it needs itself is missing
                 self.missing[name] = str(error)
         return name in self.loaded

@@ -83,11 +83,34 @@ def space(out, shape, dtype):
     return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
 
 
-def flat(array, dtype=None):
-    """1-D and contiguous, without a copy where that can be."""
-    if not array.flags.c_contiguous or dtype not in (None, array.dtype):
+class _Memory:
+    """An array's numbers without its lock."""
+
+    def __init__(self, array):
+        self.array = array  # lives as long as what is made of it
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.__array_interface__["data"][0], False)}
+
+
+def plain(array):
+    """The same numbers, contiguous, as the one type of array that kernels are compiled for; without a copy where that can be.
+
+    For Numba an array that is read-only is of another type, and everything would be compiled once more.
+    What a kernel takes through here it only reads.
+    """
+    if array.flags.carray:
+        return array
+    if not (array.flags.c_contiguous and array.flags.aligned):
         _done_besides()
-    return np.ascontiguousarray(array, dtype).reshape(-1)
+        return np.array(array, order="C")
+    return np.asarray(_Memory(array))
+
+
+def flat(array, dtype=None):
+    """The same, 1-D."""
+    if dtype not in (None, array.dtype):
+        _done_besides()
+        array = array.astype(dtype)
+    return plain(array).reshape(-1)
 
 
 def put(out, result):

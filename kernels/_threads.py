@@ -1,27 +1,64 @@
 """Parts of a compiled kernel on Python's threads.
 
-Numba's own parallel loops compile everything they call twice more: 15 s for the convolutions, on
-top of 10. A kernel that lets go of Python's lock (nogil=True) runs on ordinary threads as well;
-handing it to them costs some 30 microseconds a call.
+A kernel that lets go of Python's lock (nogil=True) runs on ordinary threads; handing it to them costs
+some 30 microseconds a call. Numba's own parallel loops would compile everything they call once more,
+set OpenMP's number of threads for the whole process, spin on the cores that others need, and hang in
+a forked child. Nor does any result depend on how many threads there are: see each kernel's parts.
 """
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
+_LEAST = 100_000  # pixels of work for which waking a thread pays
+_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")  # process pools set them in their workers: joblib both, Dask the second
 
+
+def _most() -> int:
+    """The cores that this process may use, or fewer if the environment says so."""
+    for name in _VARIABLES:
+        if (text := os.environ.get(name, "")).isdecimal() and int(text):
+            return int(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+MOST = _most()
+
+
+class _Limit(threading.local):
+    count = MOST
+
+
+_limit = _Limit()
 _pool: list[ThreadPoolExecutor] = []
-os.register_at_fork(after_in_child=_pool.clear)  # threads do not survive it
+_making = threading.Lock()
+
+
+def _forget():
+    """In a forked child, which has none of its parent's threads, and perhaps its lock in another thread's hands."""
+    global _making
+    _pool.clear()
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def get_threads() -> int:
+    """In how many threads kernels that are called from this thread may compute."""
+    return _limit.count
+
+
+def set_threads(count: int) -> None:
+    """Let kernels that are called from this thread compute in at most ``count`` threads, it included."""
+    _limit.count = max(1, count)
 
 
 def parts_of(count, work):
-    """In how many parts to do ``count`` things: as many as Numba may use threads, if there is work for them.
-
-    ``work`` counts in pixels of the samplers; waking a thread does not pay for fewer than some 100,000.
-    """
-    parts = min(count, work // 100_000)
-    return 1 if parts <= 1 else min(parts, numba.get_num_threads())  # a question that takes Numba a microsecond
+    """In how many parts to do ``count`` things: as many as there may be threads, if there is work for them; counted in pixels of the samplers."""
+    return max(1, min(count, work // _LEAST, _limit.count))
 
 
 def in_threads(part, count, work, *arguments):
@@ -32,9 +69,19 @@ def in_threads(part, count, work, *arguments):
 def in_parts(part, parts, *arguments):
     if parts == 1:
         return part(0, 1, *arguments)
-    if not _pool:
-        _pool.append(ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "sdpadv-kernels"))
-    others = [_pool[0].submit(part, i, parts, *arguments) for i in range(1, parts)]
+    others = []
+    for i in range(1, parts):
+        try:
+            others.append(_workers().submit(part, i, parts, *arguments))
+        except RuntimeError:  # no further thread is to be had: a limit of the system, or the interpreter is about to end
+            part(i, parts, *arguments)
     part(0, parts, *arguments)
     for other in others:
         other.result()
+
+
+def _workers() -> ThreadPoolExecutor:
+    with _making:
+        if not _pool:
+            _pool.append(ThreadPoolExecutor(MOST, "sdpadv-kernels"))
+        return _pool[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from numba import njit
+from ._njit import njit
 
 from ._bilinear import OPTIONS
 from ._lanes import activated, load, load_some, store, store_some, zeros

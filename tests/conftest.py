@@ -23,7 +23,6 @@ def _one_thread():
 def _own_cache(tmp_path_factory):
     os.environ["SDPADV_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ.pop("SDPADV_DATA", None)
-    os.environ.pop("SDPADV_KERNEL", None)
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .memory import load_some, store
 from .product import HEIGHT, NARROW, WIDE, multiply
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _WIDE_ROWS, _MIDDLE_ROWS, _NARROW_ROWS = HEIGHT[WIDE], HEIGHT[(WIDE + 1) // 2], HEIGHT[NARROW]
 _MIDDLE = (WIDE + 1) // 2
 

@@ -12,16 +12,17 @@ of b and one number a row of a, and multiplies all with all.
 """
 from __future__ import annotations
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .base import I32, I64, call, name, of, place_of, splat
 from .memory import room_for
+from .processor import FEATURES
 
-# 32 registers of 16 numbers hold a tile of 6 x 64; elsewhere 6 x 16 fill what there is
-HEIGHT = {4: 6, 3: 8, 2: 12, 1: 12} if binding.get_host_cpu_features().get("avx512f") else {1: 6}
+# 32 registers of 16 numbers hold a tile of 6 x 64; 16 of 8 one of 6 x 16; 16 of 4, with a register for each product, one of 2 x 16
+HEIGHT = {4: 6, 3: 8, 2: 12, 1: 12} if "avx512f" in FEATURES else {1: 6} if "avx" in FEATURES else {1: 2}
 WIDE, NARROW = max(HEIGHT), 1
 LINEAR, RELU, LEAKY = range(3)
 LEAK = 0.2
@@ -125,7 +126,7 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, ahead, soon
             right = [builder.load(_vector(context, builder, b, b_, lanes, builder.add(b_row, I64(16 * v))), align=4) for v in range(tile.vectors)]
             _fetch(context, builder, ahead, ahead_, builder.add(soon, builder.mul(loop.index, pace)))
             left = [splat(builder, lanes.vector, builder.load(place_of(context, builder, a, a_, builder.add(place, step), I64(1)))) for place in places]
-            tile.change(lambda r, v, total: call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, left[r], right[v], total))
+            tile.change(lambda r, v, total: call(builder, f"llvm.fmuladd.{name(lanes)}", lanes.vector, left[r], right[v], total))
 
         with builder.if_then(builder.icmp_signed("==", activation, I64(RELU))):
             tile.change(lambda r, v, total: _rectified(builder, total, zero))

@@ -22,12 +22,12 @@ import os
 import sys
 
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
-from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from .base import I32, I64, call, place_of
+from .processor import FEATURES
 from .turning import turned
 
 WORDS, PARTS = 256, 3
@@ -37,8 +37,7 @@ _ORDER = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))  # the parts multiplie
 
 def why_not():
     """Why tiles cannot be used here, or "" if they can; asks Linux to let this process use them."""
-    features = (config.CPU_FEATURES if config.CPU_FEATURES is not None else get_host_cpu_features()).split(",")
-    if not {"+amx-tile", "+amx-bf16", "+avx512f", "+avx512bw"} <= set(features):
+    if not {"amx-tile", "amx-bf16", "avx512f", "avx512bw"} <= FEATURES:
         return "the processor has no matrix tiles (AMX) for bfloat16"
     if sys.platform != "linux":
         return "only Linux is asked for the processor's matrix tiles"

@@ -1,11 +1,11 @@
 """One pass over memory, vectorised by LLVM; tanh stays NumPy's, which has vectors of its own for it."""
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._entrance import carry_out, flat
 from . import reference
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**_OPTIONS)
@@ -64,7 +64,7 @@ def backward(g, y, activation, out=None):
         return reference.backward(g, y, activation, out)
     given = flat(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
     if activation == "tanh":
-        carry_out((_backward_tanh, (given, seen.reshape(-1), target.reshape(-1))))
+        carry_out((_backward_tanh, (given, flat(seen), target.reshape(-1))))
     else:
-        carry_out((_backward, (given, seen.reshape(-1), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
+        carry_out((_backward, (given, flat(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
     return h

@@ -5,14 +5,14 @@ the vectorisation (three times slower). The flags leave out nnan and ninf on pur
 gradient still gives NaN weights and is noticed.
 """
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._entrance import carry_out
 
 _FLAGS = {"contract", "reassoc", "arcp", "afn", "nsz"}
 
 
-@njit(cache=True, error_model="numpy", fastmath=_FLAGS)
+@njit(error_model="numpy", fastmath=_FLAGS)
 def _step(p, g, m, v, rate, beta1, beta2, rest1, rest2, correction, eps, tiny):
     for i in range(p.size):
         mi = beta1 * m[i] + rest1 * g[i]

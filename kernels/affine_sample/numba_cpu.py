@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numba import njit, prange
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, in_parallel, prepare, put, read, table, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from .._threads import in_threads
 from . import reference
 
 
@@ -141,24 +142,6 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
             _write(grad_theta, n, sums, scale)
 
 
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, shape, x, theta, tables, scale, cut, y, slopes):
-    for part in prange(parts):
-        _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes)
-
-
-@njit(parallel=True, **OPTIONS)
-def _saved(parts, shape, g, slopes, tables, scale, grad_theta):
-    for part in prange(parts):
-        _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta)
-
-
-@njit(parallel=True, **OPTIONS)
-def _gradients(parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta):
-    for part in prange(parts):
-        _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta)
-
-
 @functools.lru_cache(maxsize=64)
 def _tables(size, output, convention, dtype):
     """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
@@ -174,7 +157,7 @@ def forward(x, theta, convention, size, slopes=False, out=None):
     saved = space(into[1], (len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
     tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
     theta = flat(theta).reshape(-1, 2, 3)
-    carry_out((in_parallel, (_forward, _forward_part, len(x), y.size, x.shape, flat(x), theta, *tables, flat(y), flat(saved))))
+    carry_out((in_threads, (_forward_part, len(x), y.size, x.shape, flat(x), theta, *tables, flat(y), flat(saved))))
     return put_out(out, (y, saved) if slopes else y)
 
 
@@ -184,8 +167,8 @@ def backward(g, x, theta, convention, needs, slopes=None, out=(None, None)):
     grad_x, grad_theta = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
     tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
     if needs == (False, True) and slopes is not None:
-        carry_out((in_parallel, (_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)))
+        carry_out((in_threads, (_saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)))
     else:
         theta = flat(theta).reshape(-1, 2, 3)
-        carry_out((in_parallel, (_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)))
+        carry_out((in_threads, (_gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)))
     return put_out(out, (grad_x if needs[0] else None, grad_theta if needs[1] else None))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._bilinear import OPTIONS
@@ -94,7 +94,8 @@ def unframe(tile, image, s, x):
         inside = row if s.top + i < s.tall else 0
         for k in range(inside):
             x[target + k] = tile[source + k]
-        x[target + inside : target + s.w * s.c] = 0
+        for k in range(inside, s.w * s.c):
+            x[target + k] = 0
 
 
 @njit(**OPTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._bilinear import INLINE, OPTIONS

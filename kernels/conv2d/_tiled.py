@@ -6,7 +6,7 @@ lies one after the other in a window are pieces of 16 numbers; a table tells whe
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._bilinear import OPTIONS

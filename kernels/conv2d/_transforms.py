@@ -80,7 +80,7 @@ def _combined(builder, lanes, matrix, vectors):
             elif abs(c) == 1:
                 total = (builder.fadd if c == 1 else builder.fsub)(total, vector)
             else:
-                total = call(builder, f"llvm.fma.{name(lanes)}", lanes.vector, _constant(lanes, c), vector, total)
+                total = call(builder, f"llvm.fmuladd.{name(lanes)}", lanes.vector, _constant(lanes, c), vector, total)
         results.append(total)
     return results
 

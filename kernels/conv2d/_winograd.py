@@ -16,7 +16,7 @@ tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one ti
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._bilinear import OPTIONS
 from .._lanes.matrix import grid, product, whole

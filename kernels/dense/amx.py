@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._bilinear import OPTIONS
-from .._entrance import carry_out, put
+from .._entrance import carry_out, flat, plain, put
 from .._lanes.product import LINEAR
 from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
 from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import numba_cpu
-from .numba_cpu import _A_PIXEL, _CODES, _result, plain, tanh_of
+from .numba_cpu import _A_PIXEL, _CODES, _result, takes, tanh_of
 
 if reason := why_not():
     raise ImportError(reason)
@@ -62,7 +62,7 @@ def _compute(rows, columns, depth, *rest):
 
 
 def _fits(n, k, o, *arrays):
-    return n * k * o >= _LEAST and min(n, k, o) >= 16 and plain(*arrays)
+    return n * k * o >= _LEAST and min(n, k, o) >= 16 and takes(*arrays)
 
 
 _NOTHING = np.empty(0, np.float32)
@@ -73,7 +73,7 @@ def forward(x, W, b, activation="linear", out=None):
     if not _fits(n, k, o, x, W, b):
         return numba_cpu.forward(x, W, b, activation, out)
     y = _result(out, n, o)
-    carry_out(_compute(n, o, k, x.reshape(-1), False, W.reshape(-1), False, b, _CODES[activation], False, y.reshape(-1)), *tanh_of(y, activation))
+    carry_out(_compute(n, o, k, flat(x), False, flat(W), False, plain(b), _CODES[activation], False, y.reshape(-1)), *tanh_of(y, activation))
     return put(out, y)
 
 
@@ -82,7 +82,7 @@ def input_gradient(g, W, out=None):
     if not _fits(n, k, o, g, W):
         return numba_cpu.input_gradient(g, W, out)
     x = _result(out, n, k)
-    carry_out(_compute(k, n, o, W.reshape(-1), False, g.reshape(-1), True, _NOTHING, LINEAR, True, x.reshape(-1)))
+    carry_out(_compute(k, n, o, flat(W), False, flat(g), True, _NOTHING, LINEAR, True, x.reshape(-1)))
     return put(out, x)
 
 
@@ -91,7 +91,7 @@ def weight_gradient(g, x, out=None):
     if not _fits(n, k, o, g, x):
         return numba_cpu.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
-    x, g, y = x.reshape(-1), g.reshape(-1), gradient.reshape(-1)
+    x, g, y = flat(x), flat(g), gradient.reshape(-1)
     if o * (6 * n + 4 * k) < k * 6 * n:  # shuffles to turn g's tiles and those of the result, or x's
         carry_out(_compute(o, k, n, g, True, x, False, _NOTHING, LINEAR, True, y))
     else:

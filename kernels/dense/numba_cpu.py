@@ -7,11 +7,11 @@ fetched into the second level. Bias and activation are computed while the number
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._bilinear import OPTIONS
 from ..activation import numba_cpu as activations
-from .._entrance import carry_out, put, space
+from .._entrance import carry_out, flat, plain, put, space
 from .._lanes.matrix import grid
 from .._lanes.memory import load_some, store
 from .._lanes.product import HEIGHT, LEAKY, LINEAR, RELU, WIDE, multiply
@@ -73,7 +73,7 @@ def _aligned(count, like):
 
 @njit(**OPTIONS)
 def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
-    rows, steps, blocks = grid(1, 0, 1, 0, n, k), np.arange(k), -(-k // _DEPTH)
+    rows, steps, blocks = grid(1, 0, 1, 0, n, k), grid(1, 0, 1, 0, k, 1), -(-k // _DEPTH)
     room, end = _aligned(64 * (_DEPTH + 1), w), (part + 1) * n // parts
     start = part * n // parts
     for block in range(blocks):
@@ -90,11 +90,11 @@ def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
 
 @njit(**OPTIONS)
 def _weight_part(part, parts, n, k, o, x, g, gradient):
-    rows, nothing, blocks = np.arange(k), np.empty(0, x.dtype), -(-n // _DEPTH)
+    rows, images, nothing, blocks = grid(1, 0, 1, 0, k, 1), grid(1, 0, 1, 0, n, k), np.empty(0, x.dtype), -(-n // _DEPTH)
     room, start, end = _aligned(64 * (_DEPTH + 1), g), part * k // parts, (part + 1) * k // parts
     for block in range(blocks):
         top, bottom = block * n // blocks, (block + 1) * n // blocks
-        steps = np.arange(top, bottom) * k
+        steps = images[top:bottom]
         j = 0
         while j < o:
             vectors = _vectors(o - j)
@@ -117,8 +117,8 @@ def _turned(w, o, first, width, pitch, top, bottom, room, zeros, places):
 
 @njit(**OPTIONS)
 def _input_part(part, parts, n, k, o, g, w, x):
-    rows, steps, blocks, nothing = grid(1, 0, 1, 0, n, o), np.arange(o), -(-o // _DEPTH), np.empty(0, g.dtype)
-    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), np.arange(16)
+    rows, steps, blocks, nothing = grid(1, 0, 1, 0, n, o), grid(1, 0, 1, 0, o, 1), -(-o // _DEPTH), np.empty(0, g.dtype)
+    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), grid(1, 0, 1, 0, 16, 1)
     start, end = part * n // parts, (part + 1) * n // parts
     j = 0
     while j < k:
@@ -136,9 +136,9 @@ def _fits(n, k, o):
     return WIDE == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
 
 
-def plain(*arrays):
-    """Whether numbers lie one after the other and may be written to (what may not is another type, to be compiled anew)."""
-    return all(a.dtype == np.float32 and a.flags.carray for a in arrays)
+def takes(*arrays):
+    """Whether these are float32 that lie one after the other."""
+    return all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
 
 
 def tanh_of(y, activation):
@@ -152,36 +152,36 @@ def _result(out, *shape):
 
 def forward(x, W, b, activation="linear", out=None):
     (n, k), o = x.shape, W.shape[1]
-    if not plain(x, W, b):
+    if not takes(x, W, b):
         return reference.forward(x, W, b, activation, out)
     y = _result(out, n, o)
     if not _fits(n, k, o):
-        carry_out((np.dot, (x, W, y)), *activations.calls(y, b, activation))
+        carry_out((np.dot, (x, W, y)), *activations.calls(y, plain(b), activation))
     else:
-        arguments = n, k, o, x.reshape(-1), W.reshape(-1), b, _CODES[activation], y.reshape(-1)
+        arguments = n, k, o, flat(x), flat(W), plain(b), _CODES[activation], y.reshape(-1)
         carry_out((in_threads, (_forward_part, n, n * k * o // _A_PIXEL, *arguments)), *tanh_of(y, activation))
     return put(out, y)
 
 
 def input_gradient(g, W, out=None):
     (n, o), k = g.shape, W.shape[0]
-    if not plain(g, W):
+    if not takes(g, W):
         return reference.input_gradient(g, W, out)
     x = _result(out, n, k)
     if not _fits(n, k, o):
         carry_out((np.dot, (g, W.T, x)))
     else:
-        carry_out((in_threads, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, g.reshape(-1), W.reshape(-1), x.reshape(-1))))
+        carry_out((in_threads, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, flat(g), flat(W), x.reshape(-1))))
     return put(out, x)
 
 
 def weight_gradient(g, x, out=None):
     (n, o), k = g.shape, x.shape[1]
-    if not plain(g, x):
+    if not takes(g, x):
         return reference.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
     if not _fits(n, k, o):
         carry_out((np.dot, (x.T, g, gradient)))
     else:
-        carry_out((in_threads, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, x.reshape(-1), g.reshape(-1), gradient.reshape(-1))))
+        carry_out((in_threads, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, flat(x), flat(g), gradient.reshape(-1))))
     return put(out, gradient)

@@ -4,12 +4,13 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numba import njit, prange
+from .._njit import njit
 
 from .. import _lanes as lanes
 from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, in_parallel, prepare, put, read, table, tile_size
+from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from .._threads import in_threads
 from . import reference
 
 
@@ -109,24 +110,6 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
                 collect(corners, above, h, w, grad_x, channel * pixels)
 
 
-@njit(parallel=True, **OPTIONS)
-def _forward(parts, shape, x, flow, tables, y, slopes):
-    for part in prange(parts):
-        _forward_part(part, parts, shape, x, flow, tables, y, slopes)
-
-
-@njit(parallel=True, **OPTIONS)
-def _saved(parts, shape, g, slopes, grad_flow):
-    for part in prange(parts):
-        _saved_part(part, parts, shape, g, slopes, grad_flow)
-
-
-@njit(parallel=True, **OPTIONS)
-def _gradients(parts, shape, g, x, flow, grad_x, grad_flow, tables):
-    for part in prange(parts):
-        _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables)
-
-
 @functools.lru_cache(maxsize=64)
 def _tables(size, dtype):
     """(column, row) of each pixel, filled up to whole vectors."""
@@ -140,7 +123,7 @@ def forward(x, flow, slopes=False, out=None):
     into = (out if slopes else (out, None)) or (None, None)
     y = space(into[0], x.shape, x.dtype)
     saved = space(into[1], (len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
-    carry_out((in_parallel, (_forward, _forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))))
+    carry_out((in_threads, (_forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))))
     return put_out(out, (y, saved) if slopes else y)
 
 
@@ -149,8 +132,8 @@ def backward(g, x, flow, needs, slopes=None, out=(None, None)):
         return reference.backward(g, x, flow, needs, slopes, out)
     grad_x, grad_flow = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], flow.shape if needs[1] else 0, x.dtype)
     if needs == (False, True) and slopes is not None:
-        carry_out((in_parallel, (_saved, _saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))))
+        carry_out((in_threads, (_saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))))
     else:
         tables = _tables(x.shape[2:], x.dtype)
-        carry_out((grad_flow.fill, (0,)), (in_parallel, (_gradients, _gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)))
+        carry_out((grad_flow.fill, (0,)), (in_threads, (_gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)))
     return put_out(out, (grad_x if needs[0] else None, grad_flow if needs[1] else None))

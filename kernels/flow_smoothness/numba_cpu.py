@@ -6,9 +6,10 @@ written does not overlap what is read, which it cannot where one array is read a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from .._entrance import plain
+from .._njit import njit
 
-_OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
+_OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
 
 
 @njit(**_OPTIONS)
@@ -80,5 +81,5 @@ def _images(flow, inside, symmetric, value, grad):
 
 def value_and_gradient(flow, padding, inside):
     value, grad = np.empty(len(flow), flow.dtype), np.zeros(flow.shape, flow.dtype)
-    _images(np.ascontiguousarray(flow), inside, padding == "symmetric", value, grad)
+    _images(plain(flow), inside, padding == "symmetric", value, grad)
     return value, grad

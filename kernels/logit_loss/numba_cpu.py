@@ -1,11 +1,11 @@
 """Row by row, each row read from the first-level cache."""
 import numpy as np
-from numba import njit
+from .._njit import njit
 
 from .._entrance import carry_out, flat
 from . import reference
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**_OPTIONS)
@@ -15,8 +15,12 @@ def _cross_entropy(z, labels, losses, slopes):
         row, slope, label = z[n], slopes[n], labels[n]
         if label < 0 or label >= row.size:
             return n
-        first = row.argmax()
-        largest, total, rest, others = row[first], 0.0, 0.0, 0.0
+        first = 0
+        for k in range(1, row.size):
+            if row[k] > row[first]:
+                first = k
+        largest, total, others = row[first], 0.0, 0.0
+        rest = total + (largest - largest)  # 0, or no number
         for k in range(row.size):
             slope[k] = np.exp(row[k] - largest)
             total += slope[k]
@@ -51,7 +55,7 @@ def _margin(z, labels, margins, slopes):
 def _checked(loop, z, labels, values, slopes):
     bad = loop(z, labels, values, slopes)
     if bad >= 0:
-        raise IndexError(f"label {labels[bad]} of row {bad} is no class; there are {z.shape[1]}")
+        raise IndexError(reference.no_class(z, labels, bad))
 
 
 def _run(loop, z, labels, out):

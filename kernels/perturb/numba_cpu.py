@@ -1,9 +1,9 @@
 """One pass over memory in place of three, and of two on the way back; vectorised by LLVM."""
-from numba import njit
+from .._njit import njit
 
 from .._entrance import carry_out, flat, put, space
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(inline="always", **_OPTIONS)

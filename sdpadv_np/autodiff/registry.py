@@ -7,10 +7,10 @@ whatever they are given. On plain arrays they compute, at array speed, and that 
 backward pass. On Tensors they compute *and are recorded*, and the gradient they return can itself
 be differentiated: that is double backprop, to any order, and no rule does anything for it:
 
-    tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), ...)
+    tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, ...)
 
     g, y arrays  ->  an array
-    g, y Tensors ->  a Tensor that remembers 1 - y * y, for the second derivative
+    g, y Tensors ->  a Tensor that remembers g * y * y, for the second derivative
 
 So an operation whose rule is not written like that cannot be registered. A fused rule (one kernel
 instead of several operations) may stand beside it; it is used when no graph is asked for, and a
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import xp
-from ..errors import OperationError, PlanError
+from ..errors import AttackError, OperationError, PlanError
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
@@ -70,6 +70,13 @@ class Op:
     hint: str = ""  # what the operands must be
     instead: Mapping = field(default_factory=dict)  # parameters that somebody may want to differentiate: name -> the operation that can
 
+    def __reduce__(self):
+        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
+        return (_named, (self.name,)) if OPS.get(self.name) is self else object.__reduce_ex__(self, 2)
+
+    def __deepcopy__(self, memo):
+        return self
+
     @property
     def rules(self):
         """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
@@ -104,6 +111,10 @@ class Op:
             wrong = f"{name} must be a number or an array, not a Tensor (nothing is differentiated with respect to it): {self.instead.get(name, f'pass {name}.data')}"
             raise self.failure(TypeError(wrong), inputs, params)
         return value
+
+
+def _named(name: str) -> Op:
+    return OPS[name]
 
 
 def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):
@@ -179,7 +190,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
             y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
         else:
             y = op.forward(*arrays, **params)
-    except PlanError:
+    except (AttackError, PlanError):
         raise
     except Exception as error:
         raise op.failure(error, inputs, params) from error

@@ -16,9 +16,10 @@ import time
 import numpy as np
 
 from .. import checks
+from ..kernels import _threads  # so that it is among the modules whose threads are set
 from ..errors import ArgumentError, Error
 
-_THREADS = {"torch": ("get_num_threads", "set_num_threads"), "numba": ("get_num_threads", "set_num_threads"), "cv2": ("getNumThreads", "setNumThreads")}
+_THREADS = {"torch": ("get_num_threads", "set_num_threads"), _threads.__name__: ("get_threads", "set_threads"), "cv2": ("getNumThreads", "setNumThreads")}
 _FEWEST = 3  # samples of a contender, however slow it is
 
 
@@ -129,7 +130,7 @@ def text(value: float, measure: str = "seconds") -> str:
 
 @contextlib.contextmanager
 def equal_threads(count: int):
-    """Within this context BLAS, OpenMP, Numba and every library imported so far compute with ``count`` threads.
+    """Within this context BLAS, OpenMP, our kernels and every library imported so far compute with ``count`` threads.
 
     Gives a function that raises if one of them no longer does.
     """
@@ -139,8 +140,6 @@ def equal_threads(count: int):
         limits = importlib.import_module("threadpoolctl").threadpool_limits
     except ImportError as error:
         raise ArgumentError("contenders get equal threads through threadpoolctl; install it with: pip install 'sdpadv-np[cli]'") from error
-    with contextlib.suppress(ImportError):
-        importlib.import_module("numba")  # now: starting its threads later would set OpenMP's number, which is PyTorch's too
     present = [(sys.modules[name], *functions) for name, functions in _THREADS.items() if name in sys.modules]
     before = [getattr(module, get)() for module, get, _ in present]
 

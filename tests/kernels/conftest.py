@@ -1,10 +1,8 @@
 """The samplers, each implementation in turn; those on a GPU are skipped, with the reason, where they cannot run."""
 import pytest
+from everywhere import ON_GPU
 
 from sdpadv_np.kernels import affine_sample, flow_sample
-
-ON_GPU = ("numba-cuda", "cuda")
-
 
 class On:
     """A kernel with its implementation chosen; takes and gives NumPy arrays wherever it runs."""

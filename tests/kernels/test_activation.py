@@ -1,6 +1,7 @@
 """Activations and their slopes: every implementation against the formula, in every layout."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import activation
 
@@ -10,9 +11,8 @@ FORMULAS = {
     "leaky_relu": (lambda x: np.where(x > 0, x, 0.2 * x), lambda x: np.where(x > 0, 1, 0.2)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
 }
-IMPLEMENTATIONS = [name for name, here in activation.implementations().items() if here]
 LAYOUTS = {"rows": (5, 7), "channels last": (2, 3, 4, 5), "channels first": (2, 3, 4, 5), "empty": (0, 7), "one": (1, 1)}
-every = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+every = pytest.mark.parametrize("implementation", everywhere(activation))
 
 
 def laid_out(a, layout):

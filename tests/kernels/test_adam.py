@@ -1,13 +1,14 @@
 """Adam: the printed algorithm, and every implementation against it."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import adam
 
-everywhere = pytest.mark.parametrize("implementation", adam.implementations())
+every = pytest.mark.parametrize("implementation", everywhere(adam))
 
 
-@everywhere
+@every
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_three_steps_of_algorithm_1(rng, implementation, dtype):
     p, m, v = rng.standard_normal(50).astype(dtype), np.zeros(50, dtype), np.zeros(50, dtype)
@@ -23,14 +24,14 @@ def test_three_steps_of_algorithm_1(rng, implementation, dtype):
     np.testing.assert_allclose(p, q, rtol=1e-5 if dtype == np.float32 else 1e-13)
 
 
-@everywhere
+@every
 def test_tiny_moments_are_flushed(implementation):
     p, g, m, v = np.zeros(3, np.float32), np.zeros(3, np.float32), np.array([1e-30, -1e-31, 1e-3], np.float32), np.zeros(3, np.float32)
     adam.step(p, g, m, v, np.array(4), 0.1, 0.9, 0.999, 1e-8, implementation=implementation)
     assert m[0] == 0 and m[1] == 0 and m[2] > 0
 
 
-@everywhere
+@every
 def test_a_nan_gradient_is_not_hidden(implementation):
     p, g, m, v = np.ones(2, np.float32), np.array([np.nan, 1], np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
     adam.step(p, g, m, v, np.array(0), 0.1, 0.9, 0.999, 1e-8, implementation=implementation)

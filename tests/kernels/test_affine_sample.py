@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from everywhere import everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,7 +213,7 @@ def test_misuse_is_explained(rng):
         kernel.backward(g[:2], x, theta)
 
 
-@pytest.mark.parametrize("implementation", [name for name in ("numpy", "numba") if kernel.implementations()[name]])
+@pytest.mark.parametrize("implementation", everywhere(kernel))
 def test_results_are_put_where_they_are_wanted(rng, implementation):
     x, theta, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-0.5, 1, (3, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
     y, slopes = kernel.forward(x, theta, implementation=implementation, slopes=True)

@@ -1,4 +1,5 @@
 """Which implementation of a kernel is used."""
+import os
 import subprocess
 import sys
 
@@ -44,5 +45,5 @@ except RuntimeError as error:
 else:
     raise AssertionError("no error")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"SDPADV_KERNEL": ""})
     assert done.returncode == 0, done.stderr

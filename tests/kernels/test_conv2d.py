@@ -3,10 +3,10 @@ import itertools
 
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import conv2d
 
-FAST = [name for name, here in conv2d.implementations().items() if here and name != "numpy"]
 LAYERS = {  # x, outputs, kernel, stride, padding
     "one": ((1, 1, 1, 1), 1, (1, 1), 1, 0),
     "no images": ((0, 3, 8, 8), 4, (3, 3), 1, 1),
@@ -27,11 +27,12 @@ LAYERS = {  # x, outputs, kernel, stride, padding
     "many images": ((410, 64, 3, 3), 17, (3, 3), 1, "valid"),
     "a row": ((2, 16, 1, 40), 16, (1, 3), 1, "same"),
 }
-CASES = [
-    (implementation, algorithm, name)
-    for implementation, algorithm, name in itertools.product(FAST, ("direct", "winograd", "auto"), LAYERS)
+CASES = everywhere(conv2d, [
+    (algorithm, name)
+    for algorithm, name in itertools.product(("direct", "winograd", "auto"), LAYERS)
     if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3", "few channels")
-]
+], but=("numpy",))
+fast = pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
 TOLERANCE = {"direct": conv2d.DIRECT_ERROR, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}
 
 
@@ -143,7 +144,7 @@ def test_writes_into_what_it_is_given(rng, implementation, algorithm, name):
 
 @pytest.mark.parametrize("shape, outputs, kernel, stride", (((32, 64, 14, 14), 128, (6, 6), 2), ((32, 128, 7, 7), 256, (5, 5), 2), ((8, 256, 20, 20), 64, (3, 3), 1)))
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_errors_are_as_large_as_documented(rng, monkeypatch, implementation, algorithm, shape, outputs, kernel, stride):
     """In layers of full size: the largest, and a twentieth of that in the root mean square."""
     monkeypatch.setitem(LAYERS, "large", (shape, outputs, kernel, stride, "same"))
@@ -154,8 +155,8 @@ def test_errors_are_as_large_as_documented(rng, monkeypatch, implementation, alg
         assert np.sqrt(np.mean((got - expected) ** 2)) <= TOLERANCE[algorithm] / 20 * scale
 
 
-@pytest.mark.parametrize("implementation, expected", [(i, e) for i, e in (("numba", [True, True, True, False]), ("amx", [True, False, False, False])) if i in FAST])
-def test_auto_is_winograd_where_that_saves_enough(rng, implementation, expected):
+@fast
+def test_auto_is_winograd_where_that_saves_enough(rng, implementation):
     """Half of the multiplications, or seven of nine where tiles do them."""
 
     def chosen(name):
@@ -163,12 +164,13 @@ def test_auto_is_winograd_where_that_saves_enough(rng, implementation, expected)
         results = [conv2d.forward(layer.x, layer.w, *layer.how, algorithm=a, implementation=implementation).tobytes() for a in ("auto", "direct", "winograd")]
         return results[0] == results[2] != results[1]
 
+    expected = {"numba": [True, True, True, False], "amx": [True, False, False, False]}[implementation]
     assert [chosen(name) for name in ("model A 2", "generator", "3 x 3", "3 x 3 valid")] == expected
 
 
 @pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3")))
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_bias_and_activation(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     scale = layer.expected[0].std()
@@ -180,7 +182,7 @@ def test_bias_and_activation(rng, implementation, activation, algorithm, name):
 
 @pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")))
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     y = conv2d.forward(layer.x, layer.w * np.float32(0.02), *layer.how, activation=activation)
@@ -190,7 +192,7 @@ def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activa
     assert error(got, expected) <= TOLERANCE[algorithm]
 
 
-@pytest.mark.parametrize("implementation", conv2d.implementations())
+@pytest.mark.parametrize("implementation", everywhere(conv2d))
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
     w = np.array([1], np.float32).reshape(1, 1, 1, 1)
@@ -198,7 +200,7 @@ def test_what_is_not_a_number_is_not_hidden(implementation):
     np.testing.assert_array_equal(got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32))
 
 
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_weights_changed_in_place_are_noticed(rng, implementation):
     """Packed weights are kept; no number of them may change unnoticed."""
     for name, algorithm in (("model A 2", "direct"), ("model A 2", "winograd")):
@@ -209,7 +211,7 @@ def test_weights_changed_in_place_are_noticed(rng, implementation):
             for got, fresh in zip(layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array)):
                 np.testing.assert_array_equal(got, fresh)
             expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64), *layer.how)
-            assert error(conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm), expected) < 1e-3
+            assert error(conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm, implementation=implementation), expected) < 1e-3
 
 
 @pytest.mark.parametrize("implementation, algorithm, name", CASES)
@@ -237,7 +239,7 @@ def test_same_padding_is_tensorflows():
         ({"out": np.zeros((2, 4, 6, 5), np.float32)}, r"out has the shape \[2, 4, 6, 5\], the result \[2, 4, 6, 6\]"),
         ({"x": np.zeros((2, 2, 8, 8), np.float32)}, "with the same C"),
         ({"x": np.zeros((2, 3, 2, 8), np.float32)}, "does not fit"),
-        ({"algorithm": "winograd"}, "winograd is for"),
+        ({"algorithm": "winograd", "implementation": "numba"}, "algorithm winograd is for kernels of three taps"),
         ({"algorithm": "winograd", "implementation": "numpy"}, 'use "direct" or "auto"'),
     ),
 )

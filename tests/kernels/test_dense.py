@@ -3,17 +3,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import activation as activations
 from sdpadv_np.kernels import dense
 
-FAST = [name for name, here in dense.implementations().items() if here and name != "numpy"]
 SHAPES = {  # (N, K, O)
     "Model B 1": (128, 784, 200), "Model B 2": (128, 200, 200), "h_p 1": (128, 784, 128), "h_p 3": (128, 128, 784), "critic": (128, 784, 64),
     "odd": (37, 301, 99), "one panel of five": (100, 130, 80), "rows of 5": (256, 61, 133), "deep": (50, 1000, 49), "one image": (1, 2000, 600),
     "small": (3, 4, 2), "nothing": (0, 4, 2), "many images": (300, 100, 100), "two outputs": (128, 784, 2), "for two threads": (256, 1200, 400),
 }
-CASES = [(implementation, name) for implementation in FAST for name in SHAPES]
+CASES = everywhere(dense, [(name,) for name in SHAPES], but=("numpy",))
+fast = pytest.mark.parametrize("implementation", everywhere(dense, but=("numpy",)))
 ERROR = 2e-6  # of the largest number
 
 
@@ -58,7 +59,7 @@ def test_writes_into_what_it_is_given(rng, implementation, name):
             np.testing.assert_array_equal(out, alone)
 
 
-@pytest.mark.parametrize("implementation, name", [(i, n) for i, n in CASES if n in ("Model B 1", "odd", "deep", "small")])
+@pytest.mark.parametrize("implementation, name", everywhere(dense, [("Model B 1",), ("odd",), ("deep",), ("small",)], but=("numpy",)))
 @pytest.mark.parametrize("activation", activations.ACTIVATIONS)
 def test_bias_and_activation(rng, implementation, name, activation):
     layer = Layer(rng, name)
@@ -68,7 +69,7 @@ def test_bias_and_activation(rng, implementation, name, activation):
     assert difference < ERROR * np.abs(layer.expected[0]).max()  # of what goes into the activation
 
 
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_arguments_are_not_changed_and_may_be_read_only(rng, implementation):
     layer = Layer(rng, "Model B 1")
     before = [a.copy() for a in (layer.x, layer.W, layer.b, layer.g)]
@@ -80,7 +81,7 @@ def test_arguments_are_not_changed_and_may_be_read_only(rng, implementation):
         assert error(got, other) < ERROR
 
 
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x, W = np.ones((64, 256), np.float32), np.ones((256, 64), np.float32)
     x[5, 7], x[6, 7] = np.nan, np.inf
@@ -90,7 +91,7 @@ def test_what_is_not_a_number_is_not_hidden(implementation):
         assert np.isnan(y[5]).all() and infinite(y[6]).all() and np.isfinite(np.delete(y, (5, 6), axis=0)).all()
 
 
-@pytest.mark.parametrize("implementation", FAST)
+@fast
 def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
     from sdpadv_np.kernels import _threads, _tile_product
 
@@ -105,10 +106,10 @@ def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", (np.float64, np.float32))
-def test_dtype_stays(rng, dtype):
+@pytest.mark.parametrize("implementation", everywhere(dense))
+def test_dtype_stays(rng, implementation, dtype):
     x, W, b = (rng.standard_normal(shape).astype(dtype) for shape in ((9, 8), (8, 7), 7))
-    for implementation in dense.implementations():
-        assert dense.forward(x, W, b, "relu", implementation).dtype == dtype
+    assert dense.forward(x, W, b, "relu", implementation).dtype == dtype
 
 
 @pytest.mark.parametrize("call, message", [

@@ -1,12 +1,13 @@
 """stAdv's flow loss: its definition pixel by pixel, its gradient, and every implementation against them."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 import sdpadv_np as sd
 from sdpadv_np import ops
 from sdpadv_np.kernels import flow_smoothness
 
-everywhere = pytest.mark.parametrize("implementation", flow_smoothness.implementations())
+every = pytest.mark.parametrize("implementation", everywhere(flow_smoothness))
 paddings = pytest.mark.parametrize("padding", flow_smoothness.PADDINGS)
 
 
@@ -35,7 +36,7 @@ def recorded(flow, padding):
     return sum(ops.sum(ops.sqrt(ops.sum(ops.square(flow - other), axis=1) + 1e-8), axis=(1, 2)) for other in shifted)
 
 
-@everywhere
+@every
 @paddings
 @pytest.mark.parametrize("size", ((7, 6), (28, 28), (1, 1), (1, 5), (4, 1), (2, 2), (3, 67)))
 def test_the_formula_and_its_gradient(rng, implementation, padding, size):
@@ -49,7 +50,7 @@ def test_the_formula_and_its_gradient(rng, implementation, padding, size):
         np.testing.assert_allclose(gradient, expected.data, atol=rtol * 20)
 
 
-@everywhere
+@every
 @paddings
 def test_no_flow_and_equal_flow(implementation, padding):
     for level, free in ((0.0, True), (4.3, padding == "symmetric")):
@@ -62,7 +63,7 @@ def test_no_flow_and_equal_flow(implementation, padding):
             assert value.min() > 100
 
 
-@everywhere
+@every
 def test_any_layout_and_no_image_and_not_a_number(rng, implementation):
     flow = rng.standard_normal((6, 2, 8, 9)).astype(np.float32)
     other = flow[::2, :, ::-1]

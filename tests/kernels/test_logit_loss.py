@@ -1,10 +1,11 @@
 """Cross-entropy and margin: every implementation against the formula, and what they do with odd input."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import logit_loss
 
-every = pytest.mark.parametrize("implementation", [name for name, here in logit_loss.implementations().items() if here])
+every = pytest.mark.parametrize("implementation", everywhere(logit_loss))
 
 
 @every
@@ -40,6 +41,7 @@ def test_huge_logits_ties_and_nothing(implementation):
 
 
 @every
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_a_sure_classifier_has_a_loss_and_a_slope(implementation, dtype):
     """Both to the last digits, which would be lost beside 1; and classes that are ruled out."""
@@ -47,6 +49,8 @@ def test_a_sure_classifier_has_a_loss_and_a_slope(implementation, dtype):
     e = np.exp(-30.0)
     np.testing.assert_allclose(losses, [np.log1p(2 * e), np.log1p(e), np.inf], rtol=1e-6)
     np.testing.assert_allclose(slopes, [[-2 * e, e, e], [e, -e, 0], [-1, 0.5, 0.5]], rtol=1e-6)
+    losses, slopes = logit_loss.cross_entropy(np.array([[0, np.inf], [np.inf, 0], [-np.inf, -np.inf], [np.nan, 0]], dtype), np.array([0, 0, 0, 1]), implementation)
+    assert np.isnan(losses).all() and np.isnan(slopes).all()  # infinity less infinity
 
 
 @every
@@ -60,8 +64,9 @@ def test_nan_is_not_hidden(loss, implementation):
 @pytest.mark.parametrize("loss", (logit_loss.cross_entropy, logit_loss.margin))
 def test_labels_that_are_no_classes(loss, implementation):
     z = np.zeros((2, 3), np.float32)
-    with pytest.raises(IndexError):
-        loss(z, np.array([0, 3]), implementation)
+    for bad in (3, -1):
+        with pytest.raises(IndexError, match=f"label {bad} of row 1 is no class; there are 3"):
+            loss(z, np.array([0, bad]), implementation)
     for labels in (np.array([0]), np.array([0.0, 1.0])):
         with pytest.raises(ValueError, match="whole numbers"):
             loss(z, labels, implementation)

@@ -3,11 +3,11 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
+from everywhere import everywhere
 
-from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
+from sdpadv_np.kernels import _threads, affine_sample, conv2d, flow_sample
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -52,21 +52,18 @@ print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients
     assert hits == [["0", "0", "0"], ["1", "1", "1"]]
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
 @pytest.mark.parametrize("kernel", (affine_sample, flow_sample))
-def test_threads_change_no_bit(rng, kernel):
-    x, g = rng.random((2, 64, 1, 28, 28), np.float32)
-    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (64, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (64, 2, 28, 28))
+def test_threads_change_no_bit(rng, kernel, monkeypatch):
+    x, g = rng.random((2, 700, 1, 28, 28), np.float32)
+    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (700, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (700, 2, 28, 28))
     moved, results = moved.astype(np.float32), []
-    before = numba.get_num_threads()
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(_threads._limit, "count", threads)
         y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
         both = kernel.backward(g, x, moved, implementation="numba")
         alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
         results.append([a.tobytes() for a in (y, slopes, *both, alone)])
-    numba.set_num_threads(before)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
 
 
 _CONVOLUTIONS = """
@@ -95,32 +92,42 @@ for n, k, o in (128, 784, 200), (130, 101, 97), (600, 50, 49):
 
 
 def test_no_product_reaches_beyond_its_arrays(tmp_path):
-    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_OPT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}  # compiling took four times as long optimised
+    env = os.environ | {"SDPADV_KERNEL": "", "NUMBA_BOUNDSCHECK": "1", "NUMBA_OPT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}  # compiling took four times as long optimised
     done = subprocess.run([sys.executable, "-c", _CONVOLUTIONS.format(cases=_CASES) + _DENSE], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_next_process_finds_the_compiled_convolutions(tmp_path):
-    program = _CONVOLUTIONS.format(cases=[_CASES[1], _CASES[6]]) + """
+def test_convolutions_are_compiled_once_and_the_next_process_finds_them(tmp_path):
+    program = """
+from collections import Counter
+from numba.core import event, types
+compiled = Counter()
+class Count(event.Listener):
+    def on_start(self, event):
+        of = event.data["dispatcher"].py_func
+        compiled[of.__module__, of.__name__, tuple(map(types.unliteral, event.data["args"]))] += of.__module__.startswith("sdpadv_np")
+    def on_end(self, event):
+        pass
+event.register("numba:compile", Count())
+""" + _CONVOLUTIONS.format(cases=[_CASES[1], _CASES[6]]) + """
 from sdpadv_np.kernels.conv2d import _direct, _winograd
 parts = [getattr(m, name) for m in (_direct, _winograd) for name in ("_forward_part", "_input_part", "_weight_part")]
-print(*(sum(f.stats.cache_hits.values()) for f in parts))
+print(*(sum(f.stats.cache_hits.values()) for f in parts), max(compiled.values(), default=0))
 """
-    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "1"}
+    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": "numba"}
     hits = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True).stdout.split() for _ in range(2)]
-    assert hits == [["0"] * 6, ["1"] * 6]
+    assert hits == [[*"000000", "1"], [*"111111", "0"]]
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="Numba has one thread here")
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
-def test_threads_change_no_bit_of_a_convolution(rng, algorithm):
+@pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
+def test_threads_change_no_bit_of_a_convolution(rng, algorithm, implementation, monkeypatch):
     x, w = rng.random((21, 64, 14, 14), np.float32), rng.random((128, 64, 6, 6), np.float32)
-    padding, results, before = ((0, 0), (0, 0)), [], numba.get_num_threads()
+    padding, results = ((0, 0), (0, 0)), []
     g = rng.random((21, 128, 5, 5), np.float32)
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        y = conv2d.forward(x, w, 2, padding, algorithm=algorithm)
-        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm)
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(_threads._limit, "count", threads)
+        y = conv2d.forward(x, w, 2, padding, None, "linear", algorithm, implementation)
+        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm, implementation), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm, implementation)
         results.append([a.tobytes() for a in (y, dx, dw)])
-    numba.set_num_threads(before)
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]

@@ -1,10 +1,11 @@
 """The perturbation step: every implementation against the definition."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import perturb
 
-every = pytest.mark.parametrize("implementation", [name for name, here in perturb.implementations().items() if here])
+every = pytest.mark.parametrize("implementation", everywhere(perturb))
 
 
 def by_hand(g, x, eta, eps):

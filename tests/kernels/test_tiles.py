@@ -46,7 +46,9 @@ def test_what_is_not_finite_or_too_large_becomes_nan_where_it_goes_and_nowhere_e
     assert bad[5].all() and not np.delete(bad, 5, axis=0).any()
 
 
-def test_without_tiles_the_vectors_are_used_and_nothing_is_said():
+@pytest.mark.parametrize("name, features", (("generic", ""), ("haswell", "+avx2,+fma")))
+def test_without_tiles_the_vectors_are_used_and_nothing_is_said(name, features):
+    """Also on a processor that has tiles, if Numba is told to compile for one that has none."""
     program = """
 import warnings
 import numpy as np
@@ -58,7 +60,7 @@ with warnings.catch_warnings():
 assert dense.implementations()["amx"] is conv2d.implementations()["amx"] is False
 assert "no matrix tiles" in dense.why_not("amx"), dense.why_not("amx")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CPU_NAME": "generic"})
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features})
     assert done.returncode == 0, done.stderr
 
 

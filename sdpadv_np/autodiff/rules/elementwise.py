@@ -72,7 +72,8 @@ sqrt = define(
 )
 exp = define("exp", np.exp, lambda g, y, x: g * y, formula="x̄ = ȳ y", reads=("y",), samples=normal((3, 4)))
 log = define("log", np.log, lambda g, y, x: g / x, formula="x̄ = ȳ / x", reads=(0,), samples=positive((3, 4)))
-tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
+# g comes first, as g * (1 - y * y) would be laid out in memory as g, or, if it is large and NumPy computes it in place, as y; sums depend on that
+tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
 sigmoid = define(
     "sigmoid", _sigmoid,
     lambda g, y, x: g * y * sigmoid(-x),  # 1 − y would be rounding, and nothing else, where y is nearly 1

@@ -1,0 +1,26 @@
+"""``sdpadv warm-up``: compile everything ahead."""
+from __future__ import annotations
+
+import time
+
+from ..evaluation import tables
+from ..warming import warm_up
+from .common import Formatter
+
+
+def add_parser(commands):
+    return commands.add_parser(
+        "warm-up", help="compile everything ahead", formatter_class=Formatter,
+        description="Compile every kernel for this processor, once: no later command then waits for the compiler.\n"
+        "Where Numba keeps what it compiled, NUMBA_CACHE_DIR tells; beside the kernels' sources if it is not set.",
+        epilog="example:\n  sdpadv warm-up",
+    )
+
+
+def run(arguments) -> None:
+    start = time.perf_counter()
+    compiled = warm_up()
+    took = time.perf_counter() - start
+    if compiled:
+        print(tables.text([(kernel, f"{seconds:.1f}") for kernel, seconds in compiled.items()], ("kernel", "compiled, s")))
+    print(f"everything is compiled ({took:.1f} s)" if compiled else f"everything was compiled already ({took:.1f} s)")

@@ -1,0 +1,35 @@
+"""Compile everything ahead of the first attack."""
+from __future__ import annotations
+
+import contextlib
+
+from .training.compiling import told
+
+
+def warm_up(progress: bool = True) -> dict[str, float]:
+    """Compile every kernel for this processor, so that no attack, model or training compiles on its way.
+
+    Numba compiles a kernel when it is first called, and keeps it beside the source (or in the folder
+    that NUMBA_CACHE_DIR names) for later processes. All together takes some 20 s of one core, once for
+    an installation and a processor; what is found there already takes a second to load.
+
+    progress : whether to tell on standard error what is compiled
+
+    Returns the seconds that were spent on compiling each kernel: {} if nothing was left to do, or there is no Numba.
+
+    >>> import sdpadv_np as sd
+    >>> compiled = sd.warm_up(progress=False)
+    >>> sd.warm_up(progress=False)
+    {}
+    """
+    try:
+        from .kernels import _njit
+    except ImportError:
+        return {}  # the kernels say so themselves, when they are used
+    from .kernels._warm_up import warm_up as call_all
+
+    before = dict(_njit.seconds)
+    with told() if progress else contextlib.nullcontext():
+        call_all()
+    spent = {kernel: seconds - before.get(kernel, 0.0) for kernel, seconds in _njit.seconds.items()}
+    return {kernel: seconds for kernel, seconds in spent.items() if seconds}
