@@ -39,7 +39,7 @@ from mutations import Mutation, mutations  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 _LIMIT, _WALL = 60, 900  # seconds of processor time, and of the clock, after which a mutant counts as noticed
 RESULTS = ROOT / "benchmarks" / "results" / "mutants"
-_OPERATIONS = ["autodiff/test_operations.py", "autodiff/test_fused.py"]
+_OPERATIONS = ["autodiff/test_operations.py", "autodiff/test_fused.py", "autodiff/test_edges.py"]
 _CONTRACT = ["attacks/test_contract.py", "-k"]
 _TASK = ["training/test_every_task.py", "-k"]
 
