@@ -56,7 +56,7 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     **{f"training/{name}.py": [["training/test_scripted.py", "training/test_divergence.py"], ["training/test_loop.py", "training/test_origin.py"]] for name in ("checkpoint", "loop", "totals")},
     "models/generator.py": [["models/test_generator.py"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
     "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py"]],
-    "attacks/answers.py": [[*_CONTRACT, "fgsm or spsa or stm"], ["attacks/test_any_classifier.py"]],
+    "attacks/answers.py": [[*_CONTRACT, "fgsm or spsa or stm"], ["attacks/test_any_classifier.py", "attacks/test_gradient_attacks.py"]],
     "attacks/fgsm.py": [[*_CONTRACT, "gsm"], ["attacks/test_random_starts.py", "attacks/test_gradient_attacks.py"]],
     "attacks/pgd.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
     "attacks/mim.py": [[*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],
@@ -69,7 +69,7 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     "attacks/sdpadv.py": [["attacks/test_sdpadv.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "dv"]],
     "attacks/sdpadv_training.py": [["attacks/test_sdpadv.py"], ["training/test_every_task.py", "-k", "dv"]],
     "attacks/atn.py": [["attacks/test_atn.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "atn or ATN"]],
-    "attacks/conv_advgan.py": [["attacks/test_conv_advgan.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "convadvgan or ConvAdvGAN"]],
+    "attacks/conv_advgan.py": [["attacks/test_conv_advgan.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "convadvgan or ConvAdvGAN or conv_advgan"]],
     "attacks/black_box.py": [["attacks/test_black_box.py", "attacks/test_random_starts.py"], [*_CONTRACT, "blackbox"]],
 }
 
@@ -180,9 +180,17 @@ def _drawn(paths, seed):
 
 def _again(record):
     """(path, mutant) of those that survived a run, as the files are now."""
-    survivors = {(row["file"], row["before"], row["after"]) for row in record["tried"] if row["outcome"] == "passed"}
-    for path in sorted({ROOT / file for file, _, _ in survivors}):
-        yield from ((path, m) for m in mutations(path.read_text()) if (str(path.relative_to(ROOT)), m.before, m.after) in survivors)
+    survivors = [_key(row) for row in record["tried"] if row["outcome"] == "passed"]
+    for path in sorted({ROOT / file for file, *_ in survivors}):
+        yield from ((path, m) for m in mutations(path.read_text()) if _key(_row(path, m)) in survivors)
+
+
+def _row(path, mutant) -> dict:
+    return {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "text": mutant.text.splitlines()[mutant.line - 1].strip()[:200]}
+
+
+def _key(row):
+    return row["file"], row["before"], row["after"], row["text"]
 
 
 def _run(drawn, record, minutes, output) -> None:
@@ -192,11 +200,11 @@ def _run(drawn, record, minutes, output) -> None:
         if time.monotonic() - started > 60 * minutes:
             break
         outcome, seconds = _try(path, mutant, min(_LIMIT, 10 + 3 * usual.get(path, _LIMIT)))
-        row = {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "outcome": outcome, "seconds": round(seconds, 2)}
-        record["tried"] = [r for r in record["tried"] if not all(r[k] == row[k] for k in ("file", "line", "before", "after"))] + [row]
+        row = {**_row(path, mutant), "outcome": outcome, "seconds": round(seconds, 2)}
+        record["tried"] = [r for r in record["tried"] if _key(r) != _key(row)] + [row]
         if outcome == "passed":
             usual[path] = max(seconds, usual.get(path, 0))
-            print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}", flush=True)
+            print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}   |   {row['text']}", flush=True)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(record, indent=1, ensure_ascii=False))
     for path in sorted({ROOT / row["file"] for row in record["tried"]} - usual.keys()):  # of the others a survivor has shown it
