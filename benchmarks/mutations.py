@@ -21,7 +21,7 @@ _ARITHMETIC = {
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.MatMult: ast.Mult,
 }
 _TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}  # keywords of the table of operations that are no computation, or have a test of their own
-_SAMPLES = {"_off_grid", "_affine_case", "_flow_case"}
+_SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}  # functions and names at the module's level
 
 
 class Mutation(NamedTuple):
@@ -73,6 +73,8 @@ def _nodes(node, operation):
 
 def _children(node):
     if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)) or (isinstance(node, ast.FunctionDef) and node.name in _SAMPLES):
+        return []
+    if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in _SAMPLES:
         return []
     if isinstance(node, ast.FunctionDef):
         return [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body]
