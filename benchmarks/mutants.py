@@ -39,7 +39,7 @@ from mutations import Mutation, mutations  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 _LIMIT, _WALL = 60, 900  # seconds of processor time, and of the clock, after which a mutant counts as noticed
 RESULTS = ROOT / "benchmarks" / "results" / "mutants"
-_OPERATIONS = ["autodiff/test_operations.py", "autodiff/test_fused.py", "autodiff/test_edges.py"]
+_OPERATIONS = ["autodiff/test_fused.py", "autodiff/test_edges.py", "autodiff/test_operations.py"]
 _CONTRACT = ["attacks/test_contract.py", "-k"]
 _TASK = ["training/test_every_task.py", "-k"]
 
@@ -58,11 +58,11 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py"]],
     "attacks/answers.py": [[*_CONTRACT, "fgsm or spsa or stm"], ["attacks/test_any_classifier.py", "attacks/test_gradient_attacks.py"]],
     "attacks/fgsm.py": [[*_CONTRACT, "gsm"], ["attacks/test_random_starts.py", "attacks/test_gradient_attacks.py"]],
-    "attacks/pgd.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
-    "attacks/mim.py": [[*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],
-    "attacks/deepfool.py": [[*_CONTRACT, "deepfool"], ["attacks/test_search_attacks.py", "-k", "DeepFool or deepfool"]],
-    "attacks/carlini_wagner.py": [[*_CONTRACT, "carlini"], ["attacks/test_search_attacks.py", "-k", "arlini"]],
-    "attacks/spsa.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "spsa"], ["attacks/test_search_attacks.py", "-k", "SPSA or spsa"]],
+    "attacks/pgd.py": [["attacks/test_random_starts.py"], ["attacks/test_by_hand.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
+    "attacks/mim.py": [["attacks/test_by_hand.py"], [*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],
+    "attacks/deepfool.py": [["attacks/test_by_hand.py"], [*_CONTRACT, "deepfool"], ["attacks/test_search_attacks.py", "-k", "DeepFool or deepfool"]],
+    "attacks/carlini_wagner.py": [["attacks/test_by_hand.py"], [*_CONTRACT, "carlini"], ["attacks/test_search_attacks.py", "-k", "arlini"]],
+    "attacks/spsa.py": [["attacks/test_random_starts.py", "attacks/test_by_hand.py"], [*_CONTRACT, "spsa"], ["attacks/test_search_attacks.py", "-k", "SPSA or spsa"]],
     "attacks/stm.py": [["attacks/test_stm.py"], [*_CONTRACT, "stm"]],
     "attacks/stadv.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "stadv"], ["attacks/test_stadv.py"]],
     "attacks/amortised.py": [[*_TASK, "SdpAdv"], [*_CONTRACT, "sdpadv"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],

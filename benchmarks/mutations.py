@@ -24,6 +24,9 @@ _TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}  # keywords of 
 _SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}  # functions and names at the module's level
 
 
+_SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions to which the order of two arguments is all one
+
+
 class Mutation(NamedTuple):
     line: int
     before: str
@@ -111,7 +114,8 @@ def _changes(node) -> Iterator[ast.AST]:
     elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.Call):
-        if len(node.args) >= 2 and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if len(node.args) >= 2 and name not in _SYMMETRIC and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
             yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
     elif _does_something(node):
         yield ast.Pass()
