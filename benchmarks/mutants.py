@@ -73,6 +73,8 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     "attacks/black_box.py": [["attacks/test_black_box.py", "attacks/test_random_starts.py"], [*_CONTRACT, "blackbox"]],
 }
 
+TESTS |= {name: [*rounds, ["attacks/test_defaults.py"]] for name, rounds in TESTS.items() if name.startswith("attacks/")}
+
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds one module's changed text before anybody finds its file."""
