@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import Plan
+from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised
+from ..models import Amortised, Foreign
 from ..models.classifier import in_chunks
 from ..nn import store_of
 from ..provenance import provenance
-from .answers import logits
+from .answers import believed, finite_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -80,13 +80,14 @@ class AmortisedAttack(Parameters):
             if x.shape[1:] != self.generator.image_shape:
                 object.__setattr__(self, "generator", self._generator(x.shape[1:]))
         task, generator = self._training(x, y, x_val, y_val, epochs, batch_size), self.generator
-        generator.history, generator.settings, generator.made = [], task.settings(), provenance()
+        generator.history, generator.settings, generator.made = [], task.settings() | task.learned_from(), provenance()
         training.train(task, checkpoint, progress, generator.history)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
-        return self._training(x, y, x_val, y_val, epochs, batch_size).settings()
+        task = self._training(x, y, x_val, y_val, epochs, batch_size)
+        return task.settings() | task.learned_from()
 
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.
@@ -110,7 +111,7 @@ class AmortisedAttack(Parameters):
 
 
 class AmortisedTraining:
-    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``step``."""
+    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``update``, which is its step."""
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
@@ -135,12 +136,22 @@ class AmortisedTraining:
         """
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
+    def step(self, chosen, epoch):
+        if not isinstance(self.classifier, Foreign):
+            return self.update(chosen, epoch)
+        with hooks(_Watch(self.classifier, chosen)):
+            return self.update(chosen, epoch)
+
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
 
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
         return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+
+    def learned_from(self) -> dict[str, str]:
+        """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
+        return {"data": training.fingerprint(self.x, self.y), **({"classifier": training.fingerprint(self.reads[0].data)} if self.reads else {})}
 
     def weights(self):
         return self.generator.store.data
@@ -163,3 +174,18 @@ class AmortisedTraining:
 
     def score(self, figures):
         return (-figures["target reached"] if "target reached" in figures else figures["validation accuracy"], figures["L2sq"])
+
+
+class _Watch:
+    """Looks at what another's classifier answers about the training images ``chosen``, so that its fault is not taken for the training's."""
+
+    def __init__(self, classifier, chosen):
+        self.classifier, self.chosen = classifier, chosen
+
+    def forward(self, tensor):
+        if tensor.op is not None and tensor.op.name == "foreign_classifier":
+            believed(tensor.data, len(self.chosen), self.chosen)
+
+    def backward(self, tensor, index, contribution):
+        if tensor.op.name == "foreign_classifier":
+            finite_gradient(self.classifier, contribution, self.chosen)
