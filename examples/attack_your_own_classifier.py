@@ -1,7 +1,7 @@
 """Attack a classifier that this package knows nothing about, here one written in a few lines of NumPy.
 
 All it takes are two functions on plain arrays: the logits, and their vector-Jacobian product. With
-PyTorch they would be ``lambda x: net(torch.from_numpy(x)).detach().numpy()`` and three lines around
+PyTorch they would be ``lambda x: net(torch.tensor(x)).detach().numpy()`` and three lines around
 ``torch.autograd.grad``.
 
     python examples/attack_your_own_classifier.py --dataset mnist

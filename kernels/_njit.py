@@ -6,7 +6,7 @@ That was nearly half of all compiling. Here a number in a call is of its type, l
 intrinsics that ask for it (``prefer_literal``) see the number.
 
 What is compiled is told to the logger ``sdpadv_np.kernels``, in level INFO: a kernel's name when its first
-function is compiled. Nothing is told, and next to no time passes, where it is found in Numba's cache.
+function is compiled. Nothing is told, and next to no time passes, where it was kept.
 """
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ import logging
 import time
 
 import numba
-from numba.core import event, types
+from numba.core import config, event, types
+
+from ._kept import Kept
+
+if config.DISABLE_JIT:
+    raise ImportError("NUMBA_DISABLE_JIT switches Numba off")
 
 log = logging.getLogger("sdpadv_np.kernels")
 seconds: dict[str, float] = {}  # how long this process has compiled for each kernel
 
 
 def njit(**options):
-    """numba.njit with these options, in the cache."""
+    """numba.njit with these options, kept for later processes (_kept.py)."""
 
     def decorate(function):
-        dispatcher = numba.njit(cache=True, no_cfunc_wrapper=True, **options)(function)
+        dispatcher = numba.njit(no_cfunc_wrapper=True, **options)(function)
+        dispatcher._cache = Kept(function)
         of_types = dispatcher.get_call_template
 
         def of_plain_types(arguments, keywords):

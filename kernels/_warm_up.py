@@ -8,7 +8,7 @@ from ._choice import COMPILED
 
 
 def warm_up():
-    """Compile, or find in Numba's cache, what runs on this processor."""
+    """Compile, or find where it was kept, what runs on this processor."""
     for call in (_activation, _adam, _affine_sample, _clip, _conv2d, _dense, _flow_sample, _flow_smoothness, _logit_loss, _perturb):
         call()
 

@@ -4,6 +4,12 @@
 class Error(Exception):
     """Base of every error raised on purpose by this package; the command line prints it as one line."""
 
+    _kept = "\n\t"
+
+    def __str__(self):
+        """The message; what a terminal would obey (a file may be called "\\x1b[2J") is written as an escape."""
+        return "".join(c if c.isprintable() or c in self._kept else c.encode("unicode_escape", "surrogatepass").decode() for c in super().__str__())
+
 
 class ArgumentError(Error, ValueError):
     """A value handed in by the user is not usable (wrong range, shape, dtype or name)."""
@@ -12,9 +18,17 @@ class ArgumentError(Error, ValueError):
 class DataError(Error):
     """A data set could not be found, fetched or trusted."""
 
+    _kept = ""  # names in it come from files of others
+
 
 class FileError(Error, OSError):
     """A file could not be read or written, or does not hold what it should."""
+
+    _kept = ""
+
+
+class MissingError(Error, ImportError):
+    """A package that is needed for this is not installed."""
 
 
 class TrainingError(Error, ArithmeticError):
@@ -23,6 +37,10 @@ class TrainingError(Error, ArithmeticError):
 
 class AttackError(Error, RuntimeError):
     """An attack failed on some images, because the classifier did."""
+
+
+class BusyError(Error, RuntimeError):
+    """Parameters are asked for two things at once that exclude each other, such as two trainings."""
 
 
 class OperationError(Error, ValueError):

@@ -3,153 +3,139 @@
 Everything is first written under a temporary name in the same folder, flushed to the disk, and then
 renamed over its final name; a crash, a kill or a full disk leaves the previous file as it was.
 
-Weights and checkpoints are HDF5: arrays by name, and everything else as one JSON text beside them,
-with a format version and a SHA-256 over all of it. Nothing is pickled, so loading runs no code.
+Weights and checkpoints are HDF5 that any HDF5 tool opens: arrays by name, and everything else as one
+JSON text beside them. What stands before the HDF5 (container.py) holds a checksum over all bytes and
+lets us read without libhdf5. Nothing is pickled, so loading runs no code.
 """
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
-import time
+import secrets
+import stat
 from pathlib import Path
 
 import numpy as np
 
-from . import xp
+from . import child, container, schema, xp
 from .errors import FileError
+from .extras import needed
 
-FORMAT = "sdpadv-np"
-FORMAT_VERSION = 1
-_TEMPORARY = ".unfinished"
+LARGEST = 2 << 30  # bytes of a file that is read as a whole
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+PREFIX, SUFFIX = ".sdpadv-", ".unfinished"  # of temporary names, eight letters between
+
+
+def expanded(path) -> Path:
+    """``path`` with its ~ replaced by the user's home folder; every path that a user gives passes here."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise FileError(f"{path}: this machine knows no such home folder; give the whole path") from error
+
+
+def opened(path):
+    """The file at ``path``, open for reading bytes; FileError for what is not there, or no file (a folder, a pipe, a device)."""
+    path = expanded(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe that nobody writes to must not hold us up
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return open(descriptor, "rb")
+        os.close(descriptor)
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        raise _unreadable(path, error) from error
+    raise FileError(f"{path}: is a folder, a pipe or a device; give a file")
+
+
+def contents(path, largest: int = LARGEST) -> bytes:
+    """The bytes of the file at ``path``; FileError as :func:`opened`, and for one larger than ``largest``."""
+    with opened(path) as file:
+        try:
+            data = file.read(largest + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if len(data) > largest:
+        raise FileError(f"{path}: is larger than {largest:,} bytes, more than is read here; split it")
+    return data
+
+
+def _unreadable(path, error) -> FileError:
+    return FileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def write_bytes(path, data: bytes) -> None:
     """Replace the file at ``path`` by ``data``, atomically."""
-    path = Path(path)
+    path = expanded(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
-        with os.fdopen(descriptor, "wb") as file:
+        temporary = unused(path.parent)
+        with open(temporary, "xb") as file:  # not tempfile's, which only the owner may read: to ask for the umask is to change it, for all threads
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise FileError(f"{path}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
         raise
 
 
-def write_folder(folder, contents: dict[str, bytes]) -> None:
-    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
-    folder = Path(folder)
-    if folder.exists():
-        raise FileError(f"{folder}: is there already; choose another one")
-    temporary = folder.with_name(f".{folder.name}{_TEMPORARY}")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a killed writer
-        for name, data in contents.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        os.replace(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
-        raise
-
-
-def remove_unfinished(folder, older: float = 0.0) -> None:
-    """Remove what killed writers left in ``folder`` and below; ``older`` seconds spare what another process is writing now."""
-    for path in list(Path(folder).rglob(f".*{_TEMPORARY}")):
-        if time.time() - path.stat().st_mtime >= older:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def unused(folder) -> Path:
+    """A temporary name of ours in ``folder``, like no other: for a file or a folder that is then made exclusively."""
+    return Path(folder) / f"{PREFIX}{secrets.token_hex(4)}{SUFFIX}"
 
 
 def write_text(path, text: str) -> None:
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(errors="backslashreplace"))  # a file name may be no text
 
 
 def write_json(path, value) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def _digest(arrays: dict, text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
 def write(path, kind: str, arrays: dict, attributes: dict) -> None:
-    """Write arrays and JSON-able attributes as an HDF5 file of the given kind; arrays on a GPU are fetched from there."""
-    import h5py
+    """Write arrays and JSON-able attributes as a file of the given kind; arrays on a GPU are fetched from there.
 
-    arrays = {name: xp.to_numpy(array) for name, array in arrays.items()}
-    text = json.dumps(attributes, allow_nan=False)
+    Raises ArgumentError, before anything is written, for what a file cannot hold.
+    """
+    arrays = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
+    write_bytes(path, _file(kind, arrays, schema.storable(attributes, "attributes")))
+
+
+def _file(kind: str, arrays: dict, text: str) -> bytes:
+    h5py = needed("h5py", "weights and checkpoints")
+    start = container.start_of_body(container.index(kind, 2**62, len(text), arrays, dict.fromkeys(arrays, 2**62)))  # no offset is longer
     memory = io.BytesIO()  # HDF5 copes badly with a disk that fills up; bytes in memory do not mind
-    with h5py.File(memory, "w") as file:
-        file.attrs.update({"format": FORMAT, "format_version": FORMAT_VERSION, "kind": kind, "sha256": _digest(arrays, text)})
-        file.create_dataset("attributes", data=text)
+    with h5py.File(memory, "w", userblock_size=start) as file:
+        file.attrs.update({"format": "sdpadv-np", "format_version": container.VERSION, "kind": kind})
+        at = file.create_dataset("attributes", data=np.array(text.encode(), h5py.string_dtype("utf-8", len(text)))).id.get_offset()
         group = file.create_group("arrays")
-        for name, array in arrays.items():
-            group.create_dataset(name, data=array)
-    write_bytes(path, memory.getvalue())
+        offsets = {name: group.create_dataset(name, data=array).id.get_offset() for name, array in arrays.items()}
+    index = container.index(kind, at, len(text), arrays, offsets)
+    return container.sealed(index.ljust(start - container.HEAD), memory.getvalue()[start:])
 
 
 def read(path, kinds=None) -> tuple[str, dict, dict]:
-    """(kind, arrays, attributes) of a file that :func:`write` wrote.
+    """(kind, arrays, attributes) of a file that :func:`write` wrote; the attributes are some JSON object, to be read by schema.described.
 
     Raises FileError if the file is missing, damaged, not ours, of another kind than ``kinds``,
     from a newer version, or if it holds numbers that are not finite.
     """
-    import h5py
-
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            header = dict(file.attrs)
-            if header.get("format") != FORMAT:
-                raise FileError(f"{path}: is HDF5, but was not written by sdpadv-np")
-            if header["format_version"] > FORMAT_VERSION:
-                raise FileError(
-                    f"{path}: has format version {header['format_version']}, this sdpadv-np reads up to {FORMAT_VERSION}; "
-                    "install a newer sdpadv-np"
-                )
-            text = file["attributes"][()].decode()
-            arrays = {}
-            file["arrays"].visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    except FileError:
-        raise
-    except Exception as error:  # h5py raises a great many kinds for a damaged file
-        raise FileError(f"{path}: is not a whole HDF5 file (truncated, damaged, or something else): {error}") from error
-    if _digest(arrays, text) != header.get("sha256"):
-        raise FileError(f"{path}: is damaged: its content does not match its checksum; take another copy")
-    kind = str(header["kind"])
+    path = expanded(path)
+    source, data = str(path), contents(path)
+    if data.startswith(_HDF5):  # of format version 1: today's begins otherwise, and no single damaged byte makes it begin so
+        data = child.answer("sdpadv_np.old_files:converted", source, path=str(path.absolute()))
+    kind, arrays, text = container.unpacked(data, source)
     if kinds is not None and kind not in kinds:
         raise FileError(f"{path}: holds a {kind}; expected a {' or '.join(kinds)}")
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise FileError(f"{path}: {name} holds NaN or infinite values; train again")
-    return kind, arrays, json.loads(text)
+    attributes = schema.parsed(text, f"{path}: attributes")
+    if not isinstance(attributes, dict):
+        raise FileError(f"{path}: attributes is a {type(attributes).__name__}; expected an object")
+    return kind, arrays, attributes

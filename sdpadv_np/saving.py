@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from . import files
 from .errors import ArgumentError
+from .nn import reading
 from .models import AdvGANGenerator, ATNGenerator, Generator, classifier
 
 _READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator, AdvGANGenerator, ATNGenerator)}}
@@ -15,7 +16,8 @@ def save(obj, path) -> None:
     """
     if not hasattr(obj, "to_file"):
         raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, a generator, or an attack that is trained (SdpAdv, ATN, ...)")
-    files.write(path, *obj.to_file())
+    with reading(getattr(obj, "generator", obj)):
+        files.write(path, *obj.to_file())
 
 
 def load(path, device: str = "cpu"):

@@ -11,10 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "kernels", "xp", "checks", "files", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming", "models", "attacks",
-    "evaluation", "saving", "trained", "reproduce", "bench", "cli",
+    "errors", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
+    "models", "attacks", "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
-KERNELS_IMPORT = {"__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "importlib", "logging", "math", "operator", "os", "pathlib", "sys", "threading", "time", "typing", "warnings", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np"}
+KERNELS_IMPORT = {
+    "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "sys", "tempfile", "threading", "time", "typing",
+    "warnings", "weakref", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np",
+}
 INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]
 

@@ -10,9 +10,8 @@ formula, with ``p * a + b`` meaning sixteen of them:
     lanes.store(array, k, left + (p - j) * (right - left))
 
 LLVM splits them for processors whose registers are shorter. Arrays are 1-D and contiguous. Bounds
-are checked if Numba's are (NUMBA_BOUNDSCHECK=1, with a cache folder of its own). All stands at
-module level: Numba finds a compiled kernel in its cache only if it can find again what the kernel
-calls. It does not see that this file has changed: after an edit, delete the caches (*.nbi).
+are checked if Numba's are (NUMBA_BOUNDSCHECK=1). All stands at module level: a compiled kernel can
+be kept for later processes (kernels/_kept.py) only if what it calls can be found again by its name.
 """
 from .arithmetic import after, clamp, floor, total, where_between, whole, width, within, zeros
 from .memory import add_quad, load, load_quads, load_some, pairs, store, store_quads, store_some

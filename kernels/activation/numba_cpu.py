@@ -18,15 +18,15 @@ def _forward(y, bias, leak, leaky):
 
 
 @njit(**_OPTIONS)
-def _backward(g, y, leak, h):
+def _backward(g, y, leak, leaky, h):
     for i in range(y.size):
-        h[i] = g[i] if y[i] > 0 else leak * g[i]  # of a relu's dead units nothing but 0 comes, whatever g is
+        h[i] = g[i] if y[i] > 0 else leak * g[i] if leaky else leak  # of a relu's dead units nothing but 0 comes, whatever g is
 
 
 @njit(**_OPTIONS)
 def _backward_tanh(g, y, h):
     for i in range(y.size):
-        h[i] = g[i] - g[i] * y[i] * y[i]
+        h[i] = g[i] * (1 - y[i] * y[i])
 
 
 def _leak(activation, y):
@@ -66,5 +66,5 @@ def backward(g, y, activation, out=None):
     if activation == "tanh":
         carry_out((_backward_tanh, (given, flat(seen), target.reshape(-1))))
     else:
-        carry_out((_backward, (given, flat(seen), _leak(activation, y), target.reshape(-1))))
+        carry_out((_backward, (given, flat(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
     return h

@@ -17,7 +17,7 @@ def forward(y, bias, activation):
 
 def backward(g, y, activation, out=None):
     if activation == "relu":
-        h = g * (y > 0)
+        h = np.where(y > 0, g, y.dtype.type(0))  # a mask selects: infinity times 0 would be no number
     elif activation == "leaky_relu":
         h = np.where(y > 0, g, y.dtype.type(0.2) * g)
     elif activation == "tanh":

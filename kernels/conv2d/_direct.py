@@ -174,11 +174,12 @@ def _sloped(g, y, code, h):
     """g times the slope of the activation, which is read off its result y."""
     if code == TANH:
         for i in range(g.size):
-            h[i] = g[i] - g[i] * y[i] * y[i]
+            h[i] = g[i] * (1 - y[i] * y[i])
     else:
-        leak = g.dtype.type(LEAK if code == LEAKY else 0)
+        leaky = code == LEAKY
+        leak = g.dtype.type(LEAK if leaky else 0)
         for i in range(g.size):
-            h[i] = g[i] if y[i] > 0 else leak * g[i]
+            h[i] = g[i] if y[i] > 0 else leak * g[i] if leaky else leak  # a mask selects: infinity times 0 would be no number
     return h[: g.size]
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -14,32 +15,45 @@ from .._lanes.turning import turn, turn_back
 from ._planes import weight_planes, weight_taps
 from ._transforms import TAPS
 
-_KEPT = 32  # packed weights; a classifier has a few layers, two packings each
-_kept: dict = {}
+_KEPT = 32  # packed weights of one array; a classifier has a few layers, two packings each
+_kept: dict = {}  # id of the array that owns the memory -> (a weak reference to it, {what was packed and how: (its bytes, packed)})
 
 
 def kept(pack):
-    """Let ``pack(w, *settings)``, of a contiguous w, answer from memory while w holds the same numbers.
+    """Let ``pack(w, *settings)``, of a contiguous w, answer from memory while w holds the same numbers and lives.
 
-    The place of w in memory finds the earlier answer, comparing all bytes confirms it, so that also
-    weights changed in place are noticed, and others that came to lie there. A bytearray compares
-    with C's memcmp: a quarter of a millisecond for a million numbers, which a compiled loop took
-    three times as long for. In training a new packing takes the old one's place, so memory does not grow.
+    The place of w in its owner's memory (a model's parameters are one array) finds the earlier answer,
+    comparing all bytes confirms it, so that also weights changed in place are noticed. A bytearray
+    compares with C's memcmp: a quarter of a millisecond for a million numbers, which a compiled loop
+    took three times as long for. In training a new packing takes the old one's place, and all go with
+    the owner. Threads need no lock: each step below is one operation of a dictionary.
     """
 
     @functools.wraps(pack)
     def answer(w, *settings):
+        packings = _packings_of(w)
         key = pack, w.__array_interface__["data"][0], w.shape, settings
-        earlier = _kept.get(key)
+        earlier = packings.get(key)
         if earlier is not None and earlier[0] == w.data:
             return earlier[1]
         result = pack(w, *settings)
-        while len(_kept) >= _KEPT:  # the oldest goes; another thread may have been faster
-            _kept.pop(next(iter(_kept), None), None)
-        _kept[key] = bytearray(w), result
+        if len(packings) >= _KEPT:
+            packings.clear()
+        packings[key] = bytearray(w), result
         return result
 
     return answer
+
+
+def _packings_of(w) -> dict:
+    owner = w
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    number = id(owner)
+    found = _kept.get(number)
+    if found is None:
+        found = _kept.setdefault(number, (weakref.ref(owner, lambda _: _kept.pop(number, None)), {}))
+    return found[1]
 
 
 _LARGE = 2**21  # bytes of a large page of memory

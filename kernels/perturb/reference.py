@@ -10,5 +10,6 @@ def forward(x, eta, eps, out=None):
 
 def backward(g, x, eta, eps, needs, out=(None, None)):
     sum_ = x + np.clip(eta, -eps, eps)
-    h = g * ((sum_ >= 0) & (sum_ <= 1))
-    return put(out, (h if needs[0] else None, h * ((eta >= -eps) & (eta <= eps)) if needs[1] else None))
+    zero = x.dtype.type(0)
+    h = np.where((sum_ >= 0) & (sum_ <= 1), g, zero)  # a mask selects: infinity times 0 would be no number
+    return put(out, (h if needs[0] else None, np.where((eta >= -eps) & (eta <= eps), h, zero) if needs[1] else None))

@@ -1,19 +1,23 @@
 """What the trained attacks share: fitted once against a classifier, then one forward pass per image."""
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field, fields
+import copy
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
 from .. import checks, training, xp
+from ..autodiff import Plan
 from ..errors import ArgumentError
 from ..models import Amortised
 from ..models.classifier import in_chunks
 from ..provenance import provenance
+from .answers import logits
+from .parameters import Parameters, classifier_like, parameter
 
 
 @dataclass(frozen=True)
-class AmortisedAttack:
+class AmortisedAttack(Parameters):
     """``attack.fit(x, y, x_val, y_val)``, then ``attack(x)``; both where the classifier lies, on the CPU or a GPU.
 
     classifier : anything with a differentiable ``logits(x)``; needed for fitting only
@@ -21,18 +25,20 @@ class AmortisedAttack:
     seed : of the initial weights and of the order of the images
     """
 
-    classifier: object
+    classifier: object = field(metadata={"check": classifier_like})
     _: KW_ONLY
-    target: int | None = None
-    seed: int = 0
+    target: int | None = parameter(None, checks.whole, low=0)
+    seed: int = parameter(0, checks.whole, low=0)
     generator: Amortised = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        classes = getattr(self.classifier, "classes", 10)
-        if self.target is not None and checks.whole("target", self.target, 0) >= classes:
+        super().__post_init__()
+        self._check_target(getattr(self.classifier, "classes", None))
+        object.__setattr__(self, "generator", self._generator(getattr(self.classifier, "image_shape", None) or (1, 28, 28)))
+
+    def _check_target(self, classes: int | None):
+        if self.target is not None and classes is not None and self.target >= classes:
             raise ArgumentError(f"target is {self.target}; the classifier's classes are 0 to {classes - 1}")
-        shape = getattr(self.classifier, "image_shape", None) or (1, 28, 28)
-        object.__setattr__(self, "generator", self._generator(shape))
 
     @property
     def title(self) -> str:
@@ -43,6 +49,11 @@ class AmortisedAttack:
     def device(self) -> str:
         """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
         return self.classifier.store.device if hasattr(self.classifier, "store") else "cpu"
+
+    @property
+    def dtype(self):
+        """What the generator is made, trained and computed in: the classifier's, float32 if it has none."""
+        return getattr(self.classifier, "dtype", np.float32)
 
     def _generator(self, image_shape) -> Amortised:
         """The untrained generator of the method."""
@@ -59,27 +70,40 @@ class AmortisedAttack:
         With a ``target``, the epoch is kept in which the most images of other classes reach it.
         ``checkpoint`` (a path) makes it resumable. Returns self.
         """
-        task = self._training(x, y, x_val, y_val, epochs, batch_size)
-        self.generator.history = training.train(task, checkpoint, progress)
-        self.generator.settings, self.generator.made = task.settings(), provenance()
+        if self.classifier is None:
+            raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
+        if getattr(self.classifier, "image_shape", None) is None:  # then the images tell
+            x = checks.images(x)
+            if x.shape[1:] != self.generator.image_shape:
+                object.__setattr__(self, "generator", self._generator(x.shape[1:]))
+        task, generator = self._training(x, y, x_val, y_val, epochs, batch_size), self.generator
+        generator.history, generator.settings, generator.made = [], task.settings(), provenance()
+        training.train(task, checkpoint, progress, generator.history)
         return self
+
+    def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
+        """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
+        return self._training(x, y, x_val, y_val, epochs, batch_size).settings()
 
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.
 
         targets : (N,), must be the target that the attack was made with
         """
-        if targets is not None and (xp.as_array(targets) != self.target).any():
+        if targets is not None and (checks.labels(targets, len(x), None, "targets") != self.target).any():
             raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
+        if not self.generator.history:
+            raise ArgumentError(f"this {self.title} is not fitted yet; call attack.fit(x, y, x_val, y_val) first")
         return self.generator(x)
-
-    def parameters(self) -> dict:
-        """Every parameter but the classifier, to print and store; sequences as lists, as a file gives them back."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name != "classifier"}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_file(self):
         return self.generator.to_file()
+
+    def __copy__(self):
+        """A copy has the same classifier and a generator of its own."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, generator=copy.deepcopy(self.generator))
+        return other
 
 
 class AmortisedTraining:
@@ -87,21 +111,32 @@ class AmortisedTraining:
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
-        weights, classes = self.generator.store.data, getattr(self.classifier, "classes", 10)
+        weights = self.generator.store.data
         x = checks.images(x, "x", self.generator.image_shape).astype(weights.dtype, copy=False)
+        classes = logits(self.classifier, xp.like(x[:1], self.classifier.store.data if hasattr(self.classifier, "store") else x)).shape[1]
+        attack._check_target(classes)
         y = checks.labels(y, len(x), classes)
         x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
         y_val = checks.labels(y_val, len(x_val), classes, "y_val")
         self.x, self.y, self.x_val, self.y_val = (xp.like(array, weights) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
+        self.trains = [self.generator.store]  # a method adds what else it trains
+        self.reads = [self.classifier.store] if hasattr(self.classifier, "store") else []
 
-    def stores(self, *trained):
-        """The parameters that a recorded step uses: those that are trained, and the classifier's if it is one of ours."""
-        return [*trained, *([self.classifier.store] if hasattr(self.classifier, "store") else [])]
+    def recorded(self):
+        """The step as a plan, with the parameters that it uses.
+
+        Of another's classifier it is not known whether it answers alike each time, to the last bit, as a plan must; its step is carried out as it is.
+        """
+        return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
+
+    def origin(self):
+        data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
 
     def weights(self):
         return self.generator.store.data

@@ -1,16 +1,18 @@
 """ATN: a network that moves the classifier's probabilities to a given place, and the image little (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
+import functools
 from dataclasses import KW_ONLY, dataclass
 
-
 from .. import checks, xp
-from ..autodiff import Plan, Tensor, ops
+from ..autodiff import Tensor, ops
 from ..models import ATNGenerator
 from ..models.atn import FORMS
 from ..models.classifier import in_chunks
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
+from .answers import logits
+from .parameters import parameter
 
 
 def rerank(p, classes, alpha: float):
@@ -53,21 +55,14 @@ class ATN(AmortisedAttack):
     """
 
     _: KW_ONLY
-    form: str = "p-atn"
-    hidden: tuple = (512, 512)
-    alpha: float = 1.5
-    beta: float = 0.01
-    lr: float = 1e-3
-
-    def __post_init__(self):
-        checks.choice("form", self.form, FORMS)
-        checks.number("alpha", self.alpha, 1, above=True)
-        checks.number("beta", self.beta)
-        checks.number("lr", self.lr, above=True)
-        super().__post_init__()
+    form: str = parameter("p-atn", checks.choice, options=FORMS)
+    hidden: tuple = parameter((512, 512), checks.sizes)
+    alpha: float = parameter(1.5, checks.number, low=1, above=True)
+    beta: float = parameter(0.01, checks.number)
+    lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
-        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, device=self.device)
+        return ATNGenerator(self.form, self.hidden, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return ATNTraining(self, *arguments)
@@ -79,11 +74,11 @@ class ATNTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         self.optimiser = Adam(self.generator.store, attack.lr)
-        self.plan, self.wanted = Plan(self.learn, self.stores(self.generator.store)), self._wanted()
+        self.plan, self.wanted = self.recorded(), self._wanted()
 
     def _wanted(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""
-        p = ops.softmax(in_chunks(self.classifier.logits, self.x))
+        p = ops.softmax(in_chunks(functools.partial(logits, self.classifier), self.x))
         classes = p.argsort(axis=1)[:, -2] if self.attack.target is None else self.attack.target
         return rerank(p, classes, self.attack.alpha)
 

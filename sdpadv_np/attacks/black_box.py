@@ -10,7 +10,12 @@ from .. import checks, xp
 from ..autodiff import ops
 from ..models import ARCHITECTURES, Classifier, Queries, distil
 from ..models.classifier import in_chunks
+from .parameters import parameter
 from .sdpadv import SdpAdv
+
+
+def _answering(name, value):
+    return value if value is None else Queries(value).predict  # which is a function
 
 
 @dataclass(frozen=True)
@@ -44,18 +49,12 @@ class BlackBoxSdpAdv(SdpAdv):
     True
     """
 
+    classifier: object = field(metadata={"check": _answering})
     _: KW_ONLY
-    rounds: int = 1
-    architecture: str = "B"
-    substitute_epochs: int = 15
+    rounds: int = parameter(1, checks.whole)
+    architecture: str = parameter("B", checks.choice, options=ARCHITECTURES)
+    substitute_epochs: int = parameter(15, checks.whole)
     substitute: Classifier | None = field(init=False, repr=False, compare=False, default=None)
-
-    def __post_init__(self):
-        checks.whole("rounds", self.rounds)
-        checks.choice("architecture", self.architecture, ARCHITECTURES)
-        checks.whole("substitute_epochs", self.substitute_epochs)
-        Queries(self.classifier)  # must be callable
-        super().__post_init__()
 
     @property
     def title(self):

@@ -8,7 +8,9 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .base import Attack, slope
+from .answers import slope
+from .base import Attack
+from .parameters import parameter
 
 _PIXELS = (1, 2, 3)
 _UNBOUNDED = 1e10  # the upper bound of c before the first success
@@ -43,23 +45,15 @@ class CarliniWagner(Attack):
     array([False, False])
     """
 
-    batch_size: int = 100
-    kappa: float = 0.0
-    lr: float = 5e-3
-    initial_c: float = 1e-2
-    search_steps: int = 5
-    steps: int = 1000
-    abort_early: bool = True
+    batch_size: int = parameter(100, checks.whole)
+    kappa: float = parameter(0.0, checks.number)
+    lr: float = parameter(5e-3, checks.number, above=True)
+    initial_c: float = parameter(1e-2, checks.number, above=True)
+    search_steps: int = parameter(5, checks.whole)
+    steps: int = parameter(1000, checks.whole)
+    abort_early: bool = parameter(True, checks.flag)
 
     slow = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.number("kappa", self.kappa)
-        for name in ("lr", "initial_c"):
-            checks.number(name, getattr(self, name), above=True)
-        for name in ("search_steps", "steps"):
-            checks.whole(name, getattr(self, name))
 
     def _attack(self, x, goal, rng):
         best, full = _Best(x), xp.array_module(x).full
@@ -123,7 +117,7 @@ class _Run:
         tanh = np.tanh(self.w)
         x_adv = (tanh + 1) / 2
         change = x_adv - self.x
-        z, g = slope(classifier, x_adv, lambda z: self.c * ops.relu(self.goal.margin(z) + kappa))
+        z, g = slope(classifier, x_adv, lambda z: self.c * ops.relu(self.goal.margin(z) + kappa), self.goal.images)
         self.gradient = (g + 2 * change) * ((1 - tanh * tanh) / 2)
         return x_adv, np.square(change).sum(axis=_PIXELS), self.goal.margin(z)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from .. import checks, losses
-from ..autodiff import Plan, Tensor
+from ..autodiff import Tensor
+from ..errors import ArgumentError
 from ..models import AdvGANGenerator, conv_discriminator
+from ..models.advgan import SMALLEST
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
+from .parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,18 @@ class ConvAdvGAN(AmortisedAttack):
     """
 
     _: KW_ONLY
-    eps: float = 0.3
-    objective: str = "probability_margin"
-    kappa: float = 0.0
-    weight: float = 1280.0
-    beta: float = 1.0
-    bound: float = 0.0
-    lr: float = 1e-3
-
-    def __post_init__(self):
-        checks.choice("objective", self.objective, losses.OBJECTIVES)
-        for name in ("kappa", "weight", "beta", "bound"):
-            checks.number(name, getattr(self, name))
-        checks.number("lr", self.lr, above=True)
-        super().__post_init__()
+    eps: float = parameter(0.3, checks.number, high=1, above=True)
+    objective: str = parameter("probability_margin", checks.choice, options=losses.OBJECTIVES)
+    kappa: float = parameter(0.0, checks.number)
+    weight: float = parameter(1280.0, checks.number)
+    beta: float = parameter(1.0, checks.number)
+    bound: float = parameter(0.0, checks.number)
+    lr: float = parameter(1e-3, checks.number, above=True)
 
     def _generator(self, image_shape):
-        return AdvGANGenerator(self.eps, image_shape, self.seed, device=self.device)
+        if min(image_shape[1:]) < SMALLEST:
+            raise ArgumentError(f"images are {image_shape[1]}x{image_shape[2]}; ConvAdvGAN's discriminator needs {SMALLEST} or more: pad them, or use AdvGAN")
+        return AdvGANGenerator(self.eps, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return ConvAdvGANTraining(self, *arguments)
@@ -67,7 +65,8 @@ class ConvAdvGANTraining(AmortisedTraining):
         super().__init__(attack, *data)
         self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
-        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
+        self.trains.append(self.d_store)
+        self.plan = self.recorded()
 
     def state(self):
         return {**self.optimiser.state("g"), **self.d_optimiser.state("d")}

@@ -7,7 +7,9 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError
-from .base import Attack, jacobian, logits
+from .answers import jacobian, logits
+from .base import Attack
+from .parameters import parameter
 
 _BEYOND = 1e-5  # added to |f_k|: across the boundary, not onto it
 _FLAT = 1e-12  # a shorter w_k counts as this long: where the logits are flat there is no step, and no NaN
@@ -36,36 +38,30 @@ class DeepFool(Attack):
     array([False, False])
     """
 
-    candidates: int = 10
-    overshoot: float = 0.02
-    steps: int = 50
+    candidates: int = parameter(10, checks.whole, low=2)
+    overshoot: float = parameter(0.02, checks.number)
+    steps: int = parameter(50, checks.whole)
 
     slow = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.whole("candidates", self.candidates, 2)
-        checks.number("overshoot", self.overshoot)
-        checks.whole("steps", self.steps)
 
     def _attack(self, x, goal, rng):
         if goal.targeted:
             raise ArgumentError("DeepFool has no targeted form; call it without targets, or use CarliniWagner")
         r, active, x_adv = np.zeros_like(x), xp.array_module(x).arange(len(x)), x
         for step in range(self.steps + 1):
-            z = logits(self.classifier, x_adv)
+            z = logits(self.classifier, x_adv, goal.images[active])
             left = ~goal.of(active).reached(z)
             active = active[left]
             if step == self.steps or not len(active):
                 break
-            r[active] += self._step(x_adv[left], z[left])
+            r[active] += self._step(x_adv[left], z[left], goal.images[active])
             x_adv = np.clip(x[active] + r[active], 0, 1)
         return np.clip(x + (1 + self.overshoot) * r, 0, 1)
 
-    def _step(self, x, z):
+    def _step(self, x, z, images):
         """From x, whose logits z are largest at the label, the step onto the nearest boundary of the tangent."""
         order = np.argsort(-z, axis=1, kind="stable")[:, : self.candidates]
-        z, slopes = jacobian(self.classifier, x, order)
+        z, slopes = jacobian(self.classifier, x, order, images)
         z = np.take_along_axis(z, order, axis=1)
         f, w = z[:, 1:] - z[:, :1], slopes[:, 1:] - slopes[:, :1]
         length = np.maximum(np.sqrt(np.square(w).sum(axis=(2, 3, 4))), _FLAT)

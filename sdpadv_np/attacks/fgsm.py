@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks, xp
+from ..errors import ArgumentError
 from .base import GradientAttack
+from .parameters import parameter
 
 NORMS = ("linf", "l2", "l1")
 
@@ -43,11 +45,17 @@ class FGSM(GradientAttack):
     0.1
     """
 
-    norm: str = "linf"
+    eps: float = parameter(0.3, checks.number, high=float(np.finfo(np.float32).max))
+    norm: str = parameter("linf", checks.choice, options=NORMS)
 
-    def _check_eps(self):
-        checks.choice("norm", self.norm, NORMS)
-        checks.number("eps", self.eps, 0, 1 if self.norm == "linf" else np.finfo(np.float32).max)
+    def __post_init__(self):
+        super().__post_init__()
+        if self.norm == "linf":
+            checks.number("eps", self.eps, high=1)
+
+    @property
+    def _reach(self):
+        return self.eps if self.norm == "linf" else None
 
     def _attack(self, x, goal, rng):
         return np.clip(x + self.eps * steepest(self._gradient(x, goal), self.norm), 0, 1)
@@ -57,16 +65,18 @@ class FGSM(GradientAttack):
 class RFGSM(GradientAttack):
     """R+FGSM: x' = clip(x + start sign(N(0, I))), x_A = clip(x' + (eps - start) sign(d CE / d x')).
 
-    start : length of the random step, at most eps; 0.05 as in Defense-GAN's experiments, Tramèr et al. use eps / 2
+    start : length of the random step, at most eps. None: 0.05, as in Defense-GAN's experiments, or eps / 2, as Tramèr et al., where that is less
     """
 
-    start: float = 0.05
+    start: float | None = parameter(None, checks.number, high=1)
 
     def __post_init__(self):
         super().__post_init__()
-        checks.number("start", self.start, 0, self.eps)
+        if self.start is not None and self.start > self.eps:
+            raise ArgumentError(f"start is {self.start}, more than eps = {self.eps}; the random step is a part of eps: give at most that, or None")
 
     def _attack(self, x, goal, rng):
         drawn = xp.like(rng.standard_normal(x.shape, np.float32), x)
-        started = np.clip(x + self.start * np.sign(drawn), 0, 1)
-        return np.clip(started + (self.eps - self.start) * np.sign(self._gradient(started, goal)), 0, 1)
+        start = min(0.05, self.eps / 2) if self.start is None else self.start
+        started = np.clip(x + start * np.sign(drawn), 0, 1)
+        return np.clip(started + (self.eps - start) * np.sign(self._gradient(started, goal)), 0, 1)

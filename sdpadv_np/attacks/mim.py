@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks
 from .base import GradientAttack
+from .parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -16,17 +17,11 @@ class MIM(GradientAttack):
     Defaults are CleverHans 3.0.1's (eps_iter 0.06, nb_iter 10, decay_factor 1).
     """
 
-    step: float = 0.06
-    steps: int = 10
-    decay: float = 1.0
+    step: float = parameter(0.06, checks.number, high=1)
+    steps: int = parameter(10, checks.whole)
+    decay: float = parameter(1.0, checks.number)
 
     iterative = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.number("step", self.step, 0, 1)
-        checks.whole("steps", self.steps)
-        checks.number("decay", self.decay)
 
     def _attack(self, x, goal, rng):
         x_adv, momentum = x, np.zeros_like(x)

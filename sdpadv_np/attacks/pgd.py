@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks, xp
 from .base import GradientAttack
+from .parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,11 @@ class PGD(GradientAttack):
     Defaults are CleverHans 3.0.1's (eps_iter 0.05, nb_iter 10); Madry et al. use 40 steps of 0.01.
     """
 
-    step: float = 0.05
-    steps: int = 10
-    random_start: bool = True
+    step: float = parameter(0.05, checks.number, high=1)
+    steps: int = parameter(10, checks.whole)
+    random_start: bool = parameter(True, checks.flag)
 
     iterative = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.number("step", self.step, 0, 1)
-        checks.whole("steps", self.steps)
 
     def _attack(self, x, goal, rng):
         x_adv = x
@@ -40,4 +36,4 @@ class PGD(GradientAttack):
 class BIM(PGD):
     """PGD that starts at x (Kurakin et al. 2017)."""
 
-    random_start: bool = False
+    random_start: bool = parameter(False, checks.flag)

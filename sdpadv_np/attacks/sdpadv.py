@@ -9,8 +9,11 @@ from dataclasses import KW_ONLY, dataclass
 
 from .. import checks, losses
 from ..errors import ArgumentError
+from ..kernels.affine_sample import CONVENTIONS
 from ..models import Generator
+from ..models.generator import PROJECTIONS
 from .amortised import AmortisedAttack
+from .parameters import parameter
 from .sdpadv_training import SdpAdvTraining
 
 
@@ -41,43 +44,36 @@ class SdpAdv(AmortisedAttack):
     """
 
     _: KW_ONLY
-    eps: float = 0.1
-    gamma: float = 0.3
-    objective: str = "margin"
-    kappa: float = 2.0
-    projection: str = "box"
-    convention: str = "half_pixel"
-    spatial: bool = True
-    localisation: tuple = (20,)
-    perturbation: tuple = (128, 128)
-    alpha: float = 5.0
-    alpha_decay: float = 0.8
-    alpha_floor: float = 0.8
-    beta: float = 1.0
-    lam: float = 1.0
-    gan_loss: str = "nonsaturating"
-    lr: float = 5e-4
-    lr_d: float = 5e-5
+    eps: float = parameter(0.1, checks.number, high=1)
+    gamma: float = parameter(0.3, checks.number)
+    objective: str = parameter("margin", checks.choice, options=losses.OBJECTIVES)
+    kappa: float = parameter(2.0, checks.number)
+    projection: str = parameter("box", checks.choice, options=PROJECTIONS)
+    convention: str = parameter("half_pixel", checks.choice, options=CONVENTIONS)
+    spatial: bool = parameter(True, checks.flag)
+    localisation: tuple = parameter((20,), checks.sizes)
+    perturbation: tuple = parameter((128, 128), checks.sizes)
+    alpha: float = parameter(5.0, checks.number)
+    alpha_decay: float = parameter(0.8, checks.number, high=1, above=True)
+    alpha_floor: float = parameter(0.8, checks.number)
+    beta: float = parameter(1.0, checks.number)
+    lam: float = parameter(1.0, checks.number)
+    gan_loss: str = parameter("nonsaturating", checks.choice, options=losses.GAN_LOSSES)
+    lr: float = parameter(5e-4, checks.number, above=True)
+    lr_d: float = parameter(5e-5, checks.number, above=True)
 
     def __post_init__(self):
-        checks.choice("objective", self.objective, losses.OBJECTIVES)
-        checks.choice("gan_loss", self.gan_loss, losses.GAN_LOSSES)
-        for name in ("kappa", "alpha", "alpha_floor", "beta", "lam"):
-            checks.number(name, getattr(self, name))
-        checks.number("alpha_decay", self.alpha_decay, 0, 1, above=True)
-        for name in ("lr", "lr_d"):
-            checks.number(name, getattr(self, name), above=True)
-        if not self.spatial and not checks.number("eps", self.eps, 0, 1):
-            raise ArgumentError("eps is 0 and spatial is False: nothing would be changed; give eps > 0 or spatial=True")
         super().__post_init__()
+        if not self.spatial and not self.eps:
+            raise ArgumentError("eps is 0 and spatial is False: nothing would be changed; give eps > 0 or spatial=True")
 
     @property
     def title(self):
         return "AdvGAN" if not self.spatial else "SdpAdv" if self.eps else "SdAdv"
 
     def _generator(self, image_shape):
-        parameters = {name: getattr(self, name) for name in Generator.names}
-        return Generator(**parameters, image_shape=image_shape, seed=self.seed, device=self.device)
+        parameters = {name: getattr(self, name) for name in Generator.fields}
+        return Generator(**parameters, image_shape=image_shape, seed=self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
         return SdpAdvTraining(self, *arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import losses, xp
-from ..autodiff import Plan, Tensor
+from ..autodiff import Tensor
 from ..models import discriminator
 from ..models.generator import IDENTITY
 from ..optim import Adam
@@ -19,7 +19,8 @@ class SdpAdvTraining(AmortisedTraining):
         shape, dtype = self.generator.image_shape, self.generator.store.data.dtype
         self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store, attack.lr), Adam(self.d_store, attack.lr_d)
-        self.plan = Plan(self.learn, self.stores(self.generator.store, self.d_store))
+        self.trains.append(self.d_store)
+        self.plan = self.recorded()
 
     def state(self):
         return {**self.optimiser.state("g"), **(self.d_optimiser.state("d") if self.attack.eps else {})}

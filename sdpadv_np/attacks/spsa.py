@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks, xp
+from ..errors import ArgumentError
 from ..kernels import adam
-from .base import GradientAttack, logits
+from .answers import logits
+from .base import GradientAttack
+from .parameters import parameter
 
 _NUMBERS = 4_000_000  # pixels of the points asked at a time; bounds the memory
 
@@ -41,23 +44,20 @@ class SPSA(GradientAttack):
     array([False, False])
     """
 
-    batch_size: int = 100
-    samples: int = 128
-    delta: float = 0.01
-    lr: float = 0.01
-    steps: int = 100
-    random_start: bool = True
-    stop_on_success: bool = True
+    batch_size: int = parameter(100, checks.whole)
+    samples: int = parameter(128, checks.whole, low=2)
+    delta: float = parameter(0.01, checks.number, above=True)
+    lr: float = parameter(0.01, checks.number, above=True)
+    steps: int = parameter(100, checks.whole)
+    random_start: bool = parameter(True, checks.flag)
+    stop_on_success: bool = parameter(True, checks.flag)
 
     slow = True
 
     def __post_init__(self):
         super().__post_init__()
-        if checks.whole("samples", self.samples, 2) % 2:
-            raise checks.ArgumentError(f"samples is {self.samples}; it must be even, points come in mirrored pairs")
-        for name in ("delta", "lr"):
-            checks.number(name, getattr(self, name), above=True)
-        checks.whole("steps", self.steps)
+        if self.samples % 2:
+            raise ArgumentError(f"samples is {self.samples}; it must be even, points come in mirrored pairs")
 
     def _attack(self, x, goal, rng):
         module = xp.array_module(x)
@@ -84,7 +84,7 @@ class SPSA(GradientAttack):
         """Those of the active images that have not reached the goal, as indices and as a mask on ``active``."""
         if not len(active):
             return active, active > 0
-        left = ~goal.of(active).reached(logits(self.classifier, x_adv[active]))
+        left = ~goal.of(active).reached(logits(self.classifier, x_adv[active], goal.images[active]))
         return active[left], left
 
     def _estimate(self, x, goal, rng):
@@ -94,11 +94,15 @@ class SPSA(GradientAttack):
         for first in range(0, pairs, at_once):
             signs = xp.like(_signs(rng, (min(at_once, pairs - first), *x.shape), x.dtype), x)
             points = np.clip(np.stack([x + self.delta * signs, x - self.delta * signs]), 0, 1)
-            z = logits(self.classifier, points.reshape(-1, *x.shape[1:]))
-            copies = goal._replace(labels=np.tile(goal.labels, 2 * len(signs)))
-            up, down = copies.margin(z).reshape(2, len(signs), len(x))
+            copies = goal._replace(labels=np.tile(goal.labels, 2 * len(signs)), images=np.tile(goal.images, 2 * len(signs)))
+            up, down = copies.margin(self._ask(points.reshape(-1, *x.shape[1:]), copies.images)).reshape(2, len(signs), len(x))
             total += np.einsum("jn,jnchw->nchw", up - down, signs)
         return total / self.samples
+
+    def _ask(self, points, images):
+        """The logits of many points, asked for ``batch_size`` at a time."""
+        parts = [slice(k, k + self.batch_size) for k in range(0, len(points), self.batch_size)]
+        return np.concatenate([logits(self.classifier, points[part], images[part]) for part in parts])
 
 
 def _signs(rng, shape, dtype):

@@ -9,7 +9,9 @@ from .. import checks, xp
 from ..autodiff import Tensor, grad, ops
 from ..kernels import flow_sample, flow_smoothness
 from ..optim import minimise
-from .base import Attack, logits
+from .answers import finite_gradient, logits
+from .base import Attack
+from .parameters import parameter
 
 _FACTOR = 3.0  # by which tau is raised and lowered
 
@@ -45,24 +47,15 @@ class StAdv(Attack):
     ((2, 1, 28, 28), (2, 2, 28, 28))
     """
 
-    kappa: float = 0.05
-    tau: float = 0.01
-    tau_steps: int = 3
-    evaluations: int = 20
-    padding: str = "symmetric"
-    start: float = 0.01
-    batch_size: int = 100
+    kappa: float = parameter(0.05, checks.number)
+    tau: float = parameter(0.01, checks.number)
+    tau_steps: int = parameter(3, checks.whole)
+    evaluations: int = parameter(20, checks.whole, low=2)
+    padding: str = parameter("symmetric", checks.choice, options=flow_smoothness.PADDINGS)
+    start: float = parameter(0.01, checks.number)
+    batch_size: int = parameter(100, checks.whole)
 
     slow = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        checks.number("kappa", self.kappa)
-        checks.number("tau", self.tau)
-        checks.whole("tau_steps", self.tau_steps)
-        checks.whole("evaluations", self.evaluations, 2)
-        checks.choice("padding", self.padding, flow_smoothness.PADDINGS)
-        checks.number("start", self.start)
 
     def flow(self, x, y=None, targets=None, progress: bool = True):
         """The flows (N, 2, H, W) in pixels, down and right, along which ``attack(x, y, targets)`` reads each image."""
@@ -71,13 +64,13 @@ class StAdv(Attack):
     def _attack(self, x, goal, rng):
         flow = self._search(x, goal, rng)
         moved = flow.any(axis=(1, 2, 3))[:, None, None, None]
-        return np.where(moved, flow_sample.forward(x, flow), x)  # sampling at zero flow may round
+        return np.where(moved, np.clip(flow_sample.forward(x, flow), 0, 1), x)  # sampling may round, at zero flow too
 
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
         module = xp.array_module(x)
         found, tau = _Found(flows, x.dtype, module), module.full(len(x), self.tau, x.dtype)
-        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), self._reached(goal.margin(logits(self.classifier, x))))
+        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), self._reached(goal.margin(logits(self.classifier, x, goal.images))))
         active, failed = np.flatnonzero(~found.any), module.zeros(len(x), bool)
         for _ in range(self.tau_steps):
             if not active.size:
@@ -104,12 +97,13 @@ class StAdv(Attack):
         """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
         t = Tensor(flow, requires_grad=True)
         x_adv = ops.flow_sample(x[chosen], t)
-        margin = goal.of(chosen).margin(self.classifier.logits(x_adv))
+        goal = goal.of(chosen)
+        margin = goal.margin(self.classifier.logits(x_adv))
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
-        (slope,) = grad(ops.sum(l_adv), [t])
+        slope = finite_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
         found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
-        return l_adv.data + tau[chosen] * l_flow, slope.data + tau[chosen][:, None, None, None] * roughness
+        return l_adv.data + tau[chosen] * l_flow, slope + tau[chosen][:, None, None, None] * roughness
 
     def _reached(self, margin):
         return (margin <= -self.kappa) & (margin < 0)

@@ -10,7 +10,17 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import affine_sample
-from .base import Attack, logits
+from .answers import logits
+from .base import Attack
+from .parameters import parameter
+
+
+def _axis(name, value, most) -> tuple[float, float, int]:
+    """``value`` as (lowest, highest, how many)."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 3:
+        raise ArgumentError(f"{name} is {value!r}; give (lowest, highest, how many), such as {name}=(-0.1, 0.1, 2)")
+    lowest = checks.number(f"{name}'s lowest", value[0], -most, most)
+    return lowest, checks.number(f"{name}'s highest", value[1], lowest, most), checks.whole(f"{name}'s how many", value[2])
 
 
 @dataclass(frozen=True)
@@ -38,25 +48,13 @@ class STM(Attack):
     (24, (2, 1, 28, 28), (2, 3))
     """
 
-    dx: tuple = (-0.1, 0.1, 2)
-    dy: tuple = (-0.1, 0.1, 2)
-    angle: tuple = (-30.0, 30.0, 6)
-    n_samples: int | None = None
-    shift_twice: bool = False
+    dx: tuple = parameter((-0.1, 0.1, 2), _axis, most=1)
+    dy: tuple = parameter((-0.1, 0.1, 2), _axis, most=1)
+    angle: tuple = parameter((-30.0, 30.0, 6), _axis, most=360)
+    n_samples: int | None = parameter(None, checks.whole)
+    shift_twice: bool = parameter(False, checks.flag)
 
     slow = True
-
-    def __post_init__(self):
-        super().__post_init__()
-        for name, most in (("dx", 1), ("dy", 1), ("angle", 360)):
-            value = getattr(self, name)
-            if not isinstance(value, (tuple, list)) or len(value) != 3:
-                raise ArgumentError(f"{name} is {value!r}; give (lowest, highest, how many), as {name}={type(self).__dataclass_fields__[name].default}")
-            checks.number(f"{name}'s lowest", value[0], -most, most)
-            checks.number(f"{name}'s highest", value[1], value[0], most)
-            checks.whole(f"{name}'s how many", value[2])
-        if self.n_samples is not None:
-            checks.whole("n_samples", self.n_samples)
 
     def candidates(self) -> np.ndarray:
         """(K, 3): dx and dy in fractions of the image, the angle in degrees."""
@@ -93,7 +91,7 @@ class STM(Attack):
         x_adv, chosen, most = x.copy(), full(len(x), 0), full(len(x), -np.inf)
         for k, candidate in enumerate(self.candidates()):
             moved = self.transform(x, candidate)
-            climb = goal.climb(logits(self.classifier, moved))
+            climb = goal.climb(logits(self.classifier, moved, goal.images))
             worse = climb > most
             x_adv[worse], chosen[worse], most[worse] = moved[worse], k, climb[worse]
         return x_adv, chosen
@@ -105,4 +103,4 @@ def _read(x, angle, dx, dy):
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     turn = np.array([[c, -s * height / width], [s * width / height, c]])  # in coordinates where the image spans [-1, 1]
     theta = np.column_stack([turn, turn @ (2 * dx, 2 * dy)]).astype(x.dtype)
-    return affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1)))
+    return affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1))).clip(0, 1)  # which rounding may leave

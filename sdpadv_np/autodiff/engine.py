@@ -6,7 +6,8 @@
             gradients[input] += rule(g, node, *node.inputs)
 
 The loop is the same for arrays and for Tensors (``create_graph``), see the note in registry.py.
-Who owns a gradient array decides whether it may be added to in place: the first contribution may
+What a Tensor is, is the object itself (its ``id``: all of them live while the walk lasts); ``seq`` is
+only the order. Who owns a gradient array decides whether it may be added to in place: the first contribution may
 be an alias (``add`` hands on g itself), the second makes a new array, which is ours from then on.
 """
 from __future__ import annotations
@@ -16,7 +17,7 @@ import operator
 import numpy as np
 
 from .. import xp
-from ..errors import GraphError, PlanError
+from ..errors import AttackError, GraphError, PlanError
 from .rules.shape import sum_to
 from .tensor import Tensor, raw, state
 
@@ -48,20 +49,20 @@ def grad(output, inputs, grad_output=None, create_graph: bool = False) -> list[T
     for t in inputs:
         if not (isinstance(t, Tensor) and t.requires_grad):
             raise GraphError(f"grad: {t!r:.80} does not require a gradient; make it with requires_grad=True")
-    found = _gradients(output, grad_output, {t.seq for t in inputs}, create_graph)
+    found = _gradients(output, grad_output, set(map(id, inputs)), create_graph)
     if create_graph:
         module = xp.array_module(output.data)
-        return [found[t.seq] if t.seq in found else Tensor(module.zeros_like(t.data)) for t in inputs]
-    return [Tensor(a) for a in _unshared([found.get(t.seq) for t in inputs], inputs)]
+        return [found[id(t)] if id(t) in found else Tensor(module.zeros_like(t.data)) for t in inputs]
+    return [Tensor(a) for a in _unshared([found.get(id(t)) for t in inputs], inputs)]
 
 
 def backward(output: Tensor, grad_output=None, retain_graph: bool = False) -> None:
     """Add the gradients of ``output`` to ``.grad`` of the leaves (see Tensor.backward)."""
     nodes = _recorded(output)
-    leaves = {t.seq: t for node in nodes for t in node.inputs if type(t) is Tensor and t.requires_grad and t.op is None}
+    leaves = {id(t): t for node in nodes for t in node.inputs if type(t) is Tensor and t.requires_grad and t.op is None}
     found = _gradients(output, grad_output, set(leaves), False)
-    reached = [t for t in leaves.values() if t.seq in found]
-    for t, g in zip(reached, _unshared([found[t.seq] for t in reached], reached)):
+    reached = [t for key, t in leaves.items() if key in found]
+    for t, g in zip(reached, _unshared([found[id(t)] for t in reached], reached)):
         if t.grad is None:
             t.grad = g
         else:
@@ -73,16 +74,19 @@ def backward(output: Tensor, grad_output=None, retain_graph: bool = False) -> No
 
 def gradients_into(output: Tensor, inputs, buffers) -> None:
     """Write the gradients of ``output`` into ``buffers`` (arrays of the inputs' shapes): one per input."""
-    into = {t.seq: buffer for t, buffer in zip(inputs, buffers)}
+    into = {id(t): buffer for t, buffer in zip(inputs, buffers)}
     found = _gradients(output, None, set(into), False, into)
-    for seq, buffer in into.items():
-        gradient = found.get(seq, 0)
+    for key, buffer in into.items():
+        gradient = found.get(key, 0)
         if gradient is not buffer:
             np.copyto(buffer, gradient)
 
 
 class _Released:
     name = "released"
+
+    def __reduce__(self):
+        return "_RELEASED"  # there is one, also in another process
 
 
 _RELEASED = _Released()
@@ -96,7 +100,7 @@ def _recorded(output: Tensor) -> list[Tensor]:
             "backward: the output does not depend on any Tensor with requires_grad=True "
             "(or was computed on plain arrays, or under no_grad)"
         )
-    seen, stack, nodes = {output.seq}, [output], []
+    seen, stack, nodes = {id(output)}, [output], []
     while stack:
         t = stack.pop()
         if t.op is None:
@@ -105,33 +109,33 @@ def _recorded(output: Tensor) -> list[Tensor]:
             raise GraphError("backward: the graph was released by an earlier backward; call that one with retain_graph=True")
         nodes.append(t)
         for i in t.inputs:
-            if type(i) is Tensor and i.requires_grad and i.seq not in seen:
-                seen.add(i.seq)
+            if type(i) is Tensor and i.requires_grad and id(i) not in seen:
+                seen.add(id(i))
                 stack.append(i)
     nodes.sort(key=_SEQ)
     return nodes
 
 
 def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: bool, into={}) -> dict:
-    """Gradients of the targets by ``seq``: arrays, or Tensors if ``create_graph``; in the arrays of ``into`` where a fused rule can write there."""
+    """Gradients of the targets (ids) by id: arrays, or Tensors if ``create_graph``; in the arrays of ``into`` where a fused rule can write there."""
     nodes = _recorded(output)
     wanted = set(targets)  # grows to all that lies on a path to a target; the rest is never computed
     for node in nodes:
         for t in node.inputs:
-            if type(t) is Tensor and t.seq in wanted:
-                wanted.add(node.seq)
+            if type(t) is Tensor and id(t) in wanted:
+                wanted.add(id(node))
                 break
     g = _seed(output, grad_output)
-    gradients = {output.seq: Tensor(g) if create_graph else g}
+    gradients = {id(output): Tensor(g) if create_graph else g}
     owned: set[int] = set()
     try:
         for node in reversed(nodes):
-            seq = node.seq
-            if seq not in wanted or seq not in gradients:
+            key = id(node)
+            if key not in wanted or key not in gradients:
                 continue
-            g = gradients[seq] if seq in targets else gradients.pop(seq)
+            g = gradients[key] if key in targets else gradients.pop(key)
             _contribute(node, g, wanted, create_graph, gradients, owned, into)
-    except (GraphError, PlanError):
+    except (AttackError, GraphError, PlanError):
         raise
     except Exception as error:
         raise node.op.failure(error, node.inputs, node.params, node.where()) from error
@@ -144,14 +148,14 @@ def _contribute(node: Tensor, g, wanted, create_graph: bool, gradients: dict, ow
     y, values = (node, inputs) if create_graph else (node.data, [t.data if type(t) is Tensor else t for t in inputs])
     fused = None
     if op.fused is not None and not create_graph:
-        needs = [type(t) is Tensor and t.seq in wanted for t in inputs]
-        out = [into.get(t.seq) if need and t.seq not in gradients else None for t, need in zip(inputs, needs)]
+        needs = [type(t) is Tensor and id(t) in wanted for t in inputs]
+        out = [into.get(id(t)) if need and id(t) not in gradients else None for t, need in zip(inputs, needs)]
         fused = op.fused(g, y, *values, needs=needs, saved=node.saved, out=out, **params)
     rules = op.rules if op.variadic else op.vjps
     for index, t in enumerate(inputs):
-        if type(t) is not Tensor or t.seq not in wanted:
+        key = id(t)
+        if type(t) is not Tensor or key not in wanted:
             continue
-        seq = t.seq
         if fused is not None:
             d = fused[index]
         else:
@@ -161,16 +165,16 @@ def _contribute(node: Tensor, g, wanted, create_graph: bool, gradients: dict, ow
         for listener in state.hooks:
             if hasattr(listener, "backward"):
                 listener.backward(node, index, d)
-        if seq not in gradients:
-            gradients[seq] = d
-            if d is into.get(seq):
-                owned.add(seq)
-        elif seq in owned:
-            np.add(gradients[seq], d, out=gradients[seq])
+        if key not in gradients:
+            gradients[key] = d
+            if d is into.get(key):
+                owned.add(key)
+        elif key in owned:
+            np.add(gradients[key], d, out=gradients[key])
         else:
-            total = gradients[seq] = gradients[seq] + d
+            total = gradients[key] = gradients[key] + d
             if xp.is_array(total):
-                owned.add(seq)
+                owned.add(key)
 
 
 def _seed(output: Tensor, grad_output):

@@ -13,8 +13,9 @@ first, into arrays at fixed places, and nothing is copied back.
 """
 from __future__ import annotations
 
-import contextlib
+import copy
 import sys
+import threading
 
 import numpy as np
 
@@ -38,6 +39,9 @@ class Plan:
     stores : sequence of ParameterStore
         Whose parameters it uses, trained or not.
 
+    Threads may share a plan; what is recorded serves one of them at a time. A copy, or what comes
+    out of a pickle, records anew.
+
     >>> import numpy as np, sdpadv_np as sd
     >>> def step(x):
     ...     t = sd.Tensor(x, requires_grad=True)
@@ -50,6 +54,7 @@ class Plan:
     def __init__(self, function, stores=()):
         self.function, self.stores = function, tuple(stores)
         self._tapes: dict[tuple, _Tape] = {}
+        self._lock = threading.Lock()  # of the dictionary; a tape at work is in no dictionary
 
     def __call__(self, *inputs):
         """What ``function(*inputs)`` returns, as new arrays."""
@@ -61,18 +66,29 @@ class Plan:
         if state.hooks:  # listeners want to hear every operation
             return _each(_copied, self.function(*inputs))
         signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
-        tape = self._tapes.pop(signature, None)
-        first = tape is None
-        if first:
+        with self._lock:
+            tape = self._tapes.pop(signature, None)
+        if tape is None:
             tape = _Tape(self.function, self.stores, inputs)
         elif not tape.verified:
             tape.verify(self.function, inputs)
         else:
             tape.replay(inputs)
-        self._tapes[signature] = tape  # the last is the one that was used last
-        if len(self._tapes) > MOST:
-            del self._tapes[next(iter(self._tapes))]
-        return _each(_copied, tape.results)
+        results = _each(_copied, tape.results)
+        with self._lock:
+            self._tapes[signature] = tape  # the last is the one that was used last
+            if len(self._tapes) > MOST:
+                del self._tapes[next(iter(self._tapes))]
+        return results
+
+    def __reduce__(self):
+        return type(self), (self.function, self.stores)
+
+    def __copy__(self):
+        return type(self)(self.function, self.stores)
+
+    def __deepcopy__(self, memo):
+        return type(self)(copy.deepcopy(self.function, memo), copy.deepcopy(self.stores, memo))
 
     @property
     def calls(self) -> int:
@@ -96,7 +112,7 @@ class _Tape:
     def __init__(self, function, stores, inputs):
         self.slots = [np.array(a) if isinstance(a, np.ndarray) else a.copy() for a in inputs]
         self.verified, self.graph = False, None
-        with Recorder() as recorder, _as_recorded(stores, recorder):
+        with Recorder(stores) as recorder:
             self.results = _each(_checked, function(*map(recorder.own, self.slots)))
             recorder.finish()
         self.calls, self.written = recorder.calls, recorder.written
@@ -138,20 +154,6 @@ class _Tape:
 def _store(pairs) -> None:
     for array, value in pairs:
         array[...] = value
-
-
-@contextlib.contextmanager
-def _as_recorded(stores, recorder):
-    """Within this block the parameters of ``stores`` are seen as Recorded, so that what is made of them alone is recorded too."""
-    tensors = [t for store in stores for t in store.tensors.values()]
-    arrays = [t.data for t in tensors]
-    try:
-        for t in tensors:
-            t.data = recorder.own(t.data)
-        yield
-    finally:
-        for t, array in zip(tensors, arrays):
-            t.data = array
 
 
 def _each(function, value):

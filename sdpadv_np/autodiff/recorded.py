@@ -63,7 +63,7 @@ class Recorded(NDArrayOperatorsMixin):
     def __setitem__(self, index, value):
         self.recorder.write(_set, (self, index, value), (0,))
 
-    def _refuse(self, *_):
+    def _refuse(self, *_, **__):
         raise PlanError("a recorded step asks for a number (item, float, bool, if): it would be frozen; keep it an array, or compute it outside the step")
 
     item = tolist = tobytes = __float__ = __int__ = __bool__ = __index__ = __array__ = __iter__ = _refuse

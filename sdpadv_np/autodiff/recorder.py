@@ -34,10 +34,12 @@ class Recorder:
 
     calls : list of (function, arguments), to be carried out in this order
     written : real arrays that are not the plan's own and are changed by the calls
+    stand_ins : {id of a store: its parameters as Recorded}: what this thread sees of ``stores`` meanwhile
     """
 
-    def __init__(self):
+    def __init__(self, stores=()):
         self.calls, self.written = [], []
+        self.stand_ins = {id(store): store.stand_ins(self) for store in stores}
         self.free: dict[int, list] = {}
         self.bytes = 0  # of all buffers
         self._made: dict[int, tuple] = {}  # arrays that depend on no other: id of their memory -> (number of the filling call, memory)
@@ -64,7 +66,7 @@ class Recorder:
         else:
             block = xp.array_module(result).empty(result.nbytes, np.uint8)
             self.bytes += result.nbytes
-        strides = result.strides if _dense(result) else None
+        strides = np.empty_like(result).strides  # dense, in result's order of axes: what is computed from it is laid out, and summed, by that order
         if isinstance(result, np.ndarray):
             array = np.ndarray(result.shape, result.dtype, block, strides=strides)
         else:
@@ -187,12 +189,6 @@ def _without_out(kwargs) -> tuple[dict, object]:
 
 def _array(result):
     return np.asarray(result) if isinstance(result, np.generic) else result
-
-
-def _dense(array) -> bool:
-    """Whether the elements fill one piece of memory, in whatever order of axes."""
-    span = sum((n - 1) * s for n, s in zip(array.shape, array.strides)) + array.itemsize
-    return array.size > 0 and min(array.strides, default=0) >= 0 and span == array.nbytes
 
 
 def _where(out, condition, a, b):

@@ -7,10 +7,10 @@ whatever they are given. On plain arrays they compute, at array speed, and that 
 backward pass. On Tensors they compute *and are recorded*, and the gradient they return can itself
 be differentiated: that is double backprop, to any order, and no rule does anything for it:
 
-    tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), ...)
+    tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, ...)
 
     g, y arrays  ->  an array
-    g, y Tensors ->  a Tensor that remembers 1 - y * y, for the second derivative
+    g, y Tensors ->  a Tensor that remembers g * y * y, for the second derivative
 
 So an operation whose rule is not written like that cannot be registered. A fused rule (one kernel
 instead of several operations) may stand beside it; it is used when no graph is asked for, and a
@@ -21,19 +21,20 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .. import xp
-from ..errors import OperationError, PlanError
+from ..errors import AttackError, OperationError, PlanError
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
 _NO_PARAMETERS: dict = {}
 _FLOAT32 = np.dtype(np.float32)
 _ENGINE = {__package__, f"{__package__}.rules"}
+_SETTLED = {int, float, bool, str, tuple, slice, type(None), type(Ellipsis), np.ndarray}  # parameters that are kept as they come
 
 
 def NO_GRADIENT(g, y, *inputs, **params):
@@ -51,6 +52,10 @@ class _Variadic:
         return functools.partial(self.rule, index)
 
 
+class Named(TypeError):
+    """What is wrong, and its remedy."""
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """One row of the table."""
@@ -66,7 +71,15 @@ class Op:
     kinks: str = ""  # where the derivative jumps, and which side is taken
     fused: Callable | None = None  # (g, y, *arrays, needs, saved, out, **params) -> one gradient or None per input; out: arrays that may hold them, or None
     saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
-    hint: str = "make the shapes agree"
+    hint: str = ""  # what the operands must be
+    instead: Mapping = field(default_factory=dict)  # parameters that somebody may want to differentiate: name -> the operation that can
+
+    def __reduce__(self):
+        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
+        return (_named, (self.name,)) if OPS.get(self.name) is self else object.__reduce_ex__(self, 2)
+
+    def __deepcopy__(self, memo):
+        return self
 
     @property
     def rules(self):
@@ -81,7 +94,31 @@ class Op:
         operands = ", ".join(map(describe, inputs))
         given = "".join(f", {k}={v}" for k, v in params.items() if isinstance(v, (int, float, str, tuple, bool)))
         place = f" (made at {where})" if where else ""
-        return OperationError(f"{self.name}({operands}{given}){place}: {error}; {self.hint}")
+        remedy = self._remedy(error)
+        return OperationError(f"{self.name}({operands}{given}){place}: {error}" + (f"; {remedy}" if remedy else ""))
+
+    def _remedy(self, error) -> str:
+        """Of this cause: of an axis its range, of operands their shapes; what names its own remedy needs no other."""
+        if isinstance(error, (Named, OperationError)):
+            return ""
+        if isinstance(error, np.exceptions.AxisError):
+            return "axes are counted from 0, or back from the last as -1"
+        return self.hint
+
+    def settled(self, name, value, inputs, params):
+        """A parameter as it is kept until the way back: NumPy's numbers as Python's, a list that names axes or sizes as a tuple, which nobody can change."""
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, list) and name != "index":
+            return tuple(value)
+        if isinstance(value, Tensor):
+            wrong = f"{name} must be a number or an array, not a Tensor (nothing is differentiated with respect to it): {self.instead.get(name, f'pass {name}.data')}"
+            raise self.failure(Named(wrong), inputs, params)
+        return value
+
+
+def _named(name: str) -> Op:
+    return OPS[name]
 
 
 def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):
@@ -122,6 +159,9 @@ def caller(op: Op) -> Callable:
             inputs = inputs[:arity]
         if defaults:
             params = {**defaults, **params}
+        for name, value in params.items():
+            if type(value) not in _SETTLED:
+                params[name] = op.settled(name, value, inputs, params)
         for value in inputs:
             if type(value) is Tensor:
                 return apply(op, inputs, params)
@@ -151,7 +191,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
             y, saved = op.saving(*arrays, needs=[type(t) is Tensor and t.requires_grad for t in inputs], **params)
         else:
             y = op.forward(*arrays, **params)
-    except PlanError:
+    except (AttackError, PlanError):
         raise
     except Exception as error:
         raise op.failure(error, inputs, params) from error
@@ -181,4 +221,4 @@ def _refuse_leak(op, inputs, arrays, params):
     for array in arrays:
         if xp.is_array(array) and array.dtype == np.float32:
             wrong = "float32 mixed with a wider operand would silently become float64; use .astype(np.float32)"
-            raise op.failure(TypeError(wrong), inputs, params)
+            raise op.failure(Named(wrong), inputs, params)

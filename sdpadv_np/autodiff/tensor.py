@@ -3,7 +3,7 @@
 One slotted object per result. A Tensor that came out of an operation keeps the operation, its
 inputs and its parameters, and nothing points the other way: when the last result is dropped, the
 whole graph goes with it at once, and nothing is left for the cycle collector. ``seq`` counts
-Tensors in the order of their making. Inputs exist before outputs, so this order is a topological
+Tensors in the order of their making, copies and those out of a pickle included. Inputs exist before outputs, so this order is a topological
 order, and the backward pass (engine.py) needs no recursion and no graph search beyond a sort.
 
 The operators (``+``, ``@``, ...) are put on the class in ops.py, where the operations are defined.
@@ -11,6 +11,7 @@ The operators (``+``, ``@``, ...) are put on the class in ops.py, where the oper
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import threading
 
@@ -134,6 +135,8 @@ class Tensor:
         """``file:line`` of the code outside the engine that made this Tensor."""
         if self.site is None:
             return "an input"
+        if isinstance(self.site, str):  # of another process
+            return self.site
         code, instruction = self.site
         for start, end, line in code.co_lines():
             if start <= instruction < end:
@@ -146,8 +149,33 @@ class Tensor:
         wants = ", requires_grad=True" if self.requires_grad and self.op is None else ""
         return f"Tensor({np.array2string(xp.to_numpy(self.data), threshold=20, precision=5)}, dtype={self.dtype}{made}{name}{wants})"
 
+    def __copy__(self):
+        """Another Tensor with the same array and history."""
+        return _copy(self, self.data, self.inputs)
+
+    def __deepcopy__(self, memo):
+        """A Tensor with an array of its own; its whole history is copied too, without recursion, so that however long it is it can be."""
+        for t in _history(self, memo):
+            memo[id(t)] = _copy(t, copy.deepcopy(t.data, memo), tuple(memo.get(id(i), i) for i in t.inputs))
+        return memo[id(self)]
+
+    def __reduce__(self):
+        site = None if self.site is None else self.where()
+        return _unpickled, (self.data, self.grad, self.requires_grad, self.op, self.inputs, self.params, self.saved, self.name, site)
+
     def __len__(self):
         return len(self.data)
+
+    def __iter__(self):
+        if not self.ndim:
+            raise TypeError("a Tensor without axes cannot be iterated over; its number is t.item()")
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, *_, **__):
+        raise TypeError("a Tensor is no array, and as one it would lose its history; take the array within, t.data, or t.detach()")
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"np.{function.__name__} of a Tensor is not recorded; use sd.ops (sd.ops.sum(t), t.sum(), ...), or np.{function.__name__}(t.data) for the array alone")
 
     __float__ = item
     __hash__ = object.__hash__
@@ -180,6 +208,29 @@ class Tensor:
         )
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = __setitem__ = _refuse_in_place
+
+
+def _history(tensor: Tensor, known) -> list[Tensor]:
+    """``tensor`` and all that it was made of, but for what is ``known`` by its id; first made first."""
+    found, stack = {}, [tensor]
+    while stack:
+        t = stack.pop()
+        if type(t) is Tensor and id(t) not in known and id(t) not in found:
+            found[id(t)] = t
+            stack.extend(t.inputs)
+    return sorted(found.values(), key=lambda t: t.seq)
+
+
+def _unpickled(data, grad, requires_grad, op, inputs, params, saved, name, site) -> Tensor:
+    t = Tensor.__new__(Tensor)
+    t.data, t.grad, t.requires_grad, t.op, t.inputs, t.params, t.saved, t.name, t.site = data, grad, requires_grad, op, inputs, params, saved, name, site
+    t.seq = next_seq()
+    return t
+
+
+def _copy(t: Tensor, data, inputs) -> Tensor:
+    grad = None if t.grad is None else t.grad.copy()
+    return _unpickled(data, grad, t.requires_grad, t.op, inputs, t.params, t.saved, t.name, t.site)
 
 
 def raw(value):

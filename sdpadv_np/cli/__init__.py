@@ -1,19 +1,24 @@
-"""The ``sdpadv`` command. Exit status: 0 done, 1 failed (one clear line), 2 wrong usage, 130 interrupted."""
+"""The ``sdpadv`` command.
+
+Exit status: 0 done, 1 failed (one clear line), 2 wrong usage, 130 interrupted, 141 nobody reads the output any more.
+"""
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 import traceback
 
 from ..errors import Error
-from ..training.compiling import told
-from . import attack, bench, data, evaluate, reproduce, train, warm_up
+from . import streams
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
     from .. import __version__
+    from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
 
-    top = argparse.ArgumentParser(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
+    top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (train, attack, evaluate, reproduce, data, bench, warm_up):
@@ -25,18 +30,50 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    arguments = parser().parse_args(argv)
-    try:
-        with told():
-            arguments.run(arguments)
-    except KeyboardInterrupt as interruption:
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"\nsdpadv: interrupted{''.join(f'; {a}' for a in interruption.args)}", file=sys.stderr)
-        return 130
-    except (Error, MemoryError) as error:
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"sdpadv: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-        return 1
+    debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    with streams.usable() as output:
+        try:
+            try:
+                _run(argv)
+            finally:
+                output.flush()
+        except KeyboardInterrupt as interruption:
+            return _failed(f"\nsdpadv: interrupted{''.join(f'; {a}' for a in interruption.args)}", debug, 130)
+        except BrokenPipeError:
+            output.give_up()
+            return 141
+        except (Error, MemoryError) as error:
+            return _failed(f"sdpadv: {' '.join(str(error).split()) or type(error).__name__}", debug)
+        except Exception as error:
+            return _failed(f"sdpadv: {_explained(error)}", debug)
     return 0
+
+
+def _run(argv) -> None:
+    arguments = parser().parse_args(argv)
+    from ..training.compiling import told
+
+    with told():
+        arguments.run(arguments)
+
+
+def _failed(line: str, debug: bool, status: int = 1) -> int:
+    if debug:
+        traceback.print_exc()
+    streams.say(line)
+    return status
+
+
+def _explained(error: Exception) -> str:
+    """One line on an error that nobody expected."""
+    words = " ".join(str(error).split())
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as reason:
+        if reason.errno in (errno.EMFILE, errno.ENFILE):  # modules are then said to be missing, among other things
+            return "too many files are open; allow more (ulimit -n), or close some"
+    if isinstance(error, OSError):
+        return f"{error.filename or ''}{': ' if error.filename else ''}{error.strerror or words}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name} is not installed, which sdpadv-np needs: pip install sdpadv-np"
+    return f"{type(error).__name__}: {words}; this should not happen: --debug shows where it did"

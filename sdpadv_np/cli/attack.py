@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from .. import checks, files
+from .. import checks, files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import figures, readable
@@ -14,7 +14,7 @@ from ..evaluation.metrics import measure
 from ..provenance import provenance
 from . import chosen
 from ..training.threads import threads
-from .common import Formatter, add_device, add_threads, announce, new_folder
+from .common import Formatter, add_device, add_threads, announce, results, visible
 
 RECORD = "record.json"
 
@@ -42,15 +42,17 @@ def add_parser(commands):
 
 
 def run(arguments) -> None:
-    folder = new_folder(arguments.output, "attack", RECORD)
+    checks.whole("threads", arguments.threads)
     try:
-        with threads(checks.whole("threads", arguments.threads)):
-            _run(arguments, folder)
+        with results(arguments.output, "attack", RECORD) as folder, threads(arguments.threads):
+            with folders.together(folder, RECORD) as draft:
+                _run(arguments, folder, draft)
+            print("written: " + ", ".join(str(folder / name) for name in visible(folder)))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no images were written") from None
 
 
-def _run(a, folder) -> None:
+def _run(a, folder, draft) -> None:
     classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
     (attack,) = chosen.choose([a.attack], classifier, a)
     given = user_images.load(a.images, a.true_labels)
@@ -69,11 +71,10 @@ def _run(a, folder) -> None:
     }
     for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    written = given.write(x_adv, folder / "adversarial")
+    given.write(x_adv, draft / "adversarial")
     title = f"{attack.name}{'' if attack.eps is None else f', eps {attack.eps:g}'}: the first {len(x_adv[:10])} of {len(x_adv)} images"
-    figures.grid(folder / "pictures.png", figures.steps(attack.attack, given.x[:10], x_adv[:10]), title, classifier)
-    files.write_json(folder / RECORD, record)
-    print(f"written: {written}, {folder / 'pictures.png'}, {folder / RECORD}")
+    figures.grid(draft / "pictures.png", figures.steps(attack.attack, given.x[:10], x_adv[:10]), title, classifier)
+    files.write_json(draft / RECORD, record)
 
 
 def _attacked(attack, given, target) -> tuple[np.ndarray, float]:

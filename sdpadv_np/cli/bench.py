@@ -6,9 +6,10 @@ import functools
 from datetime import datetime
 from pathlib import Path
 
+from .. import files, folders
 from ..bench import QUESTIONS, affine, report
 from ..bench.peers import PEERS
-from ..errors import ArgumentError, FileError
+from ..errors import ArgumentError
 from ..evaluation import figures
 from ..kernels.affine_sample import CONVENTIONS
 from .common import Formatter, announce
@@ -33,9 +34,10 @@ def add_parser(commands):
 
 
 def run(arguments) -> None:
-    output = Path(arguments.output or Path("runs") / f"bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}")
+    usual = f"runs/bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}"
     try:
-        _measure(arguments, output)
+        with folders.new(None, usual) if arguments.output is None else folders.held(files.expanded(arguments.output), make=True) as output:
+            _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
 
@@ -91,11 +93,7 @@ def _measure(arguments, output: Path) -> None:
     settings = arguments.resolve(**{name: getattr(arguments, name) for name in arguments.options})
     if (output / f"{stem}.json").exists():
         raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
-    figures.canvas(1, 1)  # that matplotlib is missing, or the folder cannot be, shows now and not after ten minutes
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{output}: cannot be made: {error.strerror}; choose another --output") from error
+    figures.canvas(1, 1)  # that matplotlib is missing shows now and not after ten minutes
     announce(vars(settings))
     record = arguments.measure(settings, lambda line: print(line, flush=True))
     print(f"\n{report.text(record)}\n")

@@ -5,7 +5,7 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from .. import data, xp
+from .. import data, folders, xp
 from ..errors import ArgumentError
 
 
@@ -32,12 +32,19 @@ def add_device(command) -> None:
     command.add_argument("--device", choices=xp.DEVICES, default="cpu", help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'")
 
 
-def new_folder(given: str | None, name: str, marker: str) -> Path:
-    """The folder of a command's results, runs/NAME-TIME if none was given; refuses one with results (``marker``) in it."""
-    folder = Path(given or Path("runs") / f"{name}{datetime.now():-%Y%m%d-%H%M%S}")
-    if (folder / marker).exists():
-        raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
-    return folder
+def results(given: str | None, name: str, marker: str):
+    """The folder of a command's results, held while it works; runs/NAME-TIME if none was given. Refuses one with others in it."""
+
+    def refuse(folder: Path) -> None:
+        if (folder / marker).exists():
+            raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
+
+    return folders.new(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+
+
+def visible(folder: Path) -> list[str]:
+    """Names of what lies in a folder of results."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def announce(parameters: dict) -> None:

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import sys
 
-from .. import checks, data, evaluation, files
+from .. import checks, data, evaluation, files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import figures, paper, readable, tables
 from ..provenance import provenance
 from . import chosen
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, new_folder
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, results, visible
 
 RECORD = "evaluation.json"
 
@@ -39,15 +39,17 @@ def add_parser(commands):
 
 
 def run(arguments) -> None:
-    folder = new_folder(arguments.output, "evaluate", RECORD)
+    checks.whole("threads", arguments.threads)
     try:
-        with threads(checks.whole("threads", arguments.threads)):
-            _run(arguments, folder)
+        with results(arguments.output, "evaluate", RECORD) as folder, threads(arguments.threads):
+            with folders.together(folder, RECORD) as draft:
+                _run(arguments, folder, draft)
+            print(f"written to {folder}: {', '.join(visible(folder))}")
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
 
 
-def _run(a, folder) -> None:
+def _run(a, folder, draft) -> None:
     classifier = chosen.classifier(a.classifier, a.device)
     attacks = chosen.choose(a.attacks, classifier, a)
     if a.limit is not None:
@@ -60,25 +62,25 @@ def _run(a, folder) -> None:
     announce(parameters)
     for attack in attacks:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
-    results, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
+    measured, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
     for name, eps, attack, settings in attacks:
         result, moved = evaluation.evaluate(classifier, attack, x, y), readable.of(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
-        results.append((name, eps, result))
+        measured.append((name, eps, result))
         spatial.append(readable.text(moved))
         records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
-    table = tables.rows(results, "" if a.images else a.dataset, classifier.architecture)
+    table = tables.rows(measured, "" if a.images else a.dataset, classifier.architecture)
     columns = tables.COLUMNS
     if any(spatial):
         table, columns = [(*row, cell) for row, cell in zip(table, spatial)], (*columns, "distortion")
-    clean = results[0][2].as_dict()
-    files.write_text(folder / "table.txt", tables.text(table, columns) + "\n")
-    files.write_text(folder / "table.md", tables.markdown(table, columns) + "\n")
+    clean = measured[0][2].as_dict()
+    files.write_text(draft / "table.txt", tables.text(table, columns) + "\n")
+    files.write_text(draft / "table.md", tables.markdown(table, columns) + "\n")
     if a.picture:
-        _pictures(folder, classifier, attacks, x, y, class_names)
+        _pictures(draft, classifier, attacks, x, y, class_names)
     record = {"parameters": parameters, "results": [{"attack": paper.CLEAN, **clean}, *records], "command": ["sdpadv", *sys.argv[1:]], "made": provenance()}
-    files.write_json(folder / RECORD, record)
-    print(f"\n{tables.text(table, columns)}\n\nwritten to {folder}: " + ", ".join(sorted(f.name for f in folder.iterdir())))
+    files.write_json(draft / RECORD, record)
+    print(f"\n{tables.text(table, columns)}\n")
 
 
 def _images(a):
@@ -92,9 +94,9 @@ def _images(a):
     return given.x, given.y, None
 
 
-def _pictures(folder, classifier, attacks, x, y, class_names) -> None:
+def _pictures(draft, classifier, attacks, x, y, class_names) -> None:
     shown = figures.examples(classifier, x, y)
     for number, (name, eps, attack, _) in enumerate(attacks, 1):
         rows = figures.steps(attack, x[shown], y=y[shown])
         title = f"{name}{'' if eps is None else f', eps {eps:g}'}"
-        figures.grid(folder / f"pictures-{number}-{name.partition(' ')[0].lower()}.png", rows, title, classifier, class_names)
+        figures.grid(draft / f"pictures-{number}-{name.partition(' ')[0].lower()}.png", rows, title, classifier, class_names)

@@ -78,6 +78,11 @@ def _run(target: str, p: dict, wanted: list[str]) -> None:
     if reproduce.TARGETS[target].picture:
         figures.canvas(1, 1)  # that matplotlib is missing shows now and not after hours
     store = reproduce.Store(p["output"])
+    with store.held():
+        _compute(target, p, wanted, store)
+
+
+def _compute(target: str, p: dict, wanted: list[str], store) -> None:
     workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], device=p["device"], data_dir=p["data_dir"]), p["work"], _say)
     cells = reproduce.TARGETS[target].cells(p["datasets"], p["models"])
     chosen = [c for c in cells if not wanted or any(text.lower() in c.name.lower() for text in wanted) or store.path(c).exists()]
@@ -90,7 +95,7 @@ def _run(target: str, p: dict, wanted: list[str]) -> None:
 
     records = reproduce.compute(chosen, store, workshop, _say, write)
     written = [*write(records), *reproduce.picture_of(target, p["datasets"], p["models"], records, store, workshop)]
-    print(f"\n{(store.folder / f'{target}.txt').read_text()}\nwritten: {', '.join(map(str, written))}")
+    print(f"\n{(store.folder / f'{target}.txt').read_text('utf-8')}\nwritten: {', '.join(map(str, written))}")
 
 
 def _say(line: str) -> None:

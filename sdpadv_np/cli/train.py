@@ -6,13 +6,15 @@ import argparse
 from .. import attacks, checks, data, evaluation, xp
 from ..attacks import registry
 from ..attacks.base import LABELS
+from ..errors import ArgumentError
 from ..evaluation import figures, paper, tables
+from ..extras import needed
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
 from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, visible
 from .run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")
@@ -56,18 +58,35 @@ def _default(name):
 
 
 def run(arguments) -> None:
-    folder = RunFolder.resume(arguments) if arguments.resume else RunFolder.create(_resolved(arguments))
-    p = argparse.Namespace(**folder.parameters)
-    try:
-        with threads(p.threads):
-            _run(folder, p)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None
+    needed("h5py", "weights and checkpoints")  # that it or matplotlib is missing shows now and not after the training
+    figures.canvas(1, 1)
+    if arguments.resume:
+        _nothing_else(arguments)
+        opened = RunFolder.resume(arguments.resume, _resolved)
+    else:
+        opened = RunFolder.create(_resolved(arguments), arguments.output)
+    with opened as folder:
+        p = argparse.Namespace(**folder.parameters)
+        try:
+            with threads(p.threads):
+                _run(folder, p)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None
+
+
+def _nothing_else(arguments) -> None:
+    """--resume takes every parameter from the run."""
+    from . import parser
+
+    unset = vars(parser().parse_args(["train", "--resume", arguments.resume]))
+    given = [f"--{k.replace('_', '-')}" for k, v in vars(arguments).items() if k not in ("debug", "run") and v != unset[k]]
+    if given:
+        raise ArgumentError(f"--resume takes every parameter from the run; leave out {', '.join(given)}, or start a new run")
 
 
 def _resolved(arguments) -> dict:
     """Every parameter, with what the user left open filled in."""
-    p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")} | {"output": arguments.output}
+    p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")}
     if p["method"] == "sdadv" or (p["method"] == "sdpadv" and p["eps"] == 0):
         p |= {"method": "sdadv", "eps": 0.0}
     for name, default in (("classifier_epochs", CLASSIFIER_EPOCHS[p["classifier"]]), ("epochs", EPOCHS[p["classifier"]])):
@@ -121,4 +140,4 @@ def _run(folder: RunFolder, p) -> None:
     title = f"{_title(p.method)} against Model {p.classifier} on {p.dataset}, eps {p.eps:g}: accuracy {results[-1][2].accuracy:.4f}"
     figures.grid(folder.path / "pictures.png", figures.steps(main, loaded.x_test[chosen]), title, classifier, loaded.class_names)
     figures.curves(folder.path / "curves.png", histories)
-    print(f"\n{tables.text(table)}\n\nwritten to {folder.path}: " + ", ".join(sorted(f.name for f in folder.path.iterdir() if f.is_file())))
+    print(f"\n{tables.text(table)}\n\nwritten to {folder.path}: " + ", ".join(sorted(name for name in visible(folder.path) if (folder.path / name).is_file())))

@@ -1,16 +1,17 @@
 """The user's own images: npy, npz, HDF5, idx (.gz) or a folder of PNG files, written again in the same form."""
 from __future__ import annotations
 
-import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .. import checks, files
-from ..errors import ArgumentError, DataError, Error, FileError
-from . import idx, pictures
+from .. import checks, container, files, folders
+from ..errors import ArgumentError, DataError
+from ..extras import needed
+from . import arrays, pictures
+from .wanted import Wanted
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
 LABELS = ("y", "Y", "labels", "label", "y_test", "targets")
@@ -42,7 +43,7 @@ class Images:
         path = Path(path)
         if self.kind == "png":
             bytes_of = {name: pictures.png(np.round(image[0] * 255).astype(np.uint8)) for name, image in zip(self.names, x)}
-            files.write_folder(path, bytes_of)
+            folders.write(path, bytes_of)
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         x = {"NHW": x[:, 0], "N1HW": x, "NHW1": x[:, 0, :, :, None]}[self.layout]
@@ -50,8 +51,7 @@ class Images:
         if self.kind in ("npy", "idx"):
             np.save(memory, x)
         else:
-            arrays = dict(zip(self.names, (x, self.y)))
-            _write_npz(memory, arrays) if self.kind == "npz" else _write_h5(memory, arrays)
+            (_write_npz if self.kind == "npz" else _write_h5)(memory, dict(zip(self.names, (x, self.y))))
         files.write_bytes(path, memory.getvalue())
         return path
 
@@ -64,21 +64,19 @@ def load(path, labels=None) -> Images:
 
     Raises FileError if a file cannot be read, DataError if it does not hold what it should.
     """
-    path = Path(path)
+    path = files.expanded(path)
     kind, names, y = _kind(path), (), None
     if kind == "png":
         x, y, names = pictures.read(path)
     else:
-        arrays = _arrays(path, kind)
-        if kind in ("npz", "h5"):
-            names = (_pick(arrays, IMAGES, "images", path), *[n for n in LABELS if n in arrays][:1])
-            y = arrays[names[1]] if len(names) > 1 else None
-        x = arrays[names[0] if names else ""]
+        found = arrays.read(path, kind, Wanted("images", IMAGES, LABELS))
+        x, y, *_ = *found.values(), None
+        names = tuple(found) if kind in ("npz", "h5") else ()
     x, layout = _images(x, path)
     if labels is not None:
         if y is not None:
             raise ArgumentError(f"{path}: has labels of its own; leave out {labels}")
-        y, path_of_y = _labels_file(Path(labels)), labels
+        y, path_of_y = _labels_file(files.expanded(labels)), labels
     else:
         path_of_y = path
     if y is not None:
@@ -90,70 +88,35 @@ def _labels_file(path: Path):
     kind = _kind(path)
     if kind == "png":
         raise DataError(f"{path}: is a folder; give a file of labels (npy, npz, h5 or idx)")
-    arrays = _arrays(path, kind)
-    return arrays[_pick(arrays, LABELS, "labels", path) if kind in ("npz", "h5") else ""]
+    (y,) = arrays.read(path, kind, Wanted("labels", LABELS)).values()
+    return y
 
 
 def _kind(path: Path) -> str:
     if path.is_dir():
         return "png"
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    with files.opened(path) as file:
+        start = file.read(8)
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind
+    if start == container.MAGIC:
+        raise DataError(f"{path}: holds a trained network or a checkpoint, no images")
     if start.startswith(b"\x89PNG"):
         raise DataError(f"{path}: is a single picture; give the folder of PNG files that it lies in")
     raise DataError(f"{path}: {'is neither' if start else 'is empty: not'} a npy, npz, HDF5 or idx file nor a folder of PNG files")
 
 
-def _arrays(path: Path, kind: str) -> dict[str, np.ndarray]:
-    """All arrays in a file; the one of a npy or idx file is called ""."""
-    try:
-        if kind == "idx":
-            data = path.read_bytes()
-            return {"": idx.parse(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data, str(path))}
-        if kind == "h5":
-            return _read_h5(path)
-        with open(path, "rb") as file:  # np.load leaves it open when it fails
-            loaded = np.load(file, allow_pickle=False)
-            return {"": loaded} if kind == "npy" else {name: loaded[name] for name in loaded.files}
-    except (Error, MemoryError):
-        raise
-    except Exception as error:  # zipfile, zlib, gzip, NumPy and h5py raise a great many kinds for a damaged file
-        raise DataError(f"{path}: is not a whole {kind} file (truncated, damaged, or of another kind): {' '.join(str(error).split())}") from error
+def _write_npz(memory, contents: dict) -> None:
+    np.savez_compressed(memory, **contents)
 
 
-def _read_h5(path: Path) -> dict[str, np.ndarray]:
-    import h5py
-
-    arrays = {}
-    with h5py.File(path, "r") as file:
-        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return arrays
-
-
-def _write_npz(memory, arrays: dict) -> None:
-    np.savez_compressed(memory, **arrays)
-
-
-def _write_h5(memory, arrays: dict) -> None:
-    import h5py
+def _write_h5(memory, contents: dict) -> None:
+    h5py = needed("h5py", "HDF5 files")
 
     with h5py.File(memory, "w") as file:
-        for name, array in arrays.items():
+        for name, array in contents.items():
             file.create_dataset(name, data=array)
-
-
-def _pick(arrays: dict, known, what: str, path: Path) -> str:
-    found = [name for name in known if name in arrays]
-    if found:
-        return found[0]
-    inside = ", ".join(f"{name} {np.shape(a)} {getattr(a, 'dtype', type(a).__name__)}" for name, a in arrays.items()) or "nothing"
-    raise DataError(f"{path}: has no array of {what} (named {', '.join(known)}); in it: {inside}")
 
 
 def _images(x, path: Path) -> tuple[np.ndarray, str]:

@@ -2,11 +2,17 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
+from .. import files
+from ..errors import ArgumentError, DataError, Error
+
+LARGEST, ALL = 1 << 24, 1 << 30  # pixels of one picture, and of all in a folder
+_FILE = 1 << 26  # bytes of one file
+_LARGEST_LABEL = 2**31 - 2
 
 
 def _pillow():
@@ -22,15 +28,16 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".png" and not p.name.startswith("."))
     if not paths:
         raise DataError(f"{folder}: there is no PNG file in this folder or below")
-    pictures = [_grey(path) for path in paths]
-    for path, picture in zip(paths, pictures):
-        if picture.shape != pictures[0].shape:
-            raise DataError(f"{path}: is {_size(picture)}, but {paths[0].name} is {_size(pictures[0])}; bring all pictures to one size")
-    return np.stack(pictures), _labels(folder, paths), tuple(p.relative_to(folder).as_posix() for p in paths)
+    labels, pictures = _labels(folder, paths), None
+    for number, path in enumerate(paths):
+        picture = _grey(path, paths[0], None if pictures is None else pictures.shape[1:], len(paths))
+        pictures = np.empty((len(paths), *picture.shape), np.uint8) if pictures is None else pictures
+        pictures[number] = picture
+    return pictures, labels, tuple(p.relative_to(folder).as_posix() for p in paths)
 
 
-def _size(picture) -> str:
-    return "x".join(map(str, picture.shape))
+def _size(shape) -> str:
+    return "x".join(map(str, shape))
 
 
 def _labels(folder: Path, paths) -> np.ndarray | None:
@@ -39,15 +46,26 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
         return None
     if not all(numbered):
         raise DataError(f"{paths[numbered.index(False)]}: lies in no folder named after a label, but {paths[numbered.index(True)]} does; do one or the other")
-    return np.array([int(p.parent.name) for p in paths], np.int64)
+    labels = [int(p.parent.name) for p in paths]
+    if max(labels) > _LARGEST_LABEL:
+        raise DataError(f"{paths[labels.index(max(labels))].parent}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
+    return np.array(labels, np.int64)
 
 
-def _grey(path: Path) -> np.ndarray:
-    image_module = _pillow()
+def _grey(path: Path, first: Path, shape: tuple | None, count: int) -> np.ndarray:
+    """One picture (H, W) uint8; its header is believed only as far as its size is that of the ``first`` one, and ``count`` of them fit."""
+    image_module, data = _pillow(), files.contents(path, _FILE)
     try:
-        with image_module.open(path, formats=["PNG"]) as file:
-            mode, rgba = file.mode, np.asarray(file.convert("RGBA"))
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's ways to say damaged
+        with image_module.open(io.BytesIO(data), formats=["PNG"]) as file:
+            mode, size = file.mode, file.size[::-1]
+            if size != (shape or size):
+                raise DataError(f"{path}: is {_size(size)}, but {first.name} is {_size(shape)}; bring all pictures to one size")
+            if math.prod(size) > min(LARGEST, ALL // count):
+                raise DataError(f"{path}: is {_size(size)}; read are pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}: make them smaller or fewer")
+            rgba = np.asarray(file.convert("RGBA"))
+    except Error:
+        raise
+    except Exception as error:  # Pillow and zlib have many ways to say damaged, or too large
         raise DataError(f"{path}: is not a whole PNG file: {' '.join(str(error).split())}") from error
     if mode.startswith(("I", "F")):
         raise DataError(f"{path}: has more than 8 bits a pixel; save it as 8-bit grey")

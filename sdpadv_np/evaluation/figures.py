@@ -55,7 +55,7 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
     """
     x = rows[0][1]
     figure = canvas(max(1.15 * len(x) + 0.6, 5), 1.55 * len(rows))
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)  # a file may be called "$x"
     axes = figure.subplots(len(rows), len(x), squeeze=False)
     first = None if classifier is None else classifier.logits(x).argmax(axis=1)
     for (name, images), line in zip(rows, axes):

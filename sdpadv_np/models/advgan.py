@@ -1,15 +1,18 @@
 """The convolutional generator and discriminator of AdvGAN (Xiao et al. 2018), as its public implementations have them."""
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from .. import checks
+from .. import checks, schema
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..nn import BatchNorm, Conv2d, ConvTranspose2d, InstanceNorm, Network, ParameterStore, ReflectPad, Residual
 from .amortised import Amortised
 
 _SLOPE, _RELU = "leaky_relu", InstanceNorm("relu")
+SMALLEST = 22  # height and width that are left something by the discriminator's three convolutions
 
 
 class AdvGANGenerator(Amortised):
@@ -26,11 +29,11 @@ class AdvGANGenerator(Amortised):
     """
 
     kind = "advgan_generator"
-    names = ("eps",)
+    fields: ClassVar = {"eps": schema.number(0, 1)}
 
     def __init__(self, eps=0.3, image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.eps = checks.number("eps", eps, 0, 1, above=True)
-        channels, *size = image_shape
+        channels, *size = checks.image_shape("image_shape", image_shape)
         if any(n % 4 or n < 16 for n in size):
             raise ArgumentError(f"images are {size[0]}x{size[1]}; this generator needs multiples of 4, at least 16: pad them")
         once, twice = (tuple(f(n) for n in size) for f in (lambda n: (n - 5) // 2, lambda n: n - 5))

@@ -1,15 +1,19 @@
 """What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import numpy as np
 
-from .. import checks
+from .. import checks, schema, training, xp
 from ..autodiff import Tensor
-from ..errors import FileError
+from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore
 from .classifier import in_chunks
+from .stored import TRAINED, dtype_of
+
+_COMMON = {"seed": schema.whole(), "image_shape": schema.sequence(schema.whole(1, 2**16), length=3)}
 
 
 class Amortised:
@@ -24,14 +28,18 @@ class Amortised:
     """
 
     kind: ClassVar[str] = ""  # what its files are called inside
-    names: ClassVar[tuple[str, ...]] = ()  # the parameters of its constructor, beside image_shape, seed, dtype and device
+    fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
 
     def __init__(self, networks, image_shape, seed, dtype, device):
-        self.image_shape, self.seed = tuple(image_shape), checks.whole("seed", seed, 0)
+        self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
         self.store = ParameterStore(networks, self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
+
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
 
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""
@@ -44,7 +52,11 @@ class Amortised:
 
     def __call__(self, x, y=None):
         """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        return in_chunks(self.transform, self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
+        if not checks.finite(x_adv):
+            raise AttackError("the generator's images are not finite: its weights are too large or not finite; train it with a lower learning rate")
+        return np.clip(x_adv, 0, 1)  # which the rounding of a distortion may leave
 
     def checked(self, x):
         """``x`` as images of this generator's shape and dtype."""
@@ -52,7 +64,7 @@ class Amortised:
 
     def parameters(self) -> dict:
         """Every parameter of the constructor but dtype and device; sequences as lists, as a file gives them back."""
-        values = {name: getattr(self, name) for name in (*self.names, "seed", "image_shape")}
+        values = {name: getattr(self, name) for name in (*self.fields, "seed", "image_shape")}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_file(self) -> tuple[str, dict, dict]:
@@ -62,10 +74,23 @@ class Amortised:
     @classmethod
     def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
+        described, dtype = schema.described(attributes, {"generator": schema.mapping(), **TRAINED}, f"{path}: attributes"), dtype_of(arrays, path)
+        parameters = schema.described(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
+        for network, sizes in cls.chains(parameters).items():  # compared before anything of a size that a file only claims is made
+            for number, shape in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
+                found = arrays.get(f"{network}/{number}/W", np.empty(0)).shape
+                if found != shape:
+                    raise FileError(f"{path}: {network}/{number}/W has shape {found}, its parameters say {shape}; take another copy")
+        xp.on(device)  # what is wrong with the device is not the file's fault
         try:
-            generator = cls(**attributes["generator"], dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
-        except (KeyError, TypeError, ValueError) as error:
+            generator = cls(**parameters, dtype=dtype, device=device)
+        except ArgumentError as error:
             raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
         generator.store.load(arrays, str(path))
-        generator.settings, generator.history, generator.made = (attributes[k] for k in ("settings", "history", "made"))
+        generator.settings, generator.history, generator.made = (described[k] for k in TRAINED)
         return generator
+
+    @classmethod
+    def chains(cls, parameters: dict) -> dict[str, tuple[int, ...]]:
+        """{network: numbers of units, from the flattened image to the output} of its dense networks."""
+        return {}

@@ -1,9 +1,12 @@
 """The networks of adversarial transformation networks (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
+import math
+from typing import ClassVar
+
 import numpy as np
 
-from .. import checks
+from .. import checks, schema
 from ..autodiff import ops
 from ..nn import Dense, Flatten, Network
 from .amortised import Amortised
@@ -26,15 +29,19 @@ class ATNGenerator(Amortised):
     """
 
     kind = "atn_generator"
-    names = ("form", "hidden")
+    fields: ClassVar = {"form": schema.text(*FORMS), "hidden": schema.sequence(schema.whole(1))}
 
     def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
-        pixels = int(np.prod(image_shape))
-        sizes = (pixels, *self.hidden)
-        last = Dense(sizes[-1], pixels, init="zero" if form == "p-atn" else "glorot")
-        self.network = Network("g", [Flatten(), *layers_between(sizes, "relu", "he"), last])
+        sizes = self.chains({"hidden": self.hidden, "image_shape": checks.image_shape("image_shape", image_shape)})["g"]
+        last = Dense(*sizes[-2:], init="zero" if form == "p-atn" else "glorot")
+        self.network = Network("g", [Flatten(), *layers_between(sizes[:-1], "relu", "he"), last])
         super().__init__([self.network], image_shape, seed, dtype, device)
+
+    @classmethod
+    def chains(cls, parameters):
+        pixels = math.prod(parameters["image_shape"])
+        return {"g": (pixels, *parameters["hidden"], pixels)}
 
     def transform(self, x):
         change = ops.reshape(self.network(x), shape=x.shape)

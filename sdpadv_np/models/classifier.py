@@ -1,14 +1,16 @@
 """Classifiers A and B of the paper, and what every classifier can do."""
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
-from .. import checks, training, xp
+from .. import checks, schema, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
-from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
 from ..provenance import provenance
+from .stored import TRAINED, dtype_of
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
 # them; so the smaller they begin, the better a classifier withstands spatial attacks (benchmarks/LOG.md).
@@ -20,7 +22,14 @@ def in_chunks(function, x, where=None, size: int = _CHUNK):
     """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
 
     where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+
+    With BLAS on one thread, as in training: the last bits are the same whatever other threads do meanwhile.
     """
+    with training.one_blas_thread():
+        return _in_chunks(function, x, where, size)
+
+
+def _in_chunks(function, x, where, size):
     def part(start):
         piece = x[start : start + size]
         return xp.like(function(piece if where is None else xp.like(piece, where)), x)
@@ -57,7 +66,8 @@ class Classifier:
 
     def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
         self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.store = ParameterStore([self.network], checks.whole("seed", seed, 0), dtype, device)
+        self.seed = checks.whole("seed", seed, 0)
+        self.store = ParameterStore([self.network], self.seed, dtype, device)
         self.settings: dict = {}
         self.history: list[dict] = []
         self.made: dict = {}
@@ -66,6 +76,10 @@ class Classifier:
     def dtype(self):
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
+
+    def __copy__(self):
+        """A copy has weights of its own, as a deep one."""
+        return copy.deepcopy(self)
 
     def to(self, device: str):
         """Move the parameters to "cpu" or "cuda"; returns self."""
@@ -79,7 +93,8 @@ class Classifier:
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -101,9 +116,13 @@ class Classifier:
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
         """
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        self.history = training.train(task, checkpoint, progress)
-        self.settings, self.made = task.settings(), provenance()
+        self.history, self.settings, self.made = [], task.settings(), provenance()
+        training.train(task, checkpoint, progress, self.history)
         return self
+
+    def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
+        """What ``settings`` are when :meth:`fit` was called with the same."""
+        return ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed).settings()
 
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
@@ -139,12 +158,10 @@ ARCHITECTURES = {"A": ModelA, "B": ModelB}
 
 def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
-    kind = ARCHITECTURES.get(attributes.get("architecture"))
-    if kind is None:
-        raise FileError(f"{path}: architecture is {attributes.get('architecture')!r}; known are {', '.join(ARCHITECTURES)}")
-    classifier = kind(dtype=next(iter(arrays.values())).dtype if arrays else np.float32, device=device)
+    described = schema.described(attributes, {"architecture": schema.text(*ARCHITECTURES), **TRAINED}, f"{path}: attributes")
+    classifier = ARCHITECTURES[described["architecture"]](dtype=dtype_of(arrays, path), device=device)
     classifier.store.load(arrays, str(path))
-    classifier.settings, classifier.history, classifier.made = (attributes[k] for k in ("settings", "history", "made"))
+    classifier.settings, classifier.history, classifier.made = (described[k] for k in TRAINED)
     return classifier
 
 
@@ -164,11 +181,16 @@ class ClassifierTraining:
         self.title, self.count = f"Model {classifier.architecture}", len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
-        self.plan = Plan(self.learn, [classifier.store])
+        self.trains, self.reads = [classifier.store], []
+        self.plan = Plan(self.learn, self.trains)
 
     def settings(self):
         names = ("epochs", "batch_size", "lr", "seed", "count")
         return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
+
+    def origin(self):
+        data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
 
     def state(self):
         return self.optimiser.state("classifier")

@@ -25,16 +25,18 @@ class Queries:
     def __init__(self, predict, classes: int = 10):
         if not callable(predict):
             raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> probabilities (N, {classes}) or labels (N,), such as f.probabilities or f.predict")
-        self.predict, self.classes, self.count = predict, classes, 0
+        self.predict, self.classes, self.count = predict, checks.whole("classes", classes, 2), 0
 
     def __call__(self, x) -> np.ndarray:
         """(N, K) float32: probabilities, or 1 at the label where only labels are given."""
         self.count += len(x)
-        p = xp.as_array(self.predict(x))
+        p = xp.as_array(self.predict(x.copy()))  # what it writes into its argument is its own
         if p.ndim == 1:
             return xp.array_module(p).eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, "the labels that predict returned")]
         if p.shape != (len(x), self.classes):
             raise ArgumentError(f"predict returned shape {p.shape} for {len(x)} images; expected ({len(x)}, {self.classes}), or labels ({len(x)},)")
+        if p.dtype.kind not in "fiub":
+            raise ArgumentError(f"predict returned dtype {p.dtype}; expected probabilities (float32 or float64), or labels")
         if not (p.min() >= 0 and np.abs(p.sum(axis=1) - 1).max() < 1e-3):  # also true for NaN
             raise ArgumentError("predict returned rows that are no probabilities (at least 0, with sum 1); take the softmax of logits")
         return p.astype(np.float32)
@@ -57,8 +59,8 @@ def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_
     """
     substitute = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)](seed=seed)
     task = _Distillation(substitute, x, p, x_val, p_val, epochs, batch_size, lr, seed)
-    substitute.history = training.train(task, checkpoint, progress)
     substitute.settings, substitute.made = task.settings(), provenance()
+    training.train(task, checkpoint, progress, substitute.history)
     return substitute
 
 

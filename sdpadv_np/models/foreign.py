@@ -1,12 +1,13 @@
 """Anybody's classifier, from any library, through two functions on plain arrays."""
 from __future__ import annotations
 
-from .. import xp
+import numpy as np
+
+from .. import checks, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
-from ..errors import ArgumentError, OperationError
+from ..errors import ArgumentError, AttackError, OperationError
 from ..kernels._entrance import entrance, put
-from .. import checks
 
 
 class Foreign:
@@ -22,6 +23,11 @@ class Foreign:
     image_shape : tuple, optional
         (C, H, W), checked if given.
     classes : int
+        K
+
+    Both functions are handed read-only copies (with PyTorch: ``torch.tensor(x)``), and what they
+    return is copied; any kind of array will do that NumPy or CuPy can read. They need not answer alike
+    to the last bit each time: a randomised classifier works with every attack.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
@@ -31,15 +37,23 @@ class Foreign:
     """
 
     def __init__(self, logits, vjp=None, image_shape: tuple | None = None, classes: int = 10):
-        self._logits, self._vjp, self.image_shape, self.classes = logits, vjp, image_shape, checks.whole("classes", classes, 2)
+        for name, function in (("logits", logits), ("vjp", vjp)):
+            if not callable(function) and not (name == "vjp" and function is None):
+                raise ArgumentError(f"{name} is a {type(function).__name__}; give a function on arrays")
+        self._logits, self._vjp, self.classes = logits, vjp, checks.whole("classes", classes, 2)
+        self.image_shape = None if image_shape is None else checks.image_shape("image_shape", image_shape)
         self._gradient = entrance(self._pulled_back)
         rule = self._rule if vjp is not None else self._no_rule
         self._op = Op("foreign_classifier", entrance(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
                       hint="look at the two functions given to Foreign")
 
+    def __reduce__(self):
+        """Whatever can be done with the two functions (copied, pickled) can be done with it."""
+        return type(self), (self._logits, self._vjp, self.image_shape, self.classes)
+
     def logits(self, x):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
-        return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(x)
+        return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(xp.as_array(x))
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -50,10 +64,11 @@ class Foreign:
         return ops.softmax(self.logits(x))
 
     def _forward(self, x, out=None):
-        z = xp.as_array(self._logits(x))
+        z = _answer("logits", self._logits, x)
         if z.shape != (len(x), self.classes):
-            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes})")
-        return put(out, z.astype(x.dtype, copy=False))
+            more = f"; if it has {z.shape[1]} classes, say Foreign(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
+            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes}){more}")
+        return put(out, z)
 
     def _rule(self, g, y, x):
         if isinstance(g, Tensor):
@@ -61,10 +76,35 @@ class Foreign:
         return self._gradient(x, g)
 
     def _pulled_back(self, x, g, out=None):
-        gradient = xp.as_array(self._vjp(x, g))
+        gradient = _answer("vjp", self._vjp, x, g)
         if gradient.shape != x.shape:
             raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, that of the images")
-        return put(out, gradient.astype(x.dtype, copy=False))
+        return put(out, gradient)
 
     def _no_rule(self, g, y, x):
         raise OperationError("this classifier was given without a vjp; pass Foreign(logits, vjp)")
+
+
+def _answer(name: str, function, x, *others):
+    """What somebody's function makes of arrays, as an array of ours where x lies, of x's dtype; neither side sees the other's memory."""
+    try:
+        answer = function(*map(_sealed, (x, *others)))
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise AttackError(f"your {name} function writes into its argument ({error}); let it work on a copy: x = x.copy()") from error
+        raise
+    try:
+        answer = xp.as_array(answer)
+    except Exception as error:
+        raise ArgumentError(f"your {name} function returned a {type(answer).__name__} that cannot be read as an array ({error}); return numbers, such as t.detach().cpu().numpy()") from error
+    if answer.dtype.kind not in "fiu":
+        raise ArgumentError(f"your {name} function returned dtype {answer.dtype}; expected real numbers, such as float32")
+    return xp.like(answer, x).astype(x.dtype)  # a copy: a library may use its memory again
+
+
+def _sealed(array):
+    """A copy that cannot be written to, C-contiguous."""
+    array = xp.array_module(array).array(array, order="C")
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = False
+    return array

@@ -4,11 +4,12 @@
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import checks, xp
+from .. import checks, schema, training, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
@@ -63,7 +64,10 @@ class Generator(Amortised):
     """
 
     kind = "generator"
-    names = ("eps", "gamma", "projection", "convention", "spatial", "localisation", "perturbation")
+    fields: ClassVar = {
+        "eps": schema.number(0, 1), "gamma": schema.number(0), "projection": schema.text(*PROJECTIONS), "convention": schema.text(*CONVENTIONS),
+        "spatial": schema.flag(), "localisation": schema.sequence(schema.whole(1)), "perturbation": schema.sequence(schema.whole(1)),
+    }
 
     def __init__(
         self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, localisation=(20,), perturbation=(128, 128),
@@ -71,14 +75,21 @@ class Generator(Amortised):
     ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
         self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
-        self.spatial, pixels = bool(spatial), int(np.prod(image_shape))
+        self.spatial, image_shape = checks.flag("spatial", spatial), checks.image_shape("image_shape", image_shape)
         self.localisation, self.perturbation = checks.sizes("localisation", localisation), checks.sizes("perturbation", perturbation)
         # both steps begin by changing nothing: theta = identity, eta = 0
-        inner, outer = self.localisation, self.perturbation
-        h_sd = [Flatten(), *layers_between((pixels, *inner), "tanh", "glorot"), Dense((pixels, *inner)[-1], 6, init="zero", bias=IDENTITY)]
-        h_p = [Flatten(), *layers_between((pixels, *outer), "relu", "he"), Dense((pixels, *outer)[-1], pixels, init="zero")]
-        self.h_sd, self.h_p = Network("h_sd", h_sd if self.spatial else []), Network("h_p", h_p if self.eps else [])
+        sizes = self.chains({**vars(self), "image_shape": image_shape})
+        inner, outer = sizes.get("h_sd"), sizes.get("h_p")
+        h_sd = [Flatten(), *layers_between(inner[:-1], "tanh", "glorot"), Dense(*inner[-2:], init="zero", bias=IDENTITY)] if inner else []
+        h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(*outer[-2:], init="zero")] if outer else []
+        self.h_sd, self.h_p = Network("h_sd", h_sd), Network("h_p", h_p)
         super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype, device)
+
+    @classmethod
+    def chains(cls, parameters):
+        pixels = math.prod(parameters["image_shape"])
+        h_sd = {"h_sd": (pixels, *parameters["localisation"], len(IDENTITY))} if parameters["spatial"] else {}
+        return h_sd | ({"h_p": (pixels, *parameters["perturbation"], pixels)} if parameters["eps"] else {})
 
     def distort(self, x) -> Distorted:
         """Every intermediate result: recorded Tensors for a Tensor, arrays of x's kind for an array."""
@@ -115,7 +126,8 @@ class Generator(Amortised):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
             return np.tile(xp.array_module(x).array(IDENTITY, self.store.data.dtype), (len(x), 1))
-        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
+        with training.one_blas_thread():
+            return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
 def layers_between(sizes, activation: str, init: str) -> list:

@@ -3,5 +3,6 @@ from .blocks import ConvTranspose2d, ReflectPad, Residual
 from .layers import Conv2d, Dense, Flatten
 from .network import Network, ParameterStore
 from .normalisation import BatchNorm, InstanceNorm
+from .use import reading
 
-__all__ = ["BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Flatten", "InstanceNorm", "Network", "ParameterStore", "ReflectPad", "Residual"]
+__all__ = ["BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Flatten", "InstanceNorm", "Network", "ParameterStore", "ReflectPad", "Residual", "reading"]

@@ -1,9 +1,15 @@
 """A network is a list of layers; the numbers of one or several networks live in one flat store.
 
 One buffer for all parameters and one for all gradients make the optimiser a single pass over
-memory, a checkpoint a single array, and "copy the best model" a single copy.
+memory, a checkpoint a single array, and "copy the best model" a single copy. The store alone holds
+Tensors, views into its buffer; networks ask it for theirs. So a copy of a store, or one out of a
+pickle, makes its own views; and a thread that records a step sees stand-ins (autodiff/recorder.py),
+which no other thread does.
 """
 from __future__ import annotations
+
+import copy
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +17,9 @@ from .. import xp
 from ..autodiff import Tensor
 from ..autodiff.engine import gradients_into
 from ..errors import FileError
+from ..kernels._entrance import recording
 from .blocks import mode
+from .use import Use
 
 
 class Network:
@@ -23,13 +31,25 @@ class Network:
 
     def __init__(self, name: str, layers):
         self.name, self.layers = name, list(layers)
-        self.tensors: list[dict[str, Tensor]] = []  # one dict per layer, filled by ParameterStore
+        self.store: ParameterStore | None = None  # which holds its parameters
+
+    @property
+    def tensors(self) -> list[dict[str, Tensor]]:
+        """The parameters of each layer."""
+        return self.store.parameters().layers[self.name]
 
     def __call__(self, x, training: bool = False):
         recorded = isinstance(x, Tensor)
         for layer, tensors in zip(self.layers, self.tensors):
             x = mode(layer, training)(x, **(tensors if recorded else {k: t.data for k, t in tensors.items()}))
         return x
+
+
+class Parameters(NamedTuple):
+    """The Tensors over one flat array: by name, and by network and layer."""
+
+    tensors: dict[str, Tensor]
+    layers: dict[str, list[dict[str, Tensor]]]
 
 
 class ParameterStore:
@@ -39,31 +59,51 @@ class ParameterStore:
 
     data, gradient : 1-D arrays, all parameters in order
     tensors : {"name/layer/W": Tensor}, views into ``data``
+    use : who trains or uses them now; two trainings at once are refused
     """
 
     def __init__(self, networks, seed: int, dtype=np.float32, device: str = "cpu"):
-        initial = {}
+        self._shapes: dict[str, list[dict[str, tuple]]] = {}  # of each network's layers
+        flat = [np.empty(0)]
         for network in networks:
             rng = np.random.default_rng([seed, *network.name.encode()])
-            network.tensors = []
-            for number, layer in enumerate(network.layers):
-                values = layer.initial(rng)
-                network.tensors.append(dict.fromkeys(values))
-                initial.update({f"{network.name}/{number}/{key}": (network.tensors[-1], key, v) for key, v in values.items()})
-        self.tensors: dict[str, Tensor] = {}
-        for name, (slot, key, value) in initial.items():
-            slot[key] = self.tensors[name] = Tensor(value.astype(dtype), requires_grad=True, name=name)
-        flat = [t.data.ravel() for t in self.tensors.values()]
-        self._lay(xp.on(device).asarray(np.concatenate(flat) if flat else np.empty(0, dtype)))
+            initial = [layer.initial(rng) for layer in network.layers]
+            self._shapes[network.name] = [{key: np.shape(value) for key, value in values.items()} for values in initial]
+            flat += [np.ravel(value) for values in initial for value in values.values()]
+            network.store = self
+        self._lay(xp.on(device).asarray(np.concatenate(flat).astype(dtype)))
 
     def _lay(self, data) -> None:
         """Let the parameters be views into ``data``."""
-        self.data, self.gradient, self._gradients, start = data, np.zeros_like(data), [], 0
-        for t in self.tensors.values():
-            part, shape = slice(start, start + t.size), t.shape
-            t.data = data[part].reshape(shape)
-            self._gradients.append(self.gradient[part].reshape(shape))
-            start = part.stop
+        self.data, self.gradient, self.use = data, np.zeros_like(data), Use(" and ".join(self._shapes))
+        self._parameters = self._views(data)
+        gradients, start = [], 0
+        for t in self._parameters.tensors.values():
+            gradients.append(self.gradient[start : start + t.size].reshape(t.shape))
+            start += t.size
+        self._gradients = gradients
+
+    def _views(self, data) -> Parameters:
+        tensors, layers, start = {}, {}, 0
+        for network, shapes in self._shapes.items():
+            layers[network] = [{} for _ in shapes]
+            for number, by_key in enumerate(shapes):
+                for key, shape in by_key.items():
+                    name, size = f"{network}/{number}/{key}", int(np.prod(shape, dtype=int))
+                    layers[network][number][key] = tensors[name] = Tensor(data[start : start + size].reshape(shape), requires_grad=True, name=name)
+                    start += size
+        return Parameters(tensors, layers)
+
+    def parameters(self) -> Parameters:
+        """The Tensors as this thread sees them."""
+        recorder = recording.recorder
+        return self._parameters if recorder is None else recorder.stand_ins.get(id(self), self._parameters)
+
+    def stand_ins(self, recorder) -> Parameters:
+        """What a thread is to see that records a step: the same memory, in which what is made of parameters alone is recorded too."""
+        return self._views(recorder.own(self.data))
+
+    tensors = property(lambda self: self.parameters().tensors)
 
     @property
     def device(self) -> str:
@@ -74,7 +114,8 @@ class ParameterStore:
         """Move the parameters to "cpu" or "cuda". Optimisers and plans made before do not follow; make them anew."""
         module = xp.on(device)
         if device != self.device:
-            self._lay(module.asarray(xp.to_numpy(self.data)))
+            with self.use.training():
+                self._lay(module.asarray(xp.to_numpy(self.data)))
 
     def differentiate(self, loss: Tensor) -> None:
         """Fill ``gradient`` with d loss / d parameters; nothing else is differentiated."""
@@ -93,5 +134,18 @@ class ParameterStore:
         for name, t in self.tensors.items():
             if arrays[name].shape != t.shape or arrays[name].dtype != t.dtype:
                 raise FileError(f"{source}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, expected {t.dtype}{list(t.shape)}")
-        for name, t in self.tensors.items():
-            t.data[...] = xp.like(arrays[name], t.data)
+        with self.use.training():
+            for name, t in self.tensors.items():
+                t.data[...] = xp.like(arrays[name], t.data)
+
+    def __getstate__(self):
+        with self.use.reading():
+            return {"shapes": self._shapes, "data": self.data.copy(), "gradient": self.gradient.copy()}
+
+    def __setstate__(self, state):
+        self._shapes = state["shapes"]
+        module = xp.array_module(state["data"])
+        self._lay(module.array(state["data"]))  # its own memory: process pools hand on arrays that are read-only
+        self.gradient[...] = module.array(state["gradient"])
+
+    __copy__ = copy.deepcopy

@@ -1,23 +1,38 @@
 """The folder of a reproduction: one small JSON file for each finished cell, and the tables and pictures made of them."""
 from __future__ import annotations
 
-import json
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from .. import files
-from ..errors import FileError
+from .. import files, folders, schema
+from ..errors import ArgumentError, FileError
 from .cells import Cell
 
 _ABSENT = "absent"
-OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "l2sq", "linf", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
+_PARTS = {  # of a record that hold numbers alone
+    "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
+}
+_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.whole(1)}
 
 
 class Store:
     """Finished cells in ``folder``/cells. A cell is there whole or not at all; so a killed run goes on where it stopped."""
 
     def __init__(self, folder):
-        self.folder = Path(folder)
-        files.remove_unfinished(self.folder, OLD)
+        self.folder = files.expanded(folder)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, for one command alone; refuses one that holds something else than a reproduction."""
+        with folders.held(self.folder, make=True):
+            others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
+            if others and "cells" not in others:
+                raise ArgumentError(f"{self.folder}: holds no reproduction, but other files; choose another --output")
+            for folder in (self.folder, self.folder / "cells"):
+                folders.remove_unfinished(folder)
+            yield
 
     def path(self, cell: Cell) -> Path:
         return self.folder / "cells" / f"{cell.name}.json"
@@ -28,11 +43,12 @@ class Store:
         if not path.exists():
             return None
         try:
-            record = json.loads(path.read_text())
-            was = record["settings"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FileError(f"{path}: is damaged ({error}); remove it, and it is computed again") from error
-        was, now = _flat(was), _flat(settings)
+            record = schema.described(schema.parsed(path.read_bytes(), str(path)), _FIELDS, str(path))
+            for name, fields in _PARTS.items():
+                schema.described(record[name], fields, f"{path}: {name}")
+        except (OSError, FileError) as error:
+            raise FileError(f"{error}; remove the file, and the cell is computed again") from error
+        was, now = _flat(record["settings"]), _flat(settings)
         for name in [*now, *was]:
             if was.get(name, _ABSENT) != now.get(name, _ABSENT):
                 raise FileError(
@@ -47,4 +63,7 @@ class Store:
 
 def _flat(settings: dict) -> dict:
     """The parameters of the attack beside the other settings."""
-    return {**{k: v for k, v in settings.items() if k != "parameters"}, **{f"parameter {k}": v for k, v in (settings.get("parameters") or {}).items()}}
+    parameters = settings.get("parameters")
+    if not isinstance(parameters, dict):
+        return settings
+    return {**{k: v for k, v in settings.items() if k != "parameters"}, **{f"parameter {k}": v for k, v in parameters.items()}}

@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import data, evaluation, files, trained, xp
+from .. import data, evaluation, files, folders, trained, xp
 from ..attacks import registry
 from ..evaluation import paper, readable
 from ..provenance import provenance
 from .cells import Cell
-from .store import OLD
 
 # of training, if not told otherwise; an epoch of A costs five to ten of B
 CLASSIFIER_EPOCHS, EPOCHS = {"A": 10, "B": 15}, {"A": 16, "B": 20}
@@ -36,9 +35,9 @@ class Workshop:
     """Computes cells of ``run``; weights and checkpoints lie in ``work``."""
 
     def __init__(self, run: Run, work, report=print):
-        self.run, self.work, self.report = run, Path(work), report
+        self.run, self.work, self.report = run, files.expanded(work), report
         for name in ("classifiers", "generators", "checkpoints"):
-            files.remove_unfinished(self.work / name, OLD)
+            folders.remove_unfinished(self.work / name, folders.OLD)  # other commands may be writing there now
         self._data: dict = {}
         self._classifiers: dict = {}
 

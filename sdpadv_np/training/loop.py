@@ -6,17 +6,22 @@ that is needed to go on as if nothing had happened, bit for bit, and a kill cost
 """
 from __future__ import annotations
 
+import contextlib
 import time
-from pathlib import Path
+import warnings
 from typing import Protocol
 
 import numpy as np
 
-from .. import files, xp
-from ..errors import FileError
+from .. import schema, xp
+from ..autodiff import Plan
+from ..errors import AttackError, TrainingError
+from .checkpoint import Checkpoint
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
 from .totals import Totals
+
+GROWN = 1e3  # times its first value: a loss above that is told of
 
 
 class Task(Protocol):
@@ -27,9 +32,15 @@ class Task(Protocol):
     batch_size: int
     epochs: int
     seed: int
+    trains: list  # stores whose parameters change; nobody else may use them meanwhile
+    reads: list  # stores whose parameters must not change meanwhile
+    plan: Plan | None  # of the step, see autodiff/plan.py
 
     def settings(self) -> dict:
         """Every resolved parameter; a checkpoint made with others is refused."""
+
+    def origin(self) -> dict:
+        """{what: fingerprint} of the data and the classifier that it learns from (origin.py); a checkpoint made from others is refused."""
 
     def state(self) -> dict:
         """{name: array} of all that changes in training: live arrays, which may be written into."""
@@ -47,15 +58,37 @@ class Task(Protocol):
         """The lower the better: which epoch is kept."""
 
 
-def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
-    """Run ``task`` to its last epoch and leave the best epoch's weights in it.
+def train(task: Task, checkpoint=None, progress: bool = True, history: list | None = None) -> list[dict]:
+    """Run ``task`` to its last epoch and leave the best epoch's weights in it, however it ends; the initial ones if it ends before.
 
     ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
-    end of every epoch. Returns the history: one row of figures per epoch.
+    end of every epoch. Returns the history: one row of figures per epoch; in the list ``history``, if
+    one is given, where the rows are found also if the training breaks off.
+
+    Raises TrainingError where a loss, a weight or a figure is not finite; warns where the losses have grown beyond any use.
     """
-    history, best = _restore(task, checkpoint)
+    schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
+    checkpoint, history = Checkpoint(checkpoint, task), [] if history is None else history
+    with contextlib.ExitStack() as stack:
+        for store in task.trains:
+            stack.enter_context(store.use.training())
+        for store in task.reads:
+            stack.enter_context(store.use.reading())
+        history[:], best = checkpoint.restore()
+        initial = task.weights().copy()
+        try:
+            _run(task, checkpoint, progress, history, best)
+        finally:
+            task.weights()[...] = xp.like(best.get("weights", initial), task.weights())
+            task.plan = None  # it knows the task as the task knows it: the collector would have to find them, with model, data and buffers
+    return history
+
+
+def _run(task, checkpoint, progress, history, best) -> None:
+    """The epochs that ``history`` lacks; it and ``best`` are kept up to date."""
     batch = min(task.batch_size, task.count)
     steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
+    start, latest = history[0] if history else {}, {}
     with one_blas_thread(), Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
         validation: dict[str, float] = {}
         for epoch in range(len(history), task.epochs):
@@ -66,38 +99,29 @@ def train(task: Task, checkpoint=None, progress: bool = True) -> list[dict]:
                 losses.add(task.step(order[step * batch : (step + 1) * batch], epoch))
                 bar.update({"epoch": epoch + 1, **losses.latest, **validation})
             losses.look()
-            validation = task.validate()
+            losses.check({"a weight": float(np.abs(task.weights()).max(initial=0))})
+            start, latest = start or losses.first, losses.latest
+            try:
+                validation = task.validate()
+            except AttackError as error:  # weights that are finite, but too large to compute with
+                raise TrainingError(f"{task.title}: validation after epoch {epoch + 1}, step {steps}: {error}; lower the learning rate") from error
             figures = {**{name: total / steps for name, total in losses.sums.items()}, **validation}
+            losses.check(figures)
             score = list(task.score(figures))
-            if best is None or score < best["score"]:
-                best = {"epoch": epoch + 1, "score": score, "weights": task.weights().copy()}
+            if not best or score < best["score"]:
+                best.update(epoch=epoch + 1, score=score, weights=task.weights().copy())
             history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
-            _save(task, checkpoint, history, best)
+            checkpoint.save(history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
-    task.weights()[...] = xp.like(best["weights"], task.weights())
-    return history
+    _tell_of_growth(task.title, start, latest)
 
 
-def _save(task, checkpoint, history, best) -> None:
-    if checkpoint is None:
-        return
-    arrays = {f"state/{name}": array for name, array in task.state().items()} | {"best": best["weights"]}
-    attributes = {"settings": task.settings(), "history": history, "best_epoch": best["epoch"], "best_score": best["score"]}
-    files.write(checkpoint, "checkpoint", arrays, attributes)
+def _tell_of_growth(title: str, start: dict, latest: dict) -> None:
+    """Warn of a loss that ended far above where it began: such a training has diverged, though it met no infinity."""
+    for name, value in latest.items():
+        if abs(value) > GROWN * max(1.0, abs(start[name])):
+            warnings.warn(
+                f"{title}: {name} was {start[name]:.4g} at first and is {value:.4g} at the end: the training diverged; lower the learning rate", RuntimeWarning, stacklevel=5
+            )
 
 
-def _restore(task, checkpoint) -> tuple[list, dict | None]:
-    if checkpoint is None or not Path(checkpoint).exists():
-        return [], None
-    _, arrays, attributes = files.read(checkpoint, ["checkpoint"])
-    for name, value in task.settings().items():
-        stored = attributes["settings"].get(name)
-        if stored != value:
-            raise FileError(f"{checkpoint}: was made with {name} = {stored!r}, now it is {value!r}; resume with the same settings or start a new run")
-    for name, array in task.state().items():
-        stored = arrays.get(f"state/{name}")
-        if stored is None or stored.shape != array.shape or stored.dtype != array.dtype:
-            raise FileError(f"{checkpoint}: {name} does not fit this model; start a new run")
-        array[...] = xp.like(stored, array)
-    best = {"epoch": attributes["best_epoch"], "score": attributes["best_score"], "weights": arrays["best"]}
-    return attributes["history"], best

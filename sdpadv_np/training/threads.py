@@ -1,48 +1,98 @@
 """How many threads compute.
 
 The products of these networks are small. Two threads of BLAS gain 8 % on a quiet machine; beside
-Numba's, or on a busy one, each waits for the other's in a loop, and a step takes two to ten times as
-long (benchmarks/LOG.md). They also decide the last bits of a result. So there is one, unless
+the kernels' own, or on a busy one, each waits for the other's in a loop, and a step takes two to ten
+times as long (benchmarks/LOG.md). They also decide the last bits of a result. So there is one, unless
 somebody says otherwise.
+
+BLAS has one number of threads for the whole process. It is set when the first block that wants it
+begins, and set back when the last one ends, in whatever order the threads of a program come and go.
 """
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
+import threading
 
 from ..kernels._threads import get_threads, set_threads
 
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_decided = [False]
+
+
+class _Blas:
+    """The blocks that are open now: how many, how many of them decided, and what to set back when the last one ends."""
+
+    def __init__(self):
+        self.lock, self.open, self.decided, self.before = threading.Lock(), 0, 0, None
+
+    @contextlib.contextmanager
+    def block(self, count: int, decided: bool):
+        """Within this block BLAS has ``count`` threads; gives False if nothing can be set."""
+        with self.lock:
+            if not self.open:
+                self.before = _numbers()
+            if self.before is not None and (decided or not self.open):
+                _set([count] * len(self.before))
+            self.open, self.decided = self.open + 1, self.decided + decided
+        try:
+            yield self.before is not None
+        finally:
+            with self.lock:
+                self.open, self.decided = self.open - 1, self.decided - decided
+                if not self.open and self.before is not None:
+                    _set(self.before)
+
+
+@functools.lru_cache(maxsize=1)
+def _libraries() -> list:
+    """The BLAS libraries loaded so far, NumPy's among them; looking for them takes a millisecond, setting them some microseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+def _numbers() -> list[int] | None:
+    try:
+        return [library.get_num_threads() for library in _libraries()]
+    except ImportError:
+        return None
+
+
+def _set(numbers) -> None:
+    """From threadpoolctl 3.7 on the thread that first sets a number owns it, and others are ignored without a word: no thread shall own ours."""
+    for library, number in zip(_libraries(), numbers):
+        if library.get_num_threads() == number:
+            continue
+        disown = getattr(library, "clear_controlling_thread", lambda force: None)
+        disown(force=True)
+        library.set_num_threads(number)
+        disown(force=True)
+
+
+_blas = _Blas()
 
 
 @contextlib.contextmanager
 def threads(count: int):
-    """Within this context NumPy's BLAS and the kernels called from this thread use ``count`` threads."""
-    with contextlib.ExitStack() as stack:
-        if not _limit_blas(stack, count):
+    """Within this context NumPy's BLAS, and the kernels called from this thread, use ``count`` threads."""
+    with _blas.block(count, decided=True) as able:
+        if not able:
             print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
-        stack.callback(set_threads, get_threads())
+        before = get_threads()
         set_threads(count)
-        stack.callback(_decided.__setitem__, 0, _decided[0])
-        _decided[0] = True
-        yield
+        try:
+            yield
+        finally:
+            set_threads(before)
 
 
 @contextlib.contextmanager
 def one_blas_thread():
     """The same of BLAS alone, for one thread, unless it was decided on: by :func:`threads`, or by the environment."""
-    with contextlib.ExitStack() as stack:
-        if not _decided[0] and not any(os.environ.get(name) for name in _VARIABLES):
-            _limit_blas(stack, 1)
+    if _blas.decided or any(os.environ.get(name) for name in _VARIABLES):
         yield
-
-
-def _limit_blas(stack, count: int) -> bool:
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return False
-    stack.enter_context(threadpool_limits(count, user_api="blas"))
-    return True
+        return
+    with _blas.block(1, decided=False):
+        yield

@@ -18,12 +18,13 @@ class Totals:
     for it; they are kept there and fetched together, every LOOK steps and at the epoch's end.
 
     sums : {name: sum over the steps looked at}
-    latest : {name: loss} of the last of these steps
+    first, latest : {name: loss} of the first and the last of these steps
     """
 
     def __init__(self, title: str, epoch: int):
         self.title, self.epoch, self.step = title, epoch, 0
         self.sums: dict[str, float] = {}
+        self.first: dict[str, float] = {}
         self.latest: dict[str, float] = {}
         self._unseen: list[dict] = []
 
@@ -37,14 +38,17 @@ class Totals:
         """Look at all that was not looked at yet."""
         for losses in _fetched(self._unseen):
             self.step += 1
+            self.check(losses)
             for name, value in losses.items():
-                if not math.isfinite(value):
-                    raise TrainingError(
-                        f"{self.title}: {name} is {value} in epoch {self.epoch}, step {self.step}; lower the learning rate, or look at the images"
-                    )
                 self.sums[name] = self.sums.get(name, 0.0) + value
-            self.latest = losses
+            self.first, self.latest = self.first or losses, losses
         self._unseen.clear()
+
+    def check(self, figures: dict) -> None:
+        """Raise TrainingError for one that is not finite."""
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                raise TrainingError(f"{self.title}: {name} is {value} in epoch {self.epoch}, step {self.step}; lower the learning rate, or look at the images")
 
 
 def _fetched(unseen: list[dict]) -> list[dict]:

@@ -58,7 +58,7 @@ def test_the_loss_is_the_papers(classifier, glyphs, rng):
     attack = ATN(classifier, target=2, hidden=(8,), beta=0.1, alpha=2.0)
     attack.generator.store.data += 0.1 * rng.standard_normal(attack.generator.store.data.size).astype(np.float32)
     x, y = glyphs.x_train[:32], glyphs.y_train[:32]
-    x_adv = attack(x)
+    x_adv = attack.generator(x)
     p, p_adv = classifier.probabilities(x), classifier.probabilities(x_adv)
     r = p.copy()
     r[:, 2] = 2 * p.max(axis=1)
@@ -107,7 +107,7 @@ def test_saved_loaded_and_resumed(classifier, glyphs, tmp_path):
 
 
 def test_targets_must_be_its_own(classifier, glyphs):
-    attack, x = ATN(classifier, target=3, hidden=(8,)), glyphs.x_test[:4]
+    attack, x = fit(ATN(classifier, target=3, hidden=(8,)), glyphs, epochs=1), glyphs.x_test[:4]
     np.testing.assert_array_equal(attack(x, targets=np.full(4, 3)), attack(x))
     for wrong in (attack, ATN(classifier, hidden=(8,))):
         with pytest.raises(ArgumentError, match="make and fit one for each class"):

@@ -4,6 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import losses, ops
+from sdpadv_np.autodiff import Plan
 from sdpadv_np.attacks.conv_advgan import ConvAdvGAN, ConvAdvGANTraining
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.models import AdvGANGenerator, conv_discriminator
@@ -111,3 +112,15 @@ def test_bad_parameters(classifier, parameters, message):
 def test_images_whose_size_does_not_come_back():
     with pytest.raises(ArgumentError, match="30x28; this generator needs multiples of 4"):
         AdvGANGenerator(image_shape=(1, 30, 28))
+
+
+def test_three_channels_train_in_large_batches(rng):
+    """Where NumPy computes a large product in place, it decides how the result lies in memory, and by that the order of sums."""
+    W = rng.standard_normal((3 * 32 * 32, 10)).astype(np.float32)
+    f = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(3, 32, 32))
+    x, y = rng.random((64, 3, 32, 32), np.float32), rng.integers(0, 10, 64)
+    attack = ConvAdvGAN(f)
+    task = ConvAdvGANTraining(attack, x, y, x[:4], y[:4], 1, 32)
+    task.plan = Plan(task.learn, [attack.generator.store, task.d_store])
+    for chosen in (np.arange(32), np.arange(32, 64)):  # the second call compares what is replayed, bit by bit
+        assert np.isfinite(task.step(chosen, 0)["L_adv"])

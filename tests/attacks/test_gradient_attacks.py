@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
-from sdpadv_np.attacks.base import Goal, jacobian, slope
+from sdpadv_np.attacks.answers import Goal, jacobian, slope
 from sdpadv_np.attacks.fgsm import steepest
 from sdpadv_np.errors import ArgumentError, AttackError
 

@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import SPSA, CarliniWagner, DeepFool, carlini_wagner, spsa
-from sdpadv_np.attacks.base import Goal, slope
+from sdpadv_np.attacks.answers import Goal, slope
 from sdpadv_np.errors import ArgumentError, AttackError
 
 QUICK = {

@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import StAdv
-from sdpadv_np.attacks.base import Goal
+from sdpadv_np.attacks.answers import Goal
 from sdpadv_np.attacks.stadv import _Found
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.kernels import flow_sample, flow_smoothness

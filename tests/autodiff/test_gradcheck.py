@@ -16,8 +16,8 @@ def test_names_the_worst_element():
 
 
 def test_says_when_a_kink_is_near():
-    with pytest.raises(sd.GradcheckError, match="near a kink"):
-        sd.gradcheck(ops.relu, np.array([1.0, 1e-9]))
+    with pytest.raises(sd.GradcheckError, match="near a kink .*take one side's word"):
+        sd.gradcheck(ops.relu, np.array([1.0, 0.0]))
 
 
 def test_a_nan_is_a_failure():

@@ -110,7 +110,7 @@ def bad(place):
         ((*attack, "--attack", place / "classifier.h5"), "holds a classifier; as an attack give the generator.h5"),
         ((*attack, "--attack", "fgsm", "--classifier", g), "holds no classifier but a generator"),
         ((*attack, "--attack", place / "nothing.h5"), "nothing.h5: cannot be read: No such file"),
-        ((*attack, "--attack", "fgsm", "--classifier", place / "mine.npy"), "mine.npy: is not a whole HDF5 file"),
+        ((*attack, "--attack", "fgsm", "--classifier", place / "mine.npy"), "mine.npy: was not written by sdpadv-np"),
         (("attack", place / "nothing.npy", "--attack", g), "nothing.npy: cannot be read: No such file"),
         (("attack", place / "y.npy", "--attack", g), "y.npy: images have dtype int64"),
         (("attack", place / "small.npy", "--attack", g), r"x has shape \(2, 1, 5, 5\); expected \(N, 1, 28, 28\)"),

@@ -173,7 +173,7 @@ def test_a_damaged_generator_in_the_run_folder_is_refused(run, tmp_path, capsys)
     shutil.copytree(run, tmp_path / "r")
     path = tmp_path / "r" / "generator.h5"
     path.write_bytes(path.read_bytes()[:5000])
-    assert "generator.h5: is not a whole HDF5 file" in line(capsys, "train", "--resume", str(tmp_path / "r"))
+    assert "generator.h5: is damaged or cut off" in line(capsys, "train", "--resume", str(tmp_path / "r"))
 
 
 def test_a_damaged_cache_only_costs_time(tmp_path, capsys, monkeypatch):

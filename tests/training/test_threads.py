@@ -52,7 +52,28 @@ def test_who_has_decided_is_obeyed(monkeypatch):
 
 
 def test_without_threadpoolctl_it_is_left_alone(monkeypatch, capsys):
+    module._libraries.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "threadpoolctl", None)
     assert trained() == {2} and not capsys.readouterr().err
     with module.threads(1):
         assert "threadpoolctl is not installed" in capsys.readouterr().err
+
+
+def test_outside_a_training_the_bits_are_those_within(rng):
+    x, f, g = rng.random((500, 1, 28, 28), np.float32), sd.models.ModelB(), sd.models.Generator()
+    g.store.data += 0.1 * rng.standard_normal(g.store.data.size).astype(np.float32)
+    for call in (f.logits, g, g.theta, sd.attacks.FGSM(f)):
+        outside = call(x)
+        with threadpool_limits(1, user_api="blas"):
+            assert outside.tobytes() == call(x).tobytes()
+    assert blas() == {2}
+
+
+def test_the_limit_is_lifted_by_the_last_of_several():
+    first, second = module.one_blas_thread(), module.one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # as by another thread that ends in between
+    assert blas() == {1}
+    second.__exit__(None, None, None)
+    assert blas() == {2}

@@ -8,16 +8,15 @@ layers use the kernel, one pass over memory.
 from __future__ import annotations
 
 from ...kernels.activation import LEAK, check
-from ..tensor import raw
 from .elementwise import where
 
 
 def slope(g, y, activation: str):
     """The gradient before the activation, from that after it."""
     if activation == "relu":
-        return g * (y > 0)
+        return where(y > 0, g, 0)
     if activation == "leaky_relu":
-        return where(raw(y) > 0, g, LEAK * g)
+        return where(y > 0, g, LEAK * g)
     if activation == "tanh":
         return g * (1 - y * y)
     check(activation)

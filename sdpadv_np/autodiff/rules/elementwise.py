@@ -1,6 +1,11 @@
 """Derivatives of the elementwise operations; x̄ is the gradient of x, ȳ that of the result.
 
 Inputs broadcast as in NumPy; the engine sums a gradient back to its input's shape.
+
+NOTE: a mask selects, it does not multiply. What is not chosen has the derivative 0 whatever comes
+from behind, and behind a kink there may be an infinity: sqrt(relu(x)) at x = -1 has ȳ = inf, and
+ȳ [x > 0] is 0 there, not inf · 0. So the rules below say ``where(mask, g, 0)``. What is not a number
+is not above, not below and not within anything.
 """
 from __future__ import annotations
 
@@ -13,7 +18,19 @@ from ..tensor import raw
 from ._samples import apart, cases, normal, positive
 
 _PAIRS = cases(normal((3, 4), (3, 4)), normal((3, 4), (4,)), normal((2, 1, 3), (4, 1)), normal((), (2, 3)))
-_BROADCAST = {"broadcasts": True, "hint": "shapes must be equal, or 1, counted from the right"}
+_SHAPES = "shapes must be equal, or 1, counted from the right"
+_BROADCAST = {"broadcasts": True, "hint": _SHAPES}
+
+
+
+def _sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def _inside(value, low, high):
+    return (raw(value) >= low) & (raw(value) <= high)
+
 
 add = define(
     "add", np.add,
@@ -43,9 +60,10 @@ div = define(
 neg = define("neg", np.negative, lambda g, y, x: -g, formula="x̄ = −ȳ", samples=normal((3, 4)))
 power = define(
     "power", lambda x, exponent: x**exponent,
-    lambda g, y, x, exponent: g * (exponent * power(x, exponent=exponent - 1)),
-    formula="x̄ = ȳ p xᵖ⁻¹", reads=(0,), doc="x to a constant power (a Python number).",
-    samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1)),
+    lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=exponent - (exponent != 0))), 0),  # 0 x⁰ is 0 also where x⁻¹ is infinite
+    formula="x̄ = ȳ p xᵖ⁻¹, 0 where p = 0", reads=(0,), broadcasts=True, doc="x to a constant power: a number, or an array of them.",
+    instead={"exponent": "use exp(exponent * log(x))"}, hint=_SHAPES,
+    samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1), positive((4,), exponent=np.array([[0], [3]], np.int8))),
 )
 square = define("square", np.square, lambda g, y, x: g * (2 * x), formula="x̄ = 2 ȳ x", reads=(0,), samples=normal((3, 4)))
 sqrt = define(
@@ -54,11 +72,12 @@ sqrt = define(
 )
 exp = define("exp", np.exp, lambda g, y, x: g * y, formula="x̄ = ȳ y", reads=("y",), samples=normal((3, 4)))
 log = define("log", np.log, lambda g, y, x: g / x, formula="x̄ = ȳ / x", reads=(0,), samples=positive((3, 4)))
-tanh = define("tanh", np.tanh, lambda g, y, x: g * (1 - y * y), formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
+# g comes first, as g * (1 - y * y) would be laid out in memory as g, or, if it is large and NumPy computes it in place, as y; sums depend on that
+tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
 sigmoid = define(
-    "sigmoid", lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
-    lambda g, y, x: g * y * (1 - y),
-    formula="x̄ = ȳ y (1 − y)", reads=("y",), samples=normal((3, 4)), doc="1 / (1 + exp(−x)), without overflow.",
+    "sigmoid", _sigmoid,
+    lambda g, y, x: g * y * sigmoid(-x),  # 1 − y would be rounding, and nothing else, where y is nearly 1
+    formula="x̄ = ȳ y (1 − y)", reads=(0, "y"), samples=normal((3, 4)), doc="1 / (1 + exp(−x)), without overflow and without loss on either side.",
 )
 softplus = define(
     "softplus", lambda x: np.logaddexp(x, np.zeros_like(x)),
@@ -67,59 +86,57 @@ softplus = define(
 )
 relu = define(
     "relu", lambda x: np.maximum(x, 0),
-    lambda g, y, x: g * (y > 0),
+    lambda g, y, x: where(y > 0, g, 0),
     formula="x̄ = ȳ [x > 0]", reads=("y",), samples=apart((3, 4)), kinks="at 0 the derivative is 0",
 )
 leaky_relu = define(
     "leaky_relu", lambda x, slope=0.2: np.where(x > 0, x, slope * x),
-    lambda g, y, x, slope: where(raw(x) > 0, g, slope * g),
+    lambda g, y, x, slope: where(x > 0, g, slope * g),
     formula="x̄ = ȳ if x > 0 else slope·ȳ", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is the slope",
+    instead={"slope": "use where(x.data > 0, x, slope * x)"},
 )
 abs = define(
-    "abs", np.abs, lambda g, y, x: g * np.sign(raw(x)),
+    "abs", np.abs, lambda g, y, x: where(x > 0, g, where(x < 0, -g, 0)),
     formula="x̄ = ȳ sign(x)", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is 0",
 )
 maximum = define(
     "maximum", np.maximum,
-    lambda g, y, a, b: g * (raw(a) >= raw(b)),
-    lambda g, y, a, b: g * (raw(a) < raw(b)),
-    formula="ā = ȳ [a ≥ b],  b̄ = ȳ [a < b]", reads=(0, 1), kinks="at a = b everything goes to a", **_BROADCAST,
+    lambda g, y, a, b: where(raw(a) < raw(b), 0, g),
+    lambda g, y, a, b: where(raw(a) < raw(b), g, 0),
+    formula="ā = ȳ [a ≥ b],  b̄ = ȳ [a < b]", reads=(0, 1), kinks="at a = b, or where one is not a number, everything goes to a", **_BROADCAST,
     samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
 )
 minimum = define(
     "minimum", np.minimum,
-    lambda g, y, a, b: g * (raw(a) <= raw(b)),
-    lambda g, y, a, b: g * (raw(a) > raw(b)),
-    formula="ā = ȳ [a ≤ b],  b̄ = ȳ [a > b]", reads=(0, 1), kinks="at a = b everything goes to a", **_BROADCAST,
+    lambda g, y, a, b: where(raw(a) > raw(b), 0, g),
+    lambda g, y, a, b: where(raw(a) > raw(b), g, 0),
+    formula="ā = ȳ [a ≤ b],  b̄ = ȳ [a > b]", reads=(0, 1), kinks="at a = b, or where one is not a number, everything goes to a", **_BROADCAST,
     samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
 )
 clip = define(
     "clip", lambda x, low, high: np.clip(x, low, high),
-    lambda g, y, x, low, high: g * ((raw(x) >= low) & (raw(x) <= high)),
-    formula="x̄ = ȳ [low ≤ x ≤ high]", reads=(0,), samples=apart((3, 4), low=-0.3, high=0.2),
+    lambda g, y, x, low, high: where(_inside(x, low, high), g, 0),
+    formula="x̄ = ȳ [low ≤ x ≤ high]", reads=(0,), samples=apart((3, 4), low=-0.3, high=0.2), instead={"low": "use maximum", "high": "use minimum"},
+    hint="low and high must be numbers, or broadcast to x's shape",
     kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, needs, saved, out, low, high: (clip_kernel.backward(g, x, low, high),),
     doc="x limited to [low, high]: numbers, or arrays of a shape that broadcasts to x's.",
 )
 
-
-def _inside(value, low, high):
-    return (raw(value) >= low) & (raw(value) <= high)
-
-
 perturb = define(
     "perturb", lambda x, eta, eps: perturb_kernel.forward(x, eta, eps),
-    lambda g, y, x, eta, eps: g * _inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1),
-    lambda g, y, x, eta, eps: g * _inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1) * _inside(eta, -eps, eps),
+    lambda g, y, x, eta, eps: where(_inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1), g, 0),
+    lambda g, y, x, eta, eps: where(_inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1) & _inside(eta, -eps, eps), g, 0),
     formula="x̄ = ȳ [0 ≤ x + clip(η) ≤ 1],  η̄ = x̄ [−ε ≤ η ≤ ε]", reads=(0, 1),
     samples=lambda rng: [([rng.choice([0.05, 0.5, 0.95], (3, 4)), rng.choice([-0.4, -0.1, 0.1, 0.4], (3, 4))], {"eps": 0.2})],
     kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, eta, needs, saved, out, eps: perturb_kernel.backward(g, x, eta, eps, needs),
-    doc="clip(x + clip(eta, −eps, eps), 0, 1), the perturbation step; eps is a number.",
+    doc="clip(x + clip(eta, −eps, eps), 0, 1), the perturbation step; eps is a number.", hint="x and eta must have the same shape and dtype",
+    instead={"eps": "limit eta with minimum and maximum instead"},
 )
 where = define(
     "where", lambda condition, a, b: np.where(condition, a, b),  # NumPy's own shows no signature before 2.3
     NO_GRADIENT,
-    lambda g, y, condition, a, b: g * raw(condition),
-    lambda g, y, condition, a, b: g * ~raw(condition),
+    lambda g, y, condition, a, b: where(condition, g, 0),
+    lambda g, y, condition, a, b: where(condition, 0, g),
     formula="ā = ȳ [condition],  b̄ = ȳ [not condition]", reads=(0,), **_BROADCAST,
     doc="a where the boolean array condition holds, b elsewhere.",
     samples=lambda rng: [([rng.random((3, 4)) > 0.5, rng.standard_normal((3, 4)), rng.standard_normal((4,))], {})],

@@ -8,38 +8,56 @@ from ...xp import array_module
 from ..registry import define
 from ..tensor import raw
 from ._samples import apart, normal
-from .elementwise import exp
+from .elementwise import exp, where
 from .reduction import sum
 from .shape import reshape
 
 
-def one_hot(labels, like):
-    """(N, K) array with 1 at the labels, of the dtype and kind of ``like`` (N, K); a constant."""
-    like = raw(like)
-    return (labels[:, None] == array_module(like).arange(like.shape[1])).astype(like.dtype)
+def _is_label(labels, like):
+    """(N, K) mask of the labels, of the kind of ``like`` (N, K)."""
+    return labels[:, None] == array_module(raw(like)).arange(like.shape[1])
+
+
+def _shifted(z):
+    """z, less the largest of each row; nothing is left of nothing."""
+    return z - z.max(axis=-1, keepdims=True) if z.size else z
 
 
 def _log_softmax(z):
-    z = z - z.max(axis=-1, keepdims=True)
+    z = _shifted(z)
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
 def _softmax(z):
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    e = np.exp(_shifted(z))
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def _margin_slope(z, labels):
-    """onehot(label) - onehot(the best of the others), the first of several; a constant."""
-    true = one_hot(labels, z)
-    return true - one_hot(np.where(true > 0, -np.inf, raw(z)).argmax(axis=1), z)
+def _cross_entropy_slope(z, labels):
+    """softmax(z) − onehot(label), at the label as minus the sum of the others: see kernels/logit_loss."""
+    true = _is_label(labels, z)
+    others = where(true, 0, softmax(z))
+    return where(true, -sum(others, axis=-1, keepdims=True), others)
 
 
-def _fused(g, y, z, needs, saved, out, labels):
+def _margin_gradient(g, z, labels):
+    """g at the label, −g at the best of the others, the first of several; it selects, see elementwise.py."""
+    true = _is_label(labels, z)
+    ahead = _is_label(np.where(true, -np.inf, raw(z)).argmax(axis=1), z)
+    return where(true, g, 0) - where(ahead, g, 0)
+
+
+def _cross_entropy_fused(g, y, z, needs, saved, out, labels):
     return (g[:, None] * saved,)
 
 
+def _margin_fused(g, y, z, needs, saved, out, labels):
+    g = g[:, None]
+    return (np.where(saved > 0, g, np.where(saved < 0, -g, 0)),)
+
+
 _LABELS = np.array([0, 3, 1])
+_LABELS_INSTEAD = {"labels": "pass labels.data"}
 
 softmax = define(
     "softmax", _softmax,
@@ -53,17 +71,17 @@ log_softmax = define(
 )
 cross_entropy = define(
     "cross_entropy", lambda z, labels: kernel.cross_entropy(z, labels)[0],
-    lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * (softmax(z) - one_hot(labels, z)),
+    lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _cross_entropy_slope(z, labels),
     formula="z̄ = ȳ (softmax(z) − onehot(label))", reads=(0,), samples=normal((3, 4), labels=_LABELS),
-    saving=lambda z, needs, labels: kernel.cross_entropy(z, labels), fused=_fused,
+    saving=lambda z, needs, labels: kernel.cross_entropy(z, labels), fused=_cross_entropy_fused, instead=_LABELS_INSTEAD,
     doc="−log softmax(z)[label], one number per row; labels is an integer array (N,).",
     hint="logits must be (N, K), labels (N,) with values 0..K-1",
 )
 margin = define(
     "margin", lambda z, labels: kernel.margin(z, labels)[0],
-    lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _margin_slope(z, labels),
+    lambda g, y, z, labels: _margin_gradient(reshape(g, shape=(-1, 1)), z, labels),
     formula="z̄ = ȳ (onehot(label) − onehot(argmax of the others))", reads=(0,), samples=apart((3, 4), labels=_LABELS),
-    saving=lambda z, needs, labels: kernel.margin(z, labels), fused=_fused,
+    saving=lambda z, needs, labels: kernel.margin(z, labels), fused=_margin_fused, instead=_LABELS_INSTEAD,
     kinks="of several largest others the first is taken",
     doc="z[label] − max of the others, one number per row, below 0 exactly where the prediction is wrong; labels is an integer array (N,).",
     hint="logits must be (N, K), labels (N,) with values 0..K-1",

@@ -61,8 +61,8 @@ reshape = define(
 )
 transpose = define(
     "transpose", lambda x, axes=None: x.transpose(axes),
-    lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort(axes).tolist())),
-    formula="x̄ = ȳ with the axes put back", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0))),
+    lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort([a % x.ndim for a in axes]).tolist())),
+    formula="x̄ = ȳ with the axes put back", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0)), normal((2, 3, 4), axes=(-1, 0, 1))),
     hint="axes must name each axis once",
 )
 swapaxes = define(
@@ -104,7 +104,7 @@ concatenate = define(
     _split,
     formula="x̄ᵢ = the part of ȳ that came from xᵢ", variadic=True,
     samples=cases(normal((2, 3), (4, 3)), normal((2, 3), (2, 1), (2, 2), axis=1)),
-    hint="shapes must agree except along the axis",
+    hint="all need the same axes, and the same shape except along the one they are joined along (nothing at all is np.empty((0, ...)), not np.empty(0))",
 )
 reflect_pad = define(
     "reflect_pad", lambda x, width=1: _mirror(_mirror(x, -1, width), -2, width),

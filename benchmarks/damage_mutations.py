@@ -1,0 +1,151 @@
+"""How benchmarks/damage.py damages things: bytes anyhow, JSON value by value, arrays in name, dtype and shape."""
+import json
+import struct
+import zlib
+
+import numpy as np
+
+from sdpadv_np import container
+
+ODD = [None, True, False, -1, 0, 1, 7, 10**6, 10**12, 2**63, 10**40, 0.5, -0.0, 1e308, "", "0", "A", "B", "\0", "x" * 5000, "\x1b[2J", [], [[]], [1], [-1, 10**9], {}, {"a": 1}, [None] * 50]
+DTYPES = ("<f2", "<f4", "<f8", ">f4", "<i8", "|u1", "|b1")
+
+
+def anyhow(data: bytes, rng) -> bytes:
+    """One to four changes: bits, bytes, spans removed, doubled, inserted, exchanged, cut off."""
+    for _ in range(int(rng.integers(1, 5))):
+        data = CHANGES[rng.integers(len(CHANGES))](bytearray(data), rng)
+    return data
+
+
+def _span(data, rng):
+    start = int(rng.integers(0, len(data) + 1))
+    return start, min(len(data), start + int(rng.choice([1, 2, 4, 8, 100])))
+
+
+def _bit(data, rng):
+    if data:
+        data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+def _byte(data, rng):
+    if data:
+        data[rng.integers(len(data))] = int(rng.choice([0, 255, 1, 127, 128, int(rng.integers(256))]))
+    return bytes(data)
+
+
+def _number(data, rng):
+    """A span of 2, 4 or 8 bytes becomes a number that lengths and offsets trip over."""
+    start, size = _span(data, rng)[0], int(rng.choice([2, 4, 8]))
+    value = int(rng.choice([0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1])) if size == 2 else int(rng.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1]))
+    data[start : start + size] = value.to_bytes(size, "little" if rng.integers(2) else "big")
+    return bytes(data)
+
+
+def _removed(data, rng):
+    start, end = _span(data, rng)
+    return bytes(data[:start] + data[end:])
+
+
+def _doubled(data, rng):
+    start, end = _span(data, rng)
+    return bytes(data[:end] + data[start:])
+
+
+def _inserted(data, rng):
+    start, _ = _span(data, rng)
+    return bytes(data[:start] + rng.bytes(int(rng.integers(1, 20))) + data[start:])
+
+
+def _cut(data, rng):
+    return bytes(data[: _span(data, rng)[0]])
+
+
+CHANGES = (_bit, _bit, _byte, _byte, _number, _removed, _doubled, _inserted, _cut)
+
+
+def odd_json(value, rng):
+    """``value`` with one to three of its parts replaced, removed, renamed, or wrapped in a hundred lists."""
+    value = json.loads(json.dumps(value))
+    for _ in range(int(rng.integers(1, 4))):
+        places = list(_places(value))
+        if not places:
+            return ODD[rng.integers(len(ODD))]
+        inside, key = places[rng.integers(len(places))]
+        how = rng.integers(8)
+        if how == 0:
+            del inside[key]
+        elif how == 1 and isinstance(inside, dict):
+            inside[str(key) + "x"] = inside.pop(key)
+        elif how == 2:
+            for _ in range(int(rng.choice([5, 100, 5000]))):
+                inside[key] = [inside[key]]
+            return value  # json cannot walk through it again
+        elif how == 3 and isinstance(inside[key], (int, float)):
+            inside[key] = inside[key] * int(rng.choice([-1, 2, 1000, 10**9]))
+        else:
+            inside[key] = ODD[rng.integers(len(ODD))]
+    return value
+
+
+def _places(value):
+    """(container, key) of everything within."""
+    for key, inner in [*(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())]:
+        yield value, key
+        yield from _places(inner)
+
+
+def text(value) -> str:
+    """``value`` as JSON text, however deep it is."""
+    depth = 0
+    while isinstance(value, list) and len(value) == 1:
+        value, depth = value[0], depth + 1
+    try:
+        return "[" * depth + json.dumps(value) + "]" * depth
+    except RecursionError:
+        return "[" * 100_000
+
+
+def odd_arrays(arrays: dict, rng) -> dict:
+    """One array renamed, left out, of another dtype or shape, or with a NaN in it."""
+    arrays, name = dict(arrays), list(arrays)[rng.integers(len(arrays))]
+    array, how = arrays.pop(name), rng.integers(7)
+    if how == 0:
+        return arrays
+    if how == 1:
+        return {**arrays, name + "/x": array}
+    if how == 2:
+        return {**arrays, name: array.astype(DTYPES[rng.integers(len(DTYPES))])}
+    if how == 3:
+        return {**arrays, name: array.reshape(-1)}
+    if how == 4:
+        return {**arrays, name: np.zeros((3, *array.shape), array.dtype)}
+    if how == 5:
+        return {**arrays, name: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1}
+    return {**arrays, name: array.ravel()[:0]}
+
+
+def resealed(data: bytes) -> bytes:
+    """A file of ours with its checksum made right."""
+    return data if len(data) < container.HEAD else data[:16] + container._checksum(data[:16], data[container.HEAD :]) + data[container.HEAD :]
+
+
+def odd_index(data: bytes, rng) -> bytes:
+    """A file of ours with an odd index in place of its own, nothing else moved where it fits."""
+    length = struct.unpack_from("<I", data, 12)[0]
+    head = json.loads(data[container.HEAD : container.HEAD + length])
+    words = text(odd_json(head, rng)).encode()
+    return data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD] + words.ljust(length) + data[container.HEAD + length :]
+
+
+def png_resealed(data: bytes) -> bytes:
+    """PNG bytes with the checksum of every chunk that can still be found made right."""
+    out, at = data[:8], 8
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if at + 12 + length > len(data):
+            break
+        body = data[at + 4 : at + 8 + length]
+        out, at = out + data[at : at + 4] + body + zlib.crc32(body).to_bytes(4, "big"), at + 12 + length
+    return out + data[at:]

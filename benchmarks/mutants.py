@@ -1,0 +1,228 @@
+"""Would the tests notice? The code is broken in small ways, one at a time, and the tests that should fail are run.
+
+    python benchmarks/mutants.py --minutes 45              # every file below in turn, evenly, drawn by --seed
+    python benchmarks/mutants.py --files sdpadv_np/losses.py --all
+    python benchmarks/mutants.py --files sdpadv_np/losses.py --list
+
+Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and what became of it.
+README.md beside it says of each survivor why it survived.
+
+NOTE: how a mutant costs a second instead of ten.
+This process imports everything, runs all the tests once, which must pass, and so has every kernel
+compiled in memory. Each mutant is a fork of it: the child forgets our modules but for the kernels
+(which are not mutated here), finds the changed text in place of one file, and runs pytest. Nothing
+is written to the source tree. One thread everywhere: threads do not survive a fork.
+"""
+import argparse
+import contextlib
+import datetime
+import importlib.abc
+import importlib.util
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import pytest  # noqa: E402
+from mutations import Mutation, mutations  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "mutants"
+_OPERATIONS = ["autodiff/test_operations.py", "autodiff/test_fused.py"]
+_CONTRACT = ["attacks/test_contract.py", "-k"]
+_TASK = ["training/test_every_task.py", "-k"]
+
+
+def _rules(*more):
+    """The tests of one operation, then everything that rules have."""
+    return [[*_OPERATIONS, "-k", "{operation}"], [*_OPERATIONS, "test_losses.py", *more]]
+
+
+TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), run until one fails
+    **{f"autodiff/rules/{name}.py": _rules() for name in ("activation", "conv", "elementwise", "linalg", "loss", "reduction", "sampling", "shape")},
+    "autodiff/engine.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
+    "autodiff/registry.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
+    "autodiff/plan.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
+    "autodiff/recorder.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
+    "losses.py": [["test_losses.py"], ["attacks/test_sdpadv.py"]],
+    "optim/adam.py": [["optim/test_adam.py"], ["training/test_scripted.py", "training/test_every_task.py"]],
+    "training/loop.py": [["training/test_scripted.py"], ["training/test_loop.py"]],
+    "training/totals.py": [["training/test_scripted.py"], ["training/test_loop.py", "test_device.py"]],
+    "models/generator.py": [["models/test_generator.py"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
+    "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py", "attacks/test_contract.py"], ["attacks/test_search_attacks.py"]],
+    "attacks/fgsm.py": [[*_CONTRACT, "gsm"], ["attacks/test_random_starts.py", "attacks/test_gradient_attacks.py"]],
+    "attacks/pgd.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
+    "attacks/mim.py": [[*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],
+    "attacks/deepfool.py": [[*_CONTRACT, "deepfool"], ["attacks/test_search_attacks.py", "-k", "DeepFool or deepfool"]],
+    "attacks/carlini_wagner.py": [[*_CONTRACT, "carlini"], ["attacks/test_search_attacks.py", "-k", "arlini"]],
+    "attacks/spsa.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "spsa"], ["attacks/test_search_attacks.py", "-k", "SPSA or spsa"]],
+    "attacks/stm.py": [["attacks/test_stm.py"], [*_CONTRACT, "stm"]],
+    "attacks/stadv.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "stadv"], ["attacks/test_stadv.py"]],
+    "attacks/amortised.py": [[*_TASK, "SdpAdv"], [*_CONTRACT, "sdpadv"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
+    "attacks/sdpadv.py": [["attacks/test_sdpadv.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "dv"]],
+    "attacks/sdpadv_training.py": [["attacks/test_sdpadv.py"], ["training/test_every_task.py", "-k", "dv"]],
+    "attacks/atn.py": [["attacks/test_atn.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "atn or ATN"]],
+    "attacks/conv_advgan.py": [["attacks/test_conv_advgan.py"], ["training/test_every_task.py", "attacks/test_contract.py", "-k", "convadvgan or ConvAdvGAN"]],
+    "attacks/black_box.py": [["attacks/test_black_box.py", "attacks/test_random_starts.py"], [*_CONTRACT, "blackbox"]],
+}
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module's changed text before anybody finds its file."""
+
+    def __init__(self, path, text):
+        self.path, self.text = path, text
+        self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+    def find_spec(self, name, path, target=None):
+        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(compile(self.text, str(self.path), "exec"), module.__dict__)
+
+
+def _forget():
+    """Drop our modules and the tests', but for the compiled kernels."""
+    for name, module in list(sys.modules.items()):
+        ours = name.split(".")[0] == "sdpadv_np" and not name.startswith("sdpadv_np.kernels")
+        if ours or str(getattr(module, "__file__", None) or "").startswith(str(ROOT / "tests")):
+            del sys.modules[name]
+
+
+def _rounds(path, operation):
+    for arguments in TESTS[str(path.relative_to(ROOT / "sdpadv_np"))]:
+        if "{operation}" in arguments and operation is None:
+            continue
+        yield [str(ROOT / "tests" / a) if a.endswith(".py") else operation if a == "{operation}" else a for a in arguments]
+
+
+def _pytest(arguments) -> int:
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999", f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
+
+
+def _in_child(function, seconds: float) -> str:
+    """What became of ``function`` in a fork: "passed", "failed", or "time" or "memory" if it ran past a limit."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(nowhere, stream)
+            code = function()
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            return "passed" if code == 0 else "failed" if code > 0 else f"signal {-code}"
+        time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "time"
+
+
+def _try(path, mutant, seconds):
+    def attempt():
+        _forget()
+        sys.meta_path.insert(0, _Changed(path, mutant.text))
+        import sdpadv_np
+
+        sdpadv_np.kernels = sys.modules["sdpadv_np.kernels"]
+        for arguments in _rounds(path, mutant.operation):
+            if (code := _pytest(arguments)) not in (0, 5):  # 5: no test has such a name
+                return code
+        return 0
+
+    return _in_child(attempt, seconds)
+
+
+def _baseline(paths, seconds) -> None:
+    """All the tests once, here, which leaves the kernels compiled; then each file as it is, by the way that mutants go: everything must pass."""
+    every = sorted({a for path in paths for arguments in _rounds(path, None) for a in arguments if a.endswith(".py")})
+    print(f"{len(every)} files of tests, unchanged ...", flush=True)
+    if _pytest(every) != 0:
+        sys.exit("the tests fail without any change")
+    for path in paths:
+        if (outcome := _try(path, Mutation(1, "", "", path.read_text(), None), seconds)) != "passed":
+            sys.exit(f"{path}: {outcome} without any change")
+
+
+def _drawn(paths, seed):
+    """How many mutants each file has, and (path, mutant), each file in its turn, drawn by the seed."""
+    rng, piles = random.Random(seed), []
+    for path in paths:
+        pile = list(mutations(path.read_text()))
+        rng.shuffle(pile)
+        piles.append((path, pile))
+    sizes = {str(path.relative_to(ROOT)): len(pile) for path, pile in piles}
+
+    def draw():
+        while any(pile for _, pile in piles):
+            for path, pile in piles:
+                if pile:
+                    yield path, pile.pop()
+
+    return sizes, draw()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=45)
+    parser.add_argument("--all", action="store_true", help="every mutant, however long it takes")
+    parser.add_argument("--list", action="store_true", help="show the mutants, try none")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=90, metavar="SECONDS", help="for one mutant; a longer one counts as noticed")
+    parser.add_argument("--output", type=Path, default=RESULTS / "mutants.json")
+    p = parser.parse_args()
+    paths = [f.resolve() for f in p.files] if p.files else [ROOT / "sdpadv_np" / name for name in TESTS]
+    sizes, drawn = _drawn(paths, p.seed)
+    if p.list:
+        for path, mutant in drawn:
+            print(f"{path.relative_to(ROOT)}:{mutant.line}: {mutant.before}  ->  {mutant.after}")
+        return
+    import sdpadv_np
+
+    if Path(sdpadv_np.__file__).parent != ROOT / "sdpadv_np":
+        sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")
+    os.chdir(ROOT)
+    _baseline(paths, p.limit)
+    from sdpadv_np.provenance import provenance
+
+    record = {"seed": p.seed, "limit": p.limit, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes, "tried": []}
+    started = time.monotonic()
+    for path, mutant in drawn:
+        if not p.all and time.monotonic() - started > 60 * p.minutes:
+            break
+        before = time.monotonic()
+        outcome = _try(path, mutant, p.limit)
+        row = {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "outcome": outcome, "seconds": round(time.monotonic() - before, 2)}
+        record["tried"].append(row)
+        if outcome == "passed":
+            print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}", flush=True)
+        record["minutes"] = round((time.monotonic() - started) / 60, 1)
+        p.output.parent.mkdir(parents=True, exist_ok=True)
+        p.output.write_text(json.dumps(record, indent=1, ensure_ascii=False))
+    survived = sum(row["outcome"] == "passed" for row in record["tried"])
+    print(f"{len(record['tried'])} of {sum(sizes.values())} mutants tried, {survived} survived")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The parameters of an attack: declared with their checks, kept as the checks give them back."""
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field, fields
+
+from ..errors import ArgumentError
+
+
+def parameter(default, check, **limits):
+    """A field of a dataclass that ``check(name, value, **limits)`` looks at; None is taken where it is the default."""
+    return field(default=default, metadata={"check": functools.partial(check, **limits)})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a frozen description is made with becomes plain numbers, words and tuples of them, whatever the caller's were.
+
+    So a NumPy scalar changes no dtype in the computation, and everything can be stored.
+    """
+
+    def __post_init__(self):
+        for f in fields(self):
+            if "check" in f.metadata:
+                value = getattr(self, f.name)
+                if value is not None or f.default is not None:
+                    object.__setattr__(self, f.name, f.metadata["check"](f.name, value))
+
+    def parameters(self) -> dict:
+        """Every parameter but the classifier, to print and store; sequences as lists, as a file gives them back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name != "classifier"}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def classifier_like(name: str, value):
+    """``value`` if it has ``logits(x)``, or is None: a description that is not to be called."""
+    if value is None or (callable(getattr(value, "logits", None)) and not isinstance(value, type)):
+        return value
+    kind = type(value).__name__
+    if isinstance(value, type):
+        raise ArgumentError(f"{name} is the class {value.__name__}; give one of its objects, such as {value.__name__}()")
+    for marks, remedy in _WRAPPED:
+        if all(hasattr(value, mark) for mark in marks):
+            raise ArgumentError(f"{name} is a {kind}, which has no logits(x); wrap it by two functions on arrays: {remedy}")
+    raise ArgumentError(f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB, or sd.models.Foreign(logits, vjp) for a classifier of your own")
+
+
+_WRAPPED = (  # what another library's classifier is known by, and how it is made one of ours
+    (("state_dict", "zero_grad"), "sd.models.Foreign(lambda x: net(torch.tensor(x)).detach().numpy(), vjp), with vjp(x, g): "
+     "t = torch.tensor(x, requires_grad=True); return torch.autograd.grad(net(t), t, torch.tensor(g))[0].numpy()"),
+    (("coef_", "decision_function"), "sd.models.Foreign(lambda x: model.decision_function(x.reshape(len(x), -1)), lambda x, g: (g @ model.coef_).reshape(x.shape))"),
+    (("decision_function",), "sd.models.Foreign(lambda x: model.decision_function(x.reshape(len(x), -1))), without a gradient for SPSA and STM; its gradient would be the second function"),
+    (("predict_proba",), "sd.models.Foreign(lambda x: np.log(model.predict_proba(x.reshape(len(x), -1)) + 1e-12)), without a gradient for SPSA and STM; "
+     "its gradient would be the second function"),
+    (("__call__",), "sd.models.Foreign(f, vjp), where f(x) gives logits (N, K) and vjp(x, g) the gradient of sum(g * f(x)); without vjp for SPSA and STM"),
+)

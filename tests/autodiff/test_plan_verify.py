@@ -1,0 +1,128 @@
+"""What the second call of a plan compares: results and every array that the step changes; and what it leaves when they differ."""
+import numpy as np
+import pytest
+
+from sdpadv_np import Plan, ops
+from sdpadv_np.errors import PlanError
+from sdpadv_np.kernels import adam
+from sdpadv_np.nn import Dense, Network, ParameterStore
+
+
+def x(k):
+    return np.array([k, 2.0 * k], np.float32)
+
+
+class Changing:
+    """A step whose results are right, while a number that grows from call to call is frozen in what it changes."""
+
+    def __init__(self, how):
+        self.how, self.calls = how, 0
+        self.held = np.zeros(2, np.float32)
+        self.store = ParameterStore([Network("n", [Dense(2, 2)])], 0)
+        self.adam = [np.zeros(2, np.float32), np.zeros(2, np.float32), np.zeros((), np.int64)]
+
+    def __call__(self, value):
+        self.calls += 1
+        self.how(self, value)
+        return value * 2
+
+    def state(self):
+        return [self.held.copy(), self.store.data.copy(), *(a.copy() for a in self.adam)]
+
+
+def by_out(step, value):
+    np.add(step.held, value * step.calls, out=step.held)
+
+
+def by_item(step, value):
+    step.store.tensors["n/0/b"].data[...] = value * step.calls
+
+
+def by_copyto(step, value):
+    np.copyto(step.held, value * step.calls)
+
+
+def by_kernel(step, value):
+    adam.step(step.held, value * 1, *step.adam, 0.1 * step.calls, 0.9, 0.999, 1e-8)
+
+
+def in_one_element_by_one_bit(step, value):
+    np.add(step.held, value * 0 + np.float32(1e-45) * (step.calls > 1), out=step.held)
+
+
+@pytest.mark.parametrize("how", (by_out, by_item, by_copyto, by_kernel, in_one_element_by_one_bit))
+def test_a_number_frozen_in_what_the_step_changes_is_found_out(how):
+    step, alone = Changing(how), Changing(how)
+    plan = Plan(step, [step.store])
+    for k in (1, 2):
+        alone(x(k))
+    np.testing.assert_array_equal(plan(x(1)), x(2))
+    with pytest.raises(PlanError, match="an array that the step changes, shape"):
+        plan(x(2))
+    for got, want in zip(step.state(), alone.state(), strict=True):
+        assert got.tobytes() == want.tobytes(), "what the step itself does is what is left"
+
+
+@pytest.mark.parametrize("how", (by_out, by_copyto, by_kernel))
+def test_the_same_step_with_the_number_as_an_input_passes(how):
+    class Honest(Changing):
+        def __call__(self, value, calls):
+            if how is by_kernel:
+                adam.step(self.held, value * calls, *self.adam, 0.1, 0.9, 0.999, 1e-8)
+            elif how is by_out:
+                np.add(self.held, value * calls, out=self.held)
+            else:
+                np.copyto(self.held, value * calls)
+            return value * 2
+
+    step, alone = Honest(how), Honest(how)
+    plan = Plan(step)
+    for k in range(1, 6):
+        np.testing.assert_array_equal(plan(x(k), np.float32(k)), alone(x(k), np.float32(k)))
+        for got, want in zip(step.state(), alone.state(), strict=True):
+            assert got.tobytes() == want.tobytes(), k
+
+
+@pytest.mark.parametrize("which", (0, 1, 2))
+def test_each_of_several_results_is_compared(which):
+    calls = [0]
+
+    def step(value):
+        calls[0] += 1
+        results = [value * 2, value * 3, value * 4]
+        results[which] = results[which] * calls[0]
+        return {"a": results[0], "b": (results[1], ops.exp(results[2]))}
+
+    plan = Plan(step)
+    plan(x(0.1))
+    with pytest.raises(PlanError, match="differs in a result, shape"):
+        plan(x(0.2))
+
+
+def test_a_plan_that_was_found_wrong_stays_wrong():
+    """Its third call must not replay what failed at the second."""
+    step = Changing(by_out)
+    plan = Plan(step)
+    plan(x(1))
+    with pytest.raises(PlanError):
+        plan(x(2))
+    held = step.held.copy()
+    result = plan(x(3))  # recorded anew, with the number of this call
+    np.testing.assert_array_equal(result, x(6))
+    np.testing.assert_array_equal(step.held, held + x(3) * step.calls)
+
+
+def test_every_signature_is_verified_by_itself():
+    calls = [0]
+
+    def step(value):
+        calls[0] += 1
+        return value * (1 if len(value) == 2 else calls[0])
+
+    plan = Plan(step)
+    for _ in range(3):
+        plan(x(1))
+    plan(np.ones(3, np.float32))
+    with pytest.raises(PlanError):
+        plan(np.ones(3, np.float32))
+    np.testing.assert_array_equal(plan(x(5)), x(5))

@@ -1,0 +1,166 @@
+"""Files of images that were made to do harm, or are no files: one clear line, soon."""
+import fcntl
+import gzip
+import io
+import os
+import struct
+import zipfile
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdpadv_np import child
+from sdpadv_np.data import arrays, images, pictures
+from sdpadv_np.errors import DataError, Error, FileError
+
+X = np.random.default_rng(0).integers(0, 256, (3, 5, 4)).astype(np.uint8)
+
+
+def refused(path, message, *labels):
+    with pytest.raises(Error, match=message) as error:
+        images.load(path, *labels)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+    return str(error.value)
+
+
+def test_hdf5_that_leads_into_other_files(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(range(60)))
+    with h5py.File(tmp_path / "source.h5", "w") as file:
+        file["x"] = X
+    with h5py.File(tmp_path / "external.h5", "w") as file:
+        file.create_dataset("x", (3, 5, 4), np.uint8, external=[(str(tmp_path / "secret"), 0, 60)])
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout((3, 5, 4), np.uint8)
+        layout[...] = h5py.VirtualSource(str(tmp_path / "source.h5"), "x", (3, 5, 4))
+        file.create_virtual_dataset("x", layout)
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["x"] = h5py.ExternalLink(str(tmp_path / "source.h5"), "x")
+    for name in ("external", "virtual"):
+        refused(tmp_path / f"{name}.h5", "x does not lie in this file but in others .*copy it into one file")
+    refused(tmp_path / "link.h5", "has no array of images .*; in it: nothing")
+
+
+def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_path, monkeypatch):
+    for program, message in (("import os; os.abort()", "the HDF5 library crashed on it .SIGABRT"), ("while True: pass", "did not come to an end in 0.5 s")):
+        monkeypatch.setattr(child, "SECONDS", 0.5)
+        monkeypatch.setattr(child, "_PROGRAM", program + " #{}")
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["x"] = X
+        refused(tmp_path / "a.h5", message)
+
+
+def test_hdf5_that_declares_more_than_there_is(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (10**6, 28, 280), np.float64, chunks=(1, 28, 28))
+    refused(tmp_path / "a.h5", r"x has shape \(1000000, 28, 280\), more than the .* bytes that are read here")
+
+
+def test_hdf5_that_is_locked_says_so(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = X
+    with open(tmp_path / "a.h5", "rb+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        refused(tmp_path / "a.h5", "a.h5: is locked: another program has it open for writing.*HDF5_USE_FILE_LOCKING=FALSE")
+    assert images.load(tmp_path / "a.h5").x.shape == (3, 1, 5, 4)
+
+
+def test_npz_members_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        for name, array in (("x.npy", X), ("other.npy", np.zeros(10**6))):
+            memory = io.BytesIO()
+            np.save(memory, array)
+            file.writestr(name, memory.getvalue())
+        file.writestr("notes.txt", "no array")
+    opened, original = [], arrays._member
+    monkeypatch.setattr(arrays, "_member", lambda archive, member, largest: opened.append(member.filename) or original(archive, member, largest))
+    assert images.load(tmp_path / "a.npz").x.shape == (3, 1, 5, 4) and opened == ["x.npy"]
+    refused(tmp_path / "a.npz", r"no array of labels .*in it: x \(3, 5, 4\) uint8, other \(1000000,\) float64, notes.txt", tmp_path / "a.npz")
+
+
+def npy(shape, descr="|u1", data=b""):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+@pytest.mark.parametrize("data, message", [
+    (npy((10**6, 10**6)), "more than the .* bytes that are read here"), (npy((10**30, 10**30)), "more than the"), (npy((-1, 5)), "expected numbers"),
+    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|images have shape"),
+    (npy((3,), "|O"), "dtype object; expected numbers"), (npy((3,), "<U9"), "expected numbers"), (npy("(" * 50), "is not a whole npy"),
+])
+def test_npy_headers(tmp_path, data, message):
+    (tmp_path / "a.npy").write_bytes(data)
+    refused(tmp_path / "a.npy", message)
+
+
+def test_gz_that_unpacks_without_end(tmp_path, monkeypatch):
+    start = b"\0\0\x08\x03" + struct.pack(">3I", 3, 5, 4)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(start + bytes(10**7)))
+    refused(tmp_path / "a.gz", "holds more than 60 bytes, its header says 3x5x4 = 60")
+    monkeypatch.setattr(arrays, "LARGEST", 1000)
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 3, 50, 40) + bytes(6000)))
+    refused(tmp_path / "b.gz", "3x50x40 = 6000; at most 1,000 are read here")
+
+
+@pytest.mark.parametrize("axes", (0, 9, 255))
+def test_idx_with_odd_numbers_of_axes(tmp_path, axes):
+    (tmp_path / "a").write_bytes(b"\0\0\x08" + bytes([axes]) + struct.pack(">I", 1) * axes + b"\1")
+    refused(tmp_path / "a", "is not an idx file")
+
+
+def png(width, height):
+    """A grey PNG of that size, as its header says; all pixels 0."""
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * min(10**6, (width + 1) * height))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
+
+
+@pytest.mark.parametrize("size, message", [((50_000, 50_000), "is not a whole PNG file: .*bomb|at most"), ((5_000, 5_000), "is 5000x5000; read are pictures of at most")])
+def test_png_bombs(tmp_path, size, message):
+    (tmp_path / "a.png").write_bytes(png(*size))
+    refused(tmp_path, message)
+
+
+def test_png_folders_that_are_too_large_or_named_after_no_label(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / "many").mkdir(exist_ok=True)
+        Image.fromarray(X[0]).save(tmp_path / "many" / f"{name}.png")
+    monkeypatch.setattr(pictures, "ALL", 30)
+    refused(tmp_path / "many", "is 5x4; read are pictures of at most .*, and 30 in all 2")
+    folder = tmp_path / "labelled" / ("9" * 23)
+    folder.mkdir(parents=True)
+    Image.fromarray(X[0]).save(folder / "a.png")
+    refused(tmp_path / "labelled", "9{23}: is named after no label")
+
+
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    os.mkdir(tmp_path / "pictures")
+    os.mkfifo(tmp_path / "pictures" / "a.png")
+    np.save(tmp_path / "x.npy", X)
+    refused(tmp_path / "pipe", "pipe: is a folder, a pipe or a device")
+    refused("/dev/zero", "/dev/zero: is a folder, a pipe or a device")
+    refused(tmp_path / "pictures", "a.png: is a folder, a pipe or a device")
+    refused(tmp_path / "x.npy", "/dev/zero: is a folder", "/dev/zero")
+
+
+def test_names_reach_the_terminal_as_escapes(tmp_path):
+    (tmp_path / "\x1b[2J.npy").write_bytes(b"no array")
+    assert r"\x1b[2J.npy: is neither" in refused(tmp_path / "\x1b[2J.npy", "is neither")
+    np.savez(tmp_path / "a.npz", **{"\x1b[2J\n": X})
+    refused(tmp_path / "a.npz", r"in it: \\x1b\[2J\\n")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["\x1b[2J"] = X
+    refused(tmp_path / "a.h5", r"in it: \\x1b\[2J \(3, 5, 4\)")
+
+
+def test_home_folders_and_kinds_of_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.save(tmp_path / "x.npy", X)
+    assert images.load("~/x.npy").source == tmp_path / "x.npy"
+    with pytest.raises(FileError, match="cannot be read: No such file"):
+        images.load("~/y.npy")
+    (tmp_path / "h.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
+    with pytest.raises(DataError, match="is not a whole HDF5 file"):
+        images.load("~/h.h5")
