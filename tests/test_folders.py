@@ -213,5 +213,5 @@ def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     with folders.new("~/run", "") as path:
         files.write_text(path / "c", "x")
     assert inside(tmp_path) == ["a", "a/b", "run", "run/c"]
-    with pytest.raises(FileError, match="~nobody-of-this-name/x: the home folder is not known here; give a path without ~"):
-        files.place("~nobody-of-this-name/x")
+    with pytest.raises(FileError, match="~nobody-of-this-name/x: this machine knows no such home folder"):
+        files.expanded("~nobody-of-this-name/x")

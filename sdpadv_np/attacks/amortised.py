@@ -7,12 +7,13 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import Plan
+from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised
+from ..models import Amortised, Foreign
 from ..models.classifier import in_chunks
+from ..nn import store_of
 from ..provenance import provenance
-from .answers import logits
+from .answers import believed, finite_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -48,7 +49,8 @@ class AmortisedAttack(Parameters):
     @property
     def device(self) -> str:
         """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
-        return self.classifier.store.device if hasattr(self.classifier, "store") else "cpu"
+        store = store_of(self.classifier)
+        return "cpu" if store is None else store.device
 
     @property
     def dtype(self):
@@ -68,7 +70,8 @@ class AmortisedAttack(Parameters):
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
         With a ``target``, the epoch is kept in which the most images of other classes reach it.
-        ``checkpoint`` (a path) makes it resumable. Returns self.
+        ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
+        another classifier is refused. Returns self.
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
@@ -77,13 +80,14 @@ class AmortisedAttack(Parameters):
             if x.shape[1:] != self.generator.image_shape:
                 object.__setattr__(self, "generator", self._generator(x.shape[1:]))
         task, generator = self._training(x, y, x_val, y_val, epochs, batch_size), self.generator
-        generator.history, generator.settings, generator.made = [], task.settings(), provenance()
+        generator.history, generator.settings, generator.made = [], task.settings() | task.learned_from(), provenance()
         training.train(task, checkpoint, progress, generator.history)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
-        return self._training(x, y, x_val, y_val, epochs, batch_size).settings()
+        task = self._training(x, y, x_val, y_val, epochs, batch_size)
+        return task.settings() | task.learned_from()
 
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.
@@ -107,13 +111,14 @@ class AmortisedAttack(Parameters):
 
 
 class AmortisedTraining:
-    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``step``."""
+    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``update``, which is its step."""
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
         weights = self.generator.store.data
         x = checks.images(x, "x", self.generator.image_shape).astype(weights.dtype, copy=False)
-        classes = logits(self.classifier, xp.like(x[:1], self.classifier.store.data if hasattr(self.classifier, "store") else x)).shape[1]
+        store = store_of(self.classifier)
+        classes = logits(self.classifier, x[:1] if store is None else xp.like(x[:1], store.data)).shape[1]
         attack._check_target(classes)
         y = checks.labels(y, len(x), classes)
         x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
@@ -122,7 +127,7 @@ class AmortisedTraining:
         self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
         self.title, self.count = attack.title, len(self.x)
         self.trains = [self.generator.store]  # a method adds what else it trains
-        self.reads = [self.classifier.store] if hasattr(self.classifier, "store") else []
+        self.reads = [] if store is None else [store]
 
     def recorded(self):
         """The step as a plan, with the parameters that it uses.
@@ -131,12 +136,22 @@ class AmortisedTraining:
         """
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
+    def step(self, chosen, epoch):
+        if not isinstance(self.classifier, Foreign):
+            return self.update(chosen, epoch)
+        with hooks(_Watch(self.classifier, chosen)):
+            return self.update(chosen, epoch)
+
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
 
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
         return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+
+    def learned_from(self) -> dict[str, str]:
+        """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
+        return {"data": training.fingerprint(self.x, self.y), **({"classifier": training.fingerprint(self.reads[0].data)} if self.reads else {})}
 
     def weights(self):
         return self.generator.store.data
@@ -159,3 +174,18 @@ class AmortisedTraining:
 
     def score(self, figures):
         return (-figures["target reached"] if "target reached" in figures else figures["validation accuracy"], figures["L2sq"])
+
+
+class _Watch:
+    """Looks at what another's classifier answers about the training images ``chosen``, so that its fault is not taken for the training's."""
+
+    def __init__(self, classifier, chosen):
+        self.classifier, self.chosen = classifier, chosen
+
+    def forward(self, tensor):
+        if tensor.op is not None and tensor.op.name == "foreign_classifier":
+            believed(tensor.data, len(self.chosen), self.chosen)
+
+    def backward(self, tensor, index, contribution):
+        if tensor.op.name == "foreign_classifier":
+            finite_gradient(self.classifier, contribution, self.chosen)

@@ -12,6 +12,7 @@ from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..autodiff.tensor import raw
 from ..errors import ArgumentError, AttackError
 from ..models import Foreign
+from ..nn import store_of
 
 
 class Goal(NamedTuple):
@@ -66,7 +67,7 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
     goal = getattr(function, "__self__", None)
     goal = goal if isinstance(goal, Goal) else None
     # only our own are recorded: others may answer a little otherwise each time, and the time they take is theirs
-    if _plans.active is None or goal is None or not hasattr(classifier, "store"):
+    if _plans.active is None or goal is None or store_of(classifier) is None:
         z, gradient = _slope(classifier, x, function)
     else:
         key = id(classifier), function.__name__, goal.targeted
@@ -78,7 +79,7 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
             _plans.active[key] = Plan(step, [classifier.store])
         z, gradient = _plans.active[key](x, goal.labels)
     images = goal.images if goal is not None else images
-    return _believed(z, len(x), images), finite_gradient(classifier, gradient, images)
+    return believed(z, len(x), images), finite_gradient(classifier, gradient, images)
 
 
 def _slope(classifier, x, function):
@@ -104,13 +105,14 @@ def logits(classifier, x, images=None) -> np.ndarray:
         z = raw(classifier.logits(x))
     if not hasattr(z, "shape"):
         raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; expected an array ({len(x)}, classes)")
-    z = _believed(xp.as_array(z), len(x), images)
+    z = believed(xp.as_array(z), len(x), images)
     if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
         raise ArgumentError("the classifier returns probabilities (no row has a negative number, each sums to 1); attacks need logits: return those before the softmax")
     return z
 
 
-def _believed(z, count: int, images):
+def believed(z, count: int, images=None):
+    """``z``, if it is finite logits (count, K)."""
     if z.ndim != 2 or len(z) != count:
         raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; expected ({count}, classes)")
     if z.dtype not in xp.FLOATS:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError, AttackError, Error
-from ..nn import reading
+from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
 from .answers import Goal, adversarial, logits, recorded_slopes, slope
 from .parameters import Parameters, classifier_like, parameter
@@ -64,11 +64,11 @@ class Attack(Parameters):
         x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
         x = x.astype(getattr(self.classifier, "dtype", np.float32), order="C", copy=False)  # methods write through flat views of a batch
         aim = self._aim(y, targets, len(x))
-        ours = hasattr(self.classifier, "store")
-        place = self.classifier.store.data if ours else x
+        store = store_of(self.classifier)
+        place = x if store is None else store.data
         rng, result = np.random.default_rng(self.seed), None
         with reading(self.classifier), contextlib.ExitStack() as stack:
-            if ours:
+            if store is not None:
                 stack.enter_context(one_blas_thread())
             if self.iterative:
                 stack.enter_context(recorded_slopes())

@@ -37,7 +37,7 @@ def add_parser(commands):
     chosen.add_options(command)
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", metavar="DIR", help="folder of the results; runs/attack-TIME if not given")
+    command.add_argument("--output", metavar="DIR", help="folder of the results, a new or an empty one; runs/attack-TIME if not given")
     return command
 
 

@@ -34,7 +34,7 @@ def add_parser(commands):
     add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
-    command.add_argument("--output", metavar="DIR", help="folder of the results; runs/evaluate-TIME if not given")
+    command.add_argument("--output", metavar="DIR", help="folder of the results, a new or an empty one; runs/evaluate-TIME if not given")
     return command
 
 

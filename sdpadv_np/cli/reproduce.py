@@ -35,7 +35,7 @@ def add_parser(commands):
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", metavar="DIR", help=f"folder of cells, tables and pictures, all small; {_FULL['output']} if not given")
+    command.add_argument("--output", metavar="DIR", help=f"folder of cells, tables and pictures, all small, where one command works at a time; {_FULL['output']} if not given")
     command.add_argument("--work", metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
     return command
 

@@ -48,8 +48,8 @@ def add_parser(commands):
     command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
     command.add_argument("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
                          help=f"attacks to compare with, any of {', '.join(registry.names())}; fgsm pgd mim sdadv if not given (fgsm pgd mim against A)")
-    command.add_argument("--output", metavar="DIR", help="the run folder; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
-    command.add_argument("--resume", metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it")
+    command.add_argument("--output", metavar="DIR", help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
+    command.add_argument("--resume", metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it, and no other command may be working in it")
     return command
 
 

@@ -113,16 +113,17 @@ class Classifier:
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
         The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
-        y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
+        y, y_val (N,). ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is refused. Returns self.
         """
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        self.history, self.settings, self.made = [], task.settings(), provenance()
+        self.history, self.settings, self.made = [], task.settings() | task.learned_from(), provenance()
         training.train(task, checkpoint, progress, self.history)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
         """What ``settings`` are when :meth:`fit` was called with the same."""
-        return ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed).settings()
+        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
+        return task.settings() | task.learned_from()
 
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
@@ -191,6 +192,10 @@ class ClassifierTraining:
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
         return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
+
+    def learned_from(self) -> dict[str, str]:
+        """The fingerprint of the training set, which a trained classifier keeps among its settings."""
+        return {"data": training.fingerprint(self.x, self.y)}
 
     def state(self):
         return self.optimiser.state("classifier")

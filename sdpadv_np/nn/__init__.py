@@ -1,8 +1,7 @@
 """Layers, and the store that keeps the parameters of networks in one flat array."""
 from .blocks import ConvTranspose2d, ReflectPad, Residual
 from .layers import Conv2d, Dense, Flatten
-from .network import Network, ParameterStore
+from .network import Network, ParameterStore, reading, store_of
 from .normalisation import BatchNorm, InstanceNorm
-from .use import reading
 
-__all__ = ["BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Flatten", "InstanceNorm", "Network", "ParameterStore", "ReflectPad", "Residual", "reading"]
+__all__ = ["BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Flatten", "InstanceNorm", "Network", "ParameterStore", "ReflectPad", "Residual", "reading", "store_of"]

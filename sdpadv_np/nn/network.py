@@ -8,6 +8,7 @@ which no other thread does.
 """
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import NamedTuple
 
@@ -43,6 +44,18 @@ class Network:
         for layer, tensors in zip(self.layers, self.tensors):
             x = mode(layer, training)(x, **(tensors if recorded else {k: t.data for k, t in tensors.items()}))
         return x
+
+
+def store_of(model) -> ParameterStore | None:
+    """The parameters of a model of ours; None of another's, though it may call something of its own ``store``."""
+    store = getattr(model, "store", None)
+    return store if isinstance(store, ParameterStore) else None
+
+
+def reading(model):
+    """Within this block the parameters of ``model`` must not change; of a classifier that is not ours nothing is known."""
+    store = store_of(model)
+    return contextlib.nullcontext() if store is None else store.use.reading()
 
 
 class Parameters(NamedTuple):

@@ -8,12 +8,6 @@ from collections import Counter
 from ..errors import BusyError
 
 
-def reading(model):
-    """Within this block the parameters of ``model`` must not change; of a classifier that is not ours nothing is known."""
-    use = getattr(getattr(model, "store", None), "use", None)
-    return use.reading() if isinstance(use, Use) else contextlib.nullcontext()
-
-
 class Use:
     """Refuses, at once and by name, what would give a result of half-trained weights; nobody waits here.
 

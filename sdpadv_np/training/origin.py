@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from .. import xp
+from ..nn import store_of
 
 _ASKED = 16  # images that a classifier without weights is asked about
 _TOLERANCE = 1e-3  # by which its answers may differ: the last bits are another processor's or GPU's, not another classifier's
@@ -24,9 +25,9 @@ def fingerprint(*arrays) -> str:
 
 def of_classifier(classifier, images) -> str | list:
     """The fingerprint of its weights if it is one of ours; otherwise its logits at some of ``images`` (N, C, H, W), or RANDOMISED."""
-    if hasattr(classifier, "store"):
+    if store_of(classifier) is not None:
         return fingerprint(classifier.store.data)
-    once, again = (np.asarray(xp.to_numpy(classifier.logits(images[:_ASKED])), np.float64).tolist() for _ in range(2))
+    once, again = (np.asarray(xp.to_numpy(classifier.logits(images[:_ASKED].copy())), np.float64).tolist() for _ in range(2))
     return once if same(once, again) else RANDOMISED
 
 
@@ -40,4 +41,4 @@ def same(one, other) -> bool:
         one, other = np.array(one, np.float64), np.array(other, np.float64)
     except (TypeError, ValueError):  # a file may hold any lists
         return False
-    return one.shape == other.shape and np.allclose(one, other, _TOLERANCE, _TOLERANCE)
+    return one.shape == other.shape and bool(np.isfinite(one).all()) and np.allclose(one, other, _TOLERANCE, _TOLERANCE)

@@ -175,3 +175,14 @@ def test_blas_is_set_back_when_the_last_training_ends(order, monkeypatch):
     leaves[1].set()
     [w.join() for w in workers]
     assert blas._numbers() == before
+
+
+def test_another_s_classifier_may_call_something_of_its_own_store(few):
+    class Shop:
+        store, image_shape, classes = "downtown", (1, 28, 28), 10
+
+        def logits(self, x):
+            return sd.ops.reshape(x, shape=(len(x), -1))[:, :10]
+
+    attack = sd.attacks.SdAdv(Shop()).fit(*(part[:16] for part in few), epochs=1, batch_size=8, progress=False)
+    assert attack(few[0][:2]).shape == sd.attacks.PGD(Shop(), steps=2)(few[0][:2]).shape == (2, 1, 28, 28)
