@@ -5,8 +5,8 @@
     python benchmarks/damage.py --quick        # seconds
 
 Each byte of a small generator, a checkpoint and a classifier (all that is not weights, and some of
-those) is set to 0, to 255, and has one bit flipped, with the checksum left as it was and made right;
-then --count seeded mutations of a sample of everything that is read, half of them with every
+those) is set to 0, to 255, and has one bit flipped, with the checksum left as it was, and but for the
+classifier also made right; then --count seeded mutations of a sample of everything that is read, half of them with every
 checksum made right, so that the readers behind it are met too. It is all done in child processes
 limited in time and memory. Counted are, for each sample:
 
@@ -21,12 +21,15 @@ limited in time and memory. Counted are, for each sample:
 Writes benchmarks/results/damage.json, and damage.md, its table. Exit status 1 if a goal is missed.
 """
 import argparse
+import contextlib
+import itertools
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -34,7 +37,7 @@ OUTCOMES = ("refused", "right", "as said", "wrong", "foreign", "crash", "hang")
 BAD, UNCHANGED = OUTCOMES[3:], "unchanged"
 SECONDS, CHILD_SECONDS, MEMORY = 30, 8, 6 << 30
 RESULTS = Path(__file__).parent / "results"
-_SMALL = ("generator", "checkpoint", "classifier")  # every byte of which is changed
+_SMALL, _LARGE = ("Generator", "Checkpoint", "Classifier"), "Classifier"  # every byte of which is changed
 _WEIGHTS = 1_000  # bytes of an array, above which some of them are tried only
 
 
@@ -44,27 +47,57 @@ class Worker:
     def __init__(self):
         self.process = None
 
-    def ask(self, job) -> tuple[str, str]:
-        """(outcome, what was said) of one job."""
-        if self.process is None:
-            self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
-            self._line(300)  # it has made its samples
-        self.process.stdin.write(json.dumps(job).encode() + b"\n")
-        line = self._line(SECONDS)
-        if line is None:
+    def answers(self, jobs: list):
+        """(job, outcome, what was said) of each; many are given at once, so that neither waits for the other."""
+        while jobs:
+            if self.process is None:
+                self._begin()
+            with contextlib.suppress(BrokenPipeError):  # it is noticed below
+                self.process.stdin.write(b"".join(json.dumps(job).encode() + b"\n" for job in jobs))
+                self.process.stdin.flush()
+            while jobs and self.process is not None:
+                job = jobs.pop(0)
+                yield job, *self._answer()
+
+    def _begin(self):
+        self.complaints = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints)
+        self.lines = queue.Queue()
+        threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
+        self.lines.get(timeout=300)  # it has made its samples
+
+    @staticmethod
+    def _listen(stream, lines):
+        for line in stream:
+            lines.put(json.loads(line))
+        lines.put(None)
+
+    def _answer(self) -> tuple[str, str]:
+        try:
+            said = self.lines.get(timeout=SECONDS)
+        except queue.Empty:
             self.process.kill()
-        if not line:
-            status, self.process = self.process.wait(), None
-            return ("hang", f"no end within {SECONDS} s") if line is None else ("crash", f"exit status {status}")
-        return tuple(json.loads(line))
+            said = ("hang", f"no end within {SECONDS} s")
+            self.close()
+        if said is None:
+            status = self.close()
+            self.complaints.seek(0)
+            said = ("crash", f"exit status {status}: {' '.join(self.complaints.read().decode(errors='replace').splitlines()[-3:])}")
+        return tuple(said)
 
-    def _line(self, seconds):
-        return self.process.stdout.readline() if select.select([self.process.stdout], [], [], seconds)[0] else None
+    def close(self) -> int:
+        process, self.process = self.process, None
+        process.stdin.close()
+        return process.wait()
 
-    def close(self):
-        if self.process is not None:
-            self.process.stdin.close()
-            self.process.wait()
+
+def kinds() -> tuple:
+    """Every kind of sample."""
+    os.environ["SDPADV_KERNEL"] = "numpy"  # nothing here is worth compiling for
+    import damage_samples
+    import damage_users
+
+    return damage_samples.SAMPLES + damage_users.SAMPLES
 
 
 def work() -> None:
@@ -73,9 +106,6 @@ def work() -> None:
     import warnings
 
     answers, sys.stdout = sys.stdout, sys.stderr
-    os.environ["SDPADV_KERNEL"] = "numpy"
-    from damage_samples import SAMPLES
-
     from sdpadv_np import child
 
     warnings.simplefilter("ignore")
@@ -83,7 +113,7 @@ def work() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as folder:
-        samples = {kind.__name__: kind(Path(folder)) for kind in SAMPLES}
+        samples = {kind.__name__: kind(Path(folder)) for kind in kinds()}
         print(json.dumps({name: len(sample.whole) for name, sample in samples.items()}), file=answers, flush=True)
         for line in sys.stdin:
             print(json.dumps(_tried(samples, json.loads(line))), file=answers, flush=True)
@@ -132,19 +162,19 @@ def places(data: bytes) -> list[int]:
 
 
 def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
-    """(group, job) of everything that is tried."""
+    """Everything that is tried."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
     for name in _SMALL:
         places = np.array(structure[name] if not quick else rng.choice(structure[name], 40, replace=False))
-        for checked in (False, True):
+        for checked in (False, True) if name != _LARGE else (False,):
             for at in places.tolist():
                 for to in ("0", "255", "bit"):
-                    yield f"{name}, each byte", {"sample": name, "checked": checked, "byte": at, "to": to}
+                    yield {"group": f"{name}, each byte", "sample": name, "checked": checked, "byte": at, "to": to}
     names, weights = list(shares), np.array([*shares.values()], float)
     for number, chosen in enumerate(rng.choice(len(names), count, p=weights / weights.sum()).tolist()):
-        yield f"{names[chosen]}, mutations", {"sample": names[chosen], "checked": bool(number % 2), "seed": [seed, number]}
+        yield {"group": f"{names[chosen]}, mutations", "sample": names[chosen], "checked": bool(number % 2), "seed": [seed, number]}
 
 
 def main() -> int:
@@ -159,26 +189,24 @@ def main() -> int:
         work()
         return 0
     count = p.count if p.count is not None else 400 if p.quick else 20_000
-    os.environ["SDPADV_KERNEL"] = "numpy"
-    from damage_samples import SAMPLES
-
     from sdpadv_np.provenance import provenance
 
     started, worker, table, bad = time.monotonic(), Worker(), {}, []
     with tempfile.TemporaryDirectory() as folder:
-        whole = {kind.__name__: kind(Path(folder)).whole for kind in SAMPLES if kind.__name__ in _SMALL}
+        whole = {kind.__name__: kind(Path(folder)).whole for kind in kinds() if kind.__name__ in _SMALL}
     structure = {name: places(data) for name, data in whole.items()}
-    shares = {kind.__name__: kind.share for kind in SAMPLES}
-    for group, job in jobs(structure, shares, p.seed, count, p.quick):
-        outcome, said = worker.ask(job)
+    shares = {kind.__name__: kind.share for kind in kinds()}
+    todo = iter(jobs(structure, shares, p.seed, count, p.quick))
+    for job, outcome, said in (answer for batch in iter(lambda: list(itertools.islice(todo, 200)), []) for answer in worker.answers(batch)):
         if outcome == UNCHANGED:
             continue
-        row = table.setdefault(group, {"checked" if c else "plain": dict.fromkeys(OUTCOMES, 0) for c in (False, True)})
+        row = table.setdefault(job["group"], {"checked" if c else "plain": dict.fromkeys(OUTCOMES, 0) for c in (False, True)})
         row["checked" if job["checked"] else "plain"][outcome] += 1
         if outcome in BAD:
             bad.append({**job, "outcome": outcome, "said": said[:300]})
             print(bad[-1], flush=True)
-    worker.close()
+    if worker.process is not None:
+        worker.close()
     record = {"seed": p.seed, "mutations": count, "bytes": {name: [len(structure[name]), len(data)] for name, data in whole.items()}, "table": table, "bad": bad, "seconds": round(time.monotonic() - started), "made": provenance()}
     write(record, p.output)
     print(f"{sum(sum(c.values()) for row in table.values() for c in row.values())} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")

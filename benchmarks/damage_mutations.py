@@ -1,4 +1,5 @@
 """How benchmarks/damage.py damages things: bytes anyhow, JSON value by value, arrays in name, dtype and shape."""
+import copy
 import json
 import struct
 import zlib
@@ -71,7 +72,7 @@ def odd_json(value, rng):
     for _ in range(int(rng.integers(1, 4))):
         places = list(_places(value))
         if not places:
-            return ODD[rng.integers(len(ODD))]
+            return _odd(rng)
         inside, key = places[rng.integers(len(places))]
         how = rng.integers(8)
         if how == 0:
@@ -85,8 +86,12 @@ def odd_json(value, rng):
         elif how == 3 and isinstance(inside[key], (int, float)):
             inside[key] = inside[key] * int(rng.choice([-1, 2, 1000, 10**9]))
         else:
-            inside[key] = ODD[rng.integers(len(ODD))]
+            inside[key] = _odd(rng)
     return value
+
+
+def _odd(rng):
+    return copy.deepcopy(ODD[rng.integers(len(ODD))])  # the next change may be made within it
 
 
 def _places(value):

@@ -1,25 +1,19 @@
-"""What benchmarks/damage.py damages: a sample of everything that is read, and how it is read."""
-import gzip
+"""What benchmarks/damage.py damages of our own files, and how it is read."""
 import hashlib
 import io
 import json
-import struct
-import zipfile
 from pathlib import Path
 
 import damage_mutations as mutations
 import h5py
 import numpy as np
-from PIL import Image
 
 import sdpadv_np as sd
-from sdpadv_np import container, files, old_files, schema
-from sdpadv_np.data import images, sources
+from sdpadv_np import container, files, old_files
 
 _X = np.random.default_rng(0).random((8, 1, 2, 2)).astype(np.float32)
 _Y = np.arange(8)
 _W = np.random.default_rng(1).standard_normal((4, 10)).astype(np.float32)
-_BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 
 
 def _foreign():
@@ -46,7 +40,7 @@ class Sample:
         return mutations.anyhow(self.whole, rng)
 
 
-def _digest(arrays, attributes) -> str:
+def digest(arrays, attributes) -> str:
     digest = hashlib.sha256(json.dumps(attributes, sort_keys=True, default=str).encode())
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode() + np.ascontiguousarray(arrays[name]).tobytes())
@@ -72,7 +66,7 @@ class Ours(Sample):
         return container.packed(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
 
 
-class generator(Ours):
+class Generator(Ours):
     share = 20
 
     def trained(self):
@@ -85,31 +79,31 @@ class generator(Ours):
     def read(self, path):
         loaded = sd.load(path)
         kind, arrays, attributes = loaded.to_file()
-        return _digest(arrays, [kind, attributes])
+        return digest(arrays, [kind, attributes])
 
 
-class atn_generator(generator):
+class AtnGenerator(Generator):
     share = 10
 
     def trained(self):
         return sd.attacks.ATN(_foreign(), hidden=(2,)).fit(_X, _Y, _X, _Y, epochs=2, batch_size=4, progress=False)
 
 
-class advgan_generator(generator):
+class AdvGanGenerator(Generator):
     share = 3
 
     def trained(self):
         return sd.models.AdvGANGenerator(image_shape=(1, 16, 16))
 
 
-class classifier(generator):
+class Classifier(Generator):
     share = 5
 
     def trained(self):
         return sd.models.ModelB()
 
 
-class checkpoint(Ours):
+class Checkpoint(Ours):
     """Read as a training reads it that goes on from it (and has no epoch left)."""
 
     share = 20
@@ -123,10 +117,10 @@ class checkpoint(Ours):
 
     def read(self, path):
         generator = self._fit(path).generator
-        return _digest(generator.store.arrays(), generator.history)
+        return digest(generator.store.arrays(), generator.history)
 
 
-class old_generator(generator):
+class OldGenerator(Generator):
     """Of format version 1: read in a child process."""
 
     share = 1
@@ -153,123 +147,4 @@ class old_generator(generator):
         return self._old(kind, arrays, mutations.odd_json(attributes, rng))
 
 
-class _Images(Sample):
-    def read(self, path):
-        given = images.load(path)
-        return _digest({"x": given.x, **({} if given.y is None else {"y": given.y})}, [given.kind, given.layout])
-
-
-def _npy(array):
-    memory = io.BytesIO()
-    np.save(memory, array)
-    return memory.getvalue()
-
-
-class npy(_Images):
-    def make(self):
-        return _npy(_BYTES)
-
-
-class npz(_Images):
-    def make(self, change=lambda data: data):
-        memory = io.BytesIO()
-        with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("x.npy", change(_npy(_BYTES)))
-            file.writestr("y.npy", change(_npy(_Y[:6])))
-        return memory.getvalue()
-
-    def damaged(self, rng, checked):
-        return self.make(lambda data: mutations.anyhow(data, rng)) if checked else super().damaged(rng, checked)
-
-
-class h5(_Images):
-    share = 1
-
-    def make(self):
-        memory = io.BytesIO()
-        with h5py.File(memory, "w") as file:
-            file.create_dataset("x", data=_BYTES, chunks=(2, 5, 4), compression="gzip")
-            file["y"] = _Y[:6]
-        return memory.getvalue()
-
-
-def _idx(array):
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
-
-
-class idx(_Images):
-    def make(self):
-        return _idx(_BYTES)
-
-
-class idx_gz(_Images):
-    def make(self):
-        return gzip.compress(_idx(_BYTES), mtime=0)
-
-    def damaged(self, rng, checked):
-        return gzip.compress(mutations.anyhow(_idx(_BYTES), rng)) if checked else super().damaged(rng, checked)
-
-
-class png_folder(_Images):
-    def make(self):
-        (self.path / "3").mkdir(parents=True, exist_ok=True)
-        for name in ("a", "b"):
-            Image.fromarray(_BYTES[0]).save(self.path / "3" / f"{name}.png")
-        return (self.path / "3/b.png").read_bytes()
-
-    def write(self, data):
-        (self.path / "3/b.png").write_bytes(data)
-
-    def damaged(self, rng, checked):
-        data = super().damaged(rng, checked)
-        return mutations.png_resealed(data) if checked else data
-
-
-class data_set(Sample):
-    """One of the four files of a data set in a folder that the user names; its checksum is the one that is expected."""
-
-    checksum = True
-
-    def make(self):
-        self.path.mkdir()
-        for key, name in sources.NAMES.items():
-            (self.path / f"{name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
-        self._expect(self._raw("x_test"))
-        return (self.path / f"{sources.NAMES['x_test']}.gz").read_bytes()
-
-    def _raw(self, key):
-        return _idx(_BYTES if key[0] == "x" else _Y[:6])
-
-    def _expect(self, raw):
-        sources.SHA256["glyphs"] = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in sources.NAMES}
-
-    def write(self, data):
-        (self.path / f"{sources.NAMES['x_test']}.gz").write_bytes(data)
-
-    def read(self, path):
-        raw = sources.fetch("glyphs", path)
-        return _digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
-
-    def damaged(self, rng, checked):
-        raw = mutations.anyhow(self._raw("x_test"), rng) if checked else self._raw("x_test")
-        self._expect(raw)
-        return gzip.compress(raw) if checked else super().damaged(rng, checked)
-
-
-class description(Sample):
-    """JSON that is read through a schema, as the command line's records are."""
-
-    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.whole(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
-    value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
-
-    def make(self):
-        return json.dumps(self.value).encode()
-
-    def read(self, path):
-        return _digest({}, schema.described(schema.parsed(files.contents(path), str(path)), self.fields, str(path), version=1))
-
-    def damaged(self, rng, checked):
-        return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)
-
-
-SAMPLES = (generator, atn_generator, advgan_generator, classifier, checkpoint, old_generator, npy, npz, h5, idx, idx_gz, png_folder, data_set, description)
+SAMPLES = (Generator, AtnGenerator, AdvGanGenerator, Classifier, Checkpoint, OldGenerator)

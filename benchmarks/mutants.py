@@ -19,6 +19,7 @@ import datetime
 import importlib.abc
 import importlib.util
 import json
+import math
 import os
 import random
 import resource
@@ -34,29 +35,26 @@ import pytest  # noqa: E402
 from mutations import Mutation, mutations  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
+_WALL = 900  # seconds after which a mutant is given up, however little it computes
 RESULTS = ROOT / "benchmarks" / "results" / "mutants"
 _OPERATIONS = ["autodiff/test_operations.py", "autodiff/test_fused.py"]
 _CONTRACT = ["attacks/test_contract.py", "-k"]
 _TASK = ["training/test_every_task.py", "-k"]
 
 
-def _rules(*more):
-    """The tests of one operation, then everything that rules have."""
-    return [[*_OPERATIONS, "-k", "{operation}"], [*_OPERATIONS, "test_losses.py", *more]]
-
-
+_RULES = [[*_OPERATIONS, "-k", "{operation}"], [*_OPERATIONS, "test_losses.py"]]  # those of one operation, then all
 TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), run until one fails
-    **{f"autodiff/rules/{name}.py": _rules() for name in ("activation", "conv", "elementwise", "linalg", "loss", "reduction", "sampling", "shape")},
+    **{f"autodiff/rules/{name}.py": _RULES for name in ("activation", "conv", "elementwise", "linalg", "loss", "reduction", "sampling", "shape")},
     "autodiff/engine.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
     "autodiff/registry.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
     "autodiff/plan.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
     "autodiff/recorder.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
     "losses.py": [["test_losses.py"], ["attacks/test_sdpadv.py"]],
     "optim/adam.py": [["optim/test_adam.py"], ["training/test_scripted.py", "training/test_every_task.py"]],
-    "training/loop.py": [["training/test_scripted.py"], ["training/test_loop.py"]],
-    "training/totals.py": [["training/test_scripted.py"], ["training/test_loop.py", "test_device.py"]],
+    **{f"training/{name}.py": [["training/test_scripted.py", "training/test_divergence.py"], ["training/test_loop.py", "training/test_origin.py"]] for name in ("checkpoint", "loop", "totals")},
     "models/generator.py": [["models/test_generator.py"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
-    "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py", "attacks/test_contract.py"], ["attacks/test_search_attacks.py"]],
+    "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py"]],
+    "attacks/answers.py": [[*_CONTRACT, "fgsm or spsa or stm"], ["attacks/test_any_classifier.py"]],
     "attacks/fgsm.py": [[*_CONTRACT, "gsm"], ["attacks/test_random_starts.py", "attacks/test_gradient_attacks.py"]],
     "attacks/pgd.py": [["attacks/test_random_starts.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
     "attacks/mim.py": [[*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],
@@ -110,14 +108,15 @@ def _pytest(arguments) -> int:
     return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999", f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
 
 
-def _in_child(function, seconds: float) -> str:
-    """What became of ``function`` in a fork: "passed", "failed", or "time" or "memory" if it ran past a limit."""
+def _in_child(function, seconds: float) -> tuple[str, float]:
+    """What became of ``function`` in a fork ("passed", "failed", or "time" if it ran past a limit), and the processor time that it took."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         code = 99
         try:
             os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
             resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
@@ -125,17 +124,17 @@ def _in_child(function, seconds: float) -> str:
             code = function()
         finally:
             os._exit(code)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + _WALL
     while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
+        done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            return "passed" if code == 0 else "failed" if code > 0 else f"signal {-code}"
+            return "passed" if code == 0 else "failed" if code > 0 else "time" if -code in (signal.SIGXCPU, signal.SIGKILL) else f"signal {-code}", used.ru_utime + used.ru_stime
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return "time"
+    return "time", _WALL
 
 
 def _try(path, mutant, seconds):
@@ -153,15 +152,19 @@ def _try(path, mutant, seconds):
     return _in_child(attempt, seconds)
 
 
-def _baseline(paths, seconds) -> None:
-    """All the tests once, here, which leaves the kernels compiled; then each file as it is, by the way that mutants go: everything must pass."""
+def _baseline(paths) -> dict:
+    """All the tests once, here, which leaves the kernels compiled; then each file as it is, by the way that mutants go: everything must pass. The seconds that each took."""
     every = sorted({a for path in paths for arguments in _rounds(path, None) for a in arguments if a.endswith(".py")})
     print(f"{len(every)} files of tests, unchanged ...", flush=True)
     if _pytest(every) != 0:
         sys.exit("the tests fail without any change")
+    seconds = {}
     for path in paths:
-        if (outcome := _try(path, Mutation(1, "", "", path.read_text(), None), seconds)) != "passed":
-            sys.exit(f"{path}: {outcome} without any change")
+        outcome, seconds[path] = _try(path, Mutation(1, "", "", path.read_text(), None), _WALL)
+        print(f"{path.relative_to(ROOT)}: {outcome}, {seconds[path]:.1f} s", flush=True)
+        if outcome != "passed":
+            sys.exit("it must pass without any change")
+    return seconds
 
 
 def _drawn(paths, seed):
@@ -189,7 +192,6 @@ def main():
     parser.add_argument("--all", action="store_true", help="every mutant, however long it takes")
     parser.add_argument("--list", action="store_true", help="show the mutants, try none")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=float, default=90, metavar="SECONDS", help="for one mutant; a longer one counts as noticed")
     parser.add_argument("--output", type=Path, default=RESULTS / "mutants.json")
     p = parser.parse_args()
     paths = [f.resolve() for f in p.files] if p.files else [ROOT / "sdpadv_np" / name for name in TESTS]
@@ -203,17 +205,16 @@ def main():
     if Path(sdpadv_np.__file__).parent != ROOT / "sdpadv_np":
         sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")
     os.chdir(ROOT)
-    _baseline(paths, p.limit)
+    usual = _baseline(paths)
     from sdpadv_np.provenance import provenance
 
-    record = {"seed": p.seed, "limit": p.limit, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes, "tried": []}
+    record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes, "tried": []}
     started = time.monotonic()
     for path, mutant in drawn:
         if not p.all and time.monotonic() - started > 60 * p.minutes:
             break
-        before = time.monotonic()
-        outcome = _try(path, mutant, p.limit)
-        row = {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "outcome": outcome, "seconds": round(time.monotonic() - before, 2)}
+        outcome, seconds = _try(path, mutant, 10 + 3 * usual[path])
+        row = {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "outcome": outcome, "seconds": round(seconds, 2)}
         record["tried"].append(row)
         if outcome == "passed":
             print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}", flush=True)

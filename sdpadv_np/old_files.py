@@ -11,14 +11,14 @@ import numpy as np
 
 from . import container
 from .errors import FileError
+from .extras import needed
 
 FORMAT, VERSION = "sdpadv-np", 1
 
 
 def converted(path: str) -> bytes:
     """The file at ``path`` as :func:`container.packed`."""
-    import h5py
-
+    h5py = needed("h5py", "files of format version 1")
     with open(path, "rb") as file:
         data = file.read()
     with h5py.File(io.BytesIO(data), "r") as file:

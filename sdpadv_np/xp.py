@@ -52,8 +52,11 @@ def as_array(value):
     if is_array(value):
         return value
     if hasattr(value, "__cuda_array_interface__"):
-        import cupy
-
+        try:
+            import cupy
+        except ImportError as error:
+            raise ArgumentError(f"a {type(value).__name__} lies on a GPU, and reading it there needs CuPy, which cannot be imported ({error}): "
+                                "move it to main memory (.cpu(), .get()), or pip install 'sdpadv-np[cuda13]'") from error
         return cupy.asarray(value)
     if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
         try:

@@ -1,4 +1,5 @@
 """What checks accept, what they make of it, and that a message points the right way."""
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -166,6 +167,15 @@ def test_y_and_targets_are_one_too_many():
     x, y = np.full((1, 1, 28, 28), 0.5, np.float32), np.zeros(1, int)
     with pytest.raises(ArgumentError, match="give one of them"):
         FGSM(sd.models.ModelB(), labels="true")(x, y, targets=y)
+
+
+def test_an_array_on_a_gpu_without_cupy(monkeypatch):
+    class There:
+        __cuda_array_interface__ = {}
+
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(ArgumentError, match=r"a There lies on a GPU, .* needs CuPy.*\.cpu\(\)"):
+        checks.images(There())
 
 
 def test_finite():

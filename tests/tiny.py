@@ -21,19 +21,21 @@ class Tiny(NamedTuple):
 
 @functools.lru_cache(maxsize=None)
 def tiny(shape=(1, 8, 8)) -> Tiny:
-    """Patterns of .3 and .7 with a little noise; the logits grow as the squared distances to the patterns fall, and are bent a little."""
+    """Patterns of .3 and .7 with a little noise; the logits grow as the squared distances to the patterns fall, and a small tanh network beside them bends what would be planes."""
     rng = np.random.default_rng(0)
     patterns = np.where(rng.random((CLASSES, *shape)) > 0.5, 0.7, 0.3).astype(np.float32)
     W = 4 * (patterns - patterns.mean(axis=0)).reshape(CLASSES, -1).T / np.sqrt(patterns[0].size)
     b = -2 * np.square(patterns).reshape(CLASSES, -1).sum(axis=1) / np.sqrt(patterns[0].size)
 
+    A, B = 6 * rng.standard_normal((len(W), 30)) / np.sqrt(len(W)), 0.04 * rng.standard_normal((30, CLASSES))
+
     def logits(x):
-        z = x.reshape(len(x), -1) @ W + b
-        return z + 0.2 * np.tanh(z)
+        flat = x.reshape(len(x), -1).astype(np.float64)  # rounded at the end, so that a result does not depend on the batch
+        return flat @ W + b + np.tanh((flat - 0.5) @ A) @ B
 
     def vjp(x, g):
-        slope = 1 + 0.2 * (1 - np.square(np.tanh(x.reshape(len(x), -1) @ W + b)))
-        return ((g * slope) @ W.T).reshape(x.shape)
+        bent = 1 - np.square(np.tanh((x.reshape(len(x), -1).astype(np.float64) - 0.5) @ A))
+        return (g @ W.T + (g @ B.T * bent) @ A.T).reshape(x.shape)
 
     def images(count):
         y = rng.integers(0, CLASSES, count)

@@ -68,9 +68,9 @@ def positions(theta, size, output, convention):
 
 
 def _axis(p, n, order, edge):
-    """Along one axis of n pixels: the two (index, weight) pairs for positions p."""
+    """Along one axis of n pixels: the two (index, weight, whether it counts) for positions p."""
     if edge == "clamp":
-        counts = (p >= 0) & (p <= n - 1) if order else True  # beyond the edge the value stays, its slope is 0
+        counts = (p >= 0) & (p <= n - 1) if order else np.ones_like(p, bool)  # beyond the edge the value stays, its slope is 0
         p = np.minimum(np.where(p > 0, p, p.dtype.type(0)), p.dtype.type(n - 1))
         low = np.minimum(np.floor(p), max(n - 2, 0))
     else:
@@ -82,16 +82,21 @@ def _axis(p, n, order, edge):
     weights = ((1 - t, t), (-np.ones_like(t), np.ones_like(t)))[order] if order < 2 else (0 * t, 0 * t)
     for step, weight in enumerate(weights):
         index = low + step
-        yield np.clip(index, 0, n - 1), weight * ((index >= 0) & (index < n) if edge == "zeros" else counts)
+        yield np.clip(index, 0, n - 1), weight, (index >= 0) & (index < n) if edge == "zeros" else counts
 
 
 def _corners(positions, size, dy, dx, edge):
-    """The four (flat pixel index, weight), each (N, P)."""
+    """The four (flat pixel index, weight, whether it counts), each (N, P)."""
     flat = positions.reshape(len(positions), 2, positions.shape[2] * positions.shape[3])
     columns = list(_axis(flat[:, 0], size[1], dx, edge))
-    for i, wi in _axis(flat[:, 1], size[0], dy, edge):
-        for j, wj in columns:
-            yield i * size[1] + j, wi * wj
+    for i, wi, row in _axis(flat[:, 1], size[0], dy, edge):
+        for j, wj, column in columns:
+            yield i * size[1] + j, wi * wj, row & column
+
+
+def _chosen(counts, values):
+    """Those that count; a mask selects, for infinity times 0 would be no number."""
+    return np.where(counts[:, None], values, values.dtype.type(0))
 
 
 @entrance
@@ -99,7 +104,7 @@ def sample(x, positions, dy=0, dx=0, edge="zeros", out=None):
     """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
-    y = sum(weight[:, None] * np.take_along_axis(flat, index[:, None], axis=2) for index, weight in _corners(positions, (h, w), dy, dx, edge))
+    y = sum(weight[:, None] * _chosen(counts, np.take_along_axis(flat, index[:, None], axis=2)) for index, weight, counts in _corners(positions, (h, w), dy, dx, edge))
     return put(out, y.reshape(n, c, *positions.shape[2:]))
 
 
@@ -112,8 +117,8 @@ def scatter(g, positions, size, dy=0, dx=0, edge="zeros", out=None):
     module = module_of(g)
     image = module.arange(n * c).reshape(n, c, 1) * pixels
     total = module.zeros(n * c * pixels)
-    for index, weight in _corners(positions, size, dy, dx, edge):
-        total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * flat).ravel(), minlength=total.size)
+    for index, weight, counts in _corners(positions, size, dy, dx, edge):
+        total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * _chosen(counts, flat)).ravel(), minlength=total.size)
     return put(out, total.astype(g.dtype).reshape(n, c, *size))
 
 

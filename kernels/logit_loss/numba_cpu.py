@@ -15,20 +15,22 @@ def _cross_entropy(z, labels, losses, slopes):
         row, slope, label = z[n], slopes[n], labels[n]
         if label < 0 or label >= row.size:
             return n
-        largest, total = row[0], row[0] * 0
-        for k in range(1, row.size):
-            if row[k] > largest:
-                largest = row[k]
+        first = 0
+        for k in range(1, row.size):  # NumPy's argmax takes Numba a second to compile
+            if row[k] > row[first]:
+                first = k
+        largest, total, rest, others = row[first], 0.0, 0.0, 0.0
         for k in range(row.size):
             slope[k] = np.exp(row[k] - largest)
             total += slope[k]
-        others = row[0] * 0
+            if k != first:  # whose number is 1: beside it, a small rest would be rounding and nothing else
+                rest += slope[k]
         for k in range(row.size):
             slope[k] /= total
             if k != label:
                 others += slope[k]
         slope[label] = -others
-        losses[n] = np.log(total) - (row[label] - largest)
+        losses[n] = np.log1p(rest) - (row[label] - largest)
     return -1
 
 

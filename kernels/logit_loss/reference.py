@@ -25,8 +25,8 @@ def cross_entropy(z, labels, out=None):
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
     rows, true = module_of(z).arange(len(z)), _one_hot(labels, z)
-    others = e * (1 - true) / total
-    return put(out, (np.log(total)[:, 0] - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
+    others, rest = e * (1 - true) / total, (e * (1 - _one_hot(z.argmax(axis=1), z))).sum(axis=1)  # rest: but for the largest, whose e is 1
+    return put(out, (np.log1p(rest) - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
 
 
 def margin(z, labels, out=None):

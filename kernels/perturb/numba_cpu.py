@@ -15,18 +15,19 @@ def _clipped(value, low, high):
 
 @njit(**_OPTIONS)
 def _forward(x, eta, eps, y):
-    zero, one = eps * 0, eps * 0 + 1
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     for i in range(x.size):
         y[i] = _clipped(x[i] + _clipped(eta[i], -eps, eps), zero, one)
 
 
 @njit(**_OPTIONS)
 def _backward(g, x, eta, eps, gradient_x, gradient_eta):
+    zero = x.dtype.type(0)
     for i in range(x.size):
         moved = x[i] + _clipped(eta[i], -eps, eps)
-        h = g[i] if 0 <= moved <= 1 else eps * 0
+        h = g[i] if 0 <= moved <= 1 else zero
         gradient_x[i] = h
-        gradient_eta[i] = h if -eps <= eta[i] <= eps else eps * 0
+        gradient_eta[i] = h if -eps <= eta[i] <= eps else zero
 
 
 def forward(x, eta, eps, out=None):

@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import Plan
+from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised
+from ..models import Amortised, Foreign
 from ..models.classifier import in_chunks
 from ..nn import store_of
 from ..provenance import provenance
-from .answers import logits
+from .answers import believed, finite_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -70,7 +70,8 @@ class AmortisedAttack(Parameters):
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
         With a ``target``, the epoch is kept in which the most images of other classes reach it.
-        ``checkpoint`` (a path) makes it resumable. Returns self.
+        ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
+        another classifier is refused. Returns self.
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
@@ -110,7 +111,7 @@ class AmortisedAttack(Parameters):
 
 
 class AmortisedTraining:
-    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``step``."""
+    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``update``, which is its step."""
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
@@ -134,6 +135,12 @@ class AmortisedTraining:
         Of another's classifier it is not known whether it answers alike each time, to the last bit, as a plan must; its step is carried out as it is.
         """
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
+
+    def step(self, chosen, epoch):
+        if not isinstance(self.classifier, Foreign):
+            return self.update(chosen, epoch)
+        with hooks(_Watch(self.classifier, chosen)):
+            return self.update(chosen, epoch)
 
     def settings(self):
         return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
@@ -167,3 +174,18 @@ class AmortisedTraining:
 
     def score(self, figures):
         return (-figures["target reached"] if "target reached" in figures else figures["validation accuracy"], figures["L2sq"])
+
+
+class _Watch:
+    """Looks at what another's classifier answers about the training images ``chosen``, so that its fault is not taken for the training's."""
+
+    def __init__(self, classifier, chosen):
+        self.classifier, self.chosen = classifier, chosen
+
+    def forward(self, tensor):
+        if tensor.op is not None and tensor.op.name == "foreign_classifier":
+            believed(tensor.data, len(self.chosen), self.chosen)
+
+    def backward(self, tensor, index, contribution):
+        if tensor.op.name == "foreign_classifier":
+            finite_gradient(self.classifier, contribution, self.chosen)

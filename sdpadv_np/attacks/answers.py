@@ -79,7 +79,7 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
             _plans.active[key] = Plan(step, [classifier.store])
         z, gradient = _plans.active[key](x, goal.labels)
     images = goal.images if goal is not None else images
-    return _believed(z, len(x), images), finite_gradient(classifier, gradient, images)
+    return believed(z, len(x), images), finite_gradient(classifier, gradient, images)
 
 
 def _slope(classifier, x, function):
@@ -105,13 +105,14 @@ def logits(classifier, x, images=None) -> np.ndarray:
         z = raw(classifier.logits(x))
     if not hasattr(z, "shape"):
         raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; expected an array ({len(x)}, classes)")
-    z = _believed(xp.as_array(z), len(x), images)
+    z = believed(xp.as_array(z), len(x), images)
     if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
         raise ArgumentError("the classifier returns probabilities (no row has a negative number, each sums to 1); attacks need logits: return those before the softmax")
     return z
 
 
-def _believed(z, count: int, images):
+def believed(z, count: int, images=None):
+    """``z``, if it is finite logits (count, K)."""
     if z.ndim != 2 or len(z) != count:
         raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; expected ({count}, classes)")
     if z.dtype not in xp.FLOATS:

@@ -85,7 +85,7 @@ class ATNTraining(AmortisedTraining):
     def state(self):
         return self.optimiser.state("g")
 
-    def step(self, chosen, epoch):
+    def update(self, chosen, epoch):
         return self.plan(self.x[chosen], self.wanted[chosen])
 
     def learn(self, x, wanted):

@@ -66,7 +66,7 @@ class BlackBoxSdpAdv(SdpAdv):
         x, x_val (N, 1, 28, 28) in [0, 1]; y, y_val (N,) true labels. The classifier answers
         rounds * len(x) + len(x_val) images, at most 500 at a time. ``epochs`` are SdpAdv's of each
         round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run asks
-        again, but trains no epoch again. Returns self.
+        again, but trains no epoch again, and is refused if the answers are others than before. Returns self.
         """
         x, x_val = (self.generator.checked(images) for images in (x, x_val))
         ask = Queries(self.classifier)

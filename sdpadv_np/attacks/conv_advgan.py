@@ -71,7 +71,7 @@ class ConvAdvGANTraining(AmortisedTraining):
     def state(self):
         return {**self.optimiser.state("g"), **self.d_optimiser.state("d")}
 
-    def step(self, chosen, epoch):
+    def update(self, chosen, epoch):
         for optimiser in (self.optimiser, self.d_optimiser):
             optimiser.lr[...] = self.attack.lr * (0.1 if 6 * epoch >= 5 * self.epochs else 1.0)
         return self.plan(self.x[chosen], self.aim(self.y[chosen]))

@@ -25,7 +25,7 @@ class SdpAdvTraining(AmortisedTraining):
     def state(self):
         return {**self.optimiser.state("g"), **(self.d_optimiser.state("d") if self.attack.eps else {})}
 
-    def step(self, chosen, epoch):
+    def update(self, chosen, epoch):
         alpha = xp.array_module(self.x).full((), self.attack.alpha_at(epoch, self.epochs), self.x.dtype)
         return self.plan(self.x[chosen], self.aim(self.y[chosen]), alpha)
 

@@ -103,4 +103,4 @@ def _read(x, angle, dx, dy):
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     turn = np.array([[c, -s * height / width], [s * width / height, c]])  # in coordinates where the image spans [-1, 1]
     theta = np.column_stack([turn, turn @ (2 * dx, 2 * dy)]).astype(x.dtype)
-    return affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1))).clip(0, 1)  # which rounding may leave
+    return np.clip(affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1))), 0, 1)  # which rounding may leave

@@ -34,7 +34,7 @@ OPS: dict[str, "Op"] = {}
 _NO_PARAMETERS: dict = {}
 _FLOAT32 = np.dtype(np.float32)
 _ENGINE = {__package__, f"{__package__}.rules"}
-_SETTLED = {int, float, bool, str, tuple, slice, type(None), type(Ellipsis), np.ndarray}  # parameters that are kept as they come
+_SETTLED = {int, float, bool, str, slice, type(None), type(Ellipsis), np.ndarray}  # parameters that are kept as they come
 
 
 def NO_GRADIENT(g, y, *inputs, **params):
@@ -50,10 +50,6 @@ class _Variadic:
 
     def __getitem__(self, index):
         return functools.partial(self.rule, index)
-
-
-class Named(TypeError):
-    """What is wrong, and its remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +94,8 @@ class Op:
         return OperationError(f"{self.name}({operands}{given}){place}: {error}" + (f"; {remedy}" if remedy else ""))
 
     def _remedy(self, error) -> str:
-        """Of this cause: of an axis its range, of operands their shapes; what names its own remedy needs no other."""
-        if isinstance(error, (Named, OperationError)):
+        """Of this cause: how axes are counted, or what the operands must be; a wrong type says all, and an operation within a rule has said it."""
+        if isinstance(error, (TypeError, OperationError)):
             return ""
         if isinstance(error, np.exceptions.AxisError):
             return "axes are counted from 0, or back from the last as -1"
@@ -109,11 +105,11 @@ class Op:
         """A parameter as it is kept until the way back: NumPy's numbers as Python's, a list that names axes or sizes as a tuple, which nobody can change."""
         if isinstance(value, np.generic):
             return value.item()
-        if isinstance(value, list) and name != "index":
-            return tuple(value)
+        if isinstance(value, tuple) or isinstance(value, list) and name != "index":
+            return tuple(self.settled(name, v, inputs, params) for v in value)
         if isinstance(value, Tensor):
             wrong = f"{name} must be a number or an array, not a Tensor (nothing is differentiated with respect to it): {self.instead.get(name, f'pass {name}.data')}"
-            raise self.failure(Named(wrong), inputs, params)
+            raise self.failure(TypeError(wrong), inputs, params)
         return value
 
 
@@ -148,6 +144,8 @@ def caller(op: Op) -> Callable:
         names, defaults = [p.name for p in extra], {p.name: p.default for p in extra if p.default is not p.empty}
 
     def plain(*inputs):
+        if len(inputs) != arity:  # a universal function would take one too many for the place of its result
+            raise TypeError(f"{op.name} takes {arity} operand{'s' if arity > 1 else ''}, got {len(inputs)}")
         for value in inputs:
             if type(value) is Tensor:
                 return apply(op, inputs, _NO_PARAMETERS)
@@ -160,7 +158,8 @@ def caller(op: Op) -> Callable:
         if defaults:
             params = {**defaults, **params}
         for name, value in params.items():
-            if type(value) not in _SETTLED:
+            kind = type(value)
+            if kind not in _SETTLED and not (kind is tuple and _SETTLED.issuperset(map(type, value))):
                 params[name] = op.settled(name, value, inputs, params)
         for value in inputs:
             if type(value) is Tensor:
@@ -221,4 +220,4 @@ def _refuse_leak(op, inputs, arrays, params):
     for array in arrays:
         if xp.is_array(array) and array.dtype == np.float32:
             wrong = "float32 mixed with a wider operand would silently become float64; use .astype(np.float32)"
-            raise op.failure(Named(wrong), inputs, params)
+            raise op.failure(TypeError(wrong), inputs, params)

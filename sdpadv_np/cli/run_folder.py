@@ -109,9 +109,9 @@ def stored(path: Path, resolve) -> dict:
     """
     source = path / _PARAMETERS
     try:
-        text = source.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path}: is not a run folder ({_PARAMETERS}: {error.strerror}); give one that sdpadv train made") from error
+        text = files.contents(source)
+    except FileError as error:
+        raise FileError(f"{path}: is not a run folder ({error}); give one that sdpadv train made") from error
     record = schema.parsed(text, str(source))
     given = record.get("parameters") if isinstance(record, dict) else None
     if not isinstance(given, dict):

@@ -5,6 +5,7 @@ import math
 
 from .. import child, container
 from ..errors import DataError, FileError
+from ..extras import needed
 from .wanted import Wanted
 
 
@@ -19,8 +20,7 @@ def read(path, wanted: Wanted, largest: int) -> dict:
 
 def packed(path: str, wanted, largest: int) -> bytes:
     """What the child does."""
-    import h5py
-
+    h5py = needed("h5py", "HDF5 files")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

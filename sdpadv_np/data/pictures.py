@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def _grey(path: Path, first: Path, shape: tuple | None, count: int) -> np.ndarra
     """One picture (H, W) uint8; its header is believed only as far as its size is that of the ``first`` one, and ``count`` of them fit."""
     image_module, data = _pillow(), files.contents(path, _FILE)
     try:
+        _check_sums(data)
         with image_module.open(io.BytesIO(data), formats=["PNG"]) as file:
             mode, size = file.mode, file.size[::-1]
             if size != (shape or size):
@@ -74,6 +76,17 @@ def _grey(path: Path, first: Path, shape: tuple | None, count: int) -> np.ndarra
     if (rgba[..., 0] != rgba[..., 1]).any() or (rgba[..., 0] != rgba[..., 2]).any():
         raise DataError(f"{path}: is coloured; images are grey here: save it as 8-bit grey")
     return rgba[..., 0]
+
+
+def _check_sums(data: bytes) -> None:
+    """Compare the checksum of each chunk of a PNG file; Pillow leaves out those of the pixels."""
+    at, name = 8, b""
+    while name != b"IEND":
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        end = at + 8 + length
+        if len(name) < 4 or zlib.crc32(data[at + 4 : end]).to_bytes(4, "big") != data[end : end + 4]:
+            raise ValueError(f"it is damaged or cut off at byte {at}")
+        at = end + 4
 
 
 def png(picture: np.ndarray) -> bytes:

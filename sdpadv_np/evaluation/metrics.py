@@ -38,7 +38,7 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     0.1
     """
     x = checks.images(x, shape=getattr(classifier, "image_shape", None))
-    y = checks.labels(y, len(x), getattr(classifier, "classes", 10))
+    y = checks.labels(y, len(x), getattr(classifier, "classes", None))
     x_adv, seconds = x, 0.0
     if attack is not None:
         xp.finish(attack(x[:2], y[:2]))  # compile and load what is compiled and loaded on first use
@@ -48,6 +48,7 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
         seconds = time.perf_counter() - started
         if x_adv.shape != x.shape:
             raise ArgumentError(f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape")
+        checks.images(x_adv, "what the attack returned")
     return measure(classifier, x, y, x_adv, seconds)
 
 

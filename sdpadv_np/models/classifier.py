@@ -113,7 +113,7 @@ class Classifier:
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
         The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
-        y, y_val (N,). ``checkpoint`` (a path) makes it resumable. Returns self.
+        y, y_val (N,). ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is refused. Returns self.
         """
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         self.history, self.settings, self.made = [], task.settings() | task.learned_from(), provenance()

@@ -37,8 +37,9 @@ class Queries:
             raise ArgumentError(f"predict returned shape {p.shape} for {len(x)} images; expected ({len(x)}, {self.classes}), or labels ({len(x)},)")
         if p.dtype.kind not in "fiub":
             raise ArgumentError(f"predict returned dtype {p.dtype}; expected probabilities (float32 or float64), or labels")
-        if not (p.min() >= 0 and np.abs(p.sum(axis=1) - 1).max() < 1e-3):  # also true for NaN
-            raise ArgumentError("predict returned rows that are no probabilities (at least 0, with sum 1); take the softmax of logits")
+        right = (p.min(axis=1) >= 0) & (np.abs(p.sum(axis=1) - 1) < 1e-3)  # also false for NaN
+        if not right.all():
+            raise ArgumentError(f"predict returned rows that are no probabilities (at least 0, with sum 1), the first for image {int(right.argmin())} of the {len(x)} asked about; take the softmax of logits")
         return p.astype(np.float32)
 
 

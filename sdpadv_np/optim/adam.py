@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import xp
+from .. import checks, xp
 from ..kernels import adam
 from ..nn import ParameterStore
 
@@ -15,9 +15,10 @@ class Adam:
     """
 
     def __init__(self, store: ParameterStore, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8):
-        self.store, self.beta1, self.beta2, self.eps = store, beta1, beta2, eps
+        self.store, self.eps = store, checks.number("eps", eps)
+        self.beta1, self.beta2 = checks.number("beta1", beta1, 0, 1), checks.number("beta2", beta2, 0, 1)
         module = xp.array_module(store.data)
-        self.lr = module.full((), lr, np.float64)  # an array, so that a schedule reaches recorded steps too: adam.lr[...] = 1e-4
+        self.lr = module.full((), checks.number("lr", lr), np.float64)  # an array, so that a schedule reaches recorded steps too: adam.lr[...] = 1e-4
         self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), module.zeros((), np.int64)
 
     def step(self) -> None:

@@ -67,10 +67,8 @@ def minimise(function, x0, *, memory: int = 10, evaluations: int = 15000, gtol: 
     """
     if getattr(x0, "ndim", None) != 2 or x0.dtype not in xp.FLOATS:
         raise ArgumentError(f"x0 is {getattr(x0, 'dtype', type(x0).__name__)}{list(getattr(x0, 'shape', ()))}; expected a float32 or float64 array (N, D)")
-    checks.whole("memory", memory)
-    checks.whole("evaluations", evaluations, 2)
-    checks.number("gtol", gtol)
-    checks.number("ftol", ftol)
+    memory, evaluations = checks.whole("memory", memory), checks.whole("evaluations", evaluations, 2)
+    gtol, ftol = checks.number("gtol", gtol), checks.number("ftol", ftol)
     search = _Search(function, x0, memory)
     active = search.end(xp.array_module(x0).arange(len(x0)), search.flat(slice(None), gtol), "gradient")
     while active.size:

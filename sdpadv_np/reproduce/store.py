@@ -43,10 +43,10 @@ class Store:
         if not path.exists():
             return None
         try:
-            record = schema.described(schema.parsed(path.read_bytes(), str(path)), _FIELDS, str(path))
+            record = schema.described(schema.parsed(files.contents(path), str(path)), _FIELDS, str(path))
             for name, fields in _PARTS.items():
                 schema.described(record[name], fields, f"{path}: {name}")
-        except (OSError, FileError) as error:
+        except FileError as error:
             raise FileError(f"{error}; remove the file, and the cell is computed again") from error
         was, now = _flat(record["settings"]), _flat(settings)
         for name in [*now, *was]:

@@ -99,7 +99,7 @@ def _run(task, checkpoint, progress, history, best) -> None:
                 losses.add(task.step(order[step * batch : (step + 1) * batch], epoch))
                 bar.update({"epoch": epoch + 1, **losses.latest, **validation})
             losses.look()
-            losses.check({"a weight": float(np.abs(task.weights()).max(initial=0))})
+            losses.check({"a weight": float(np.abs(task.weights()).max())})
             start, latest = start or losses.first, losses.latest
             try:
                 validation = task.validate()

@@ -27,7 +27,7 @@ def of_classifier(classifier, images) -> str | list:
     """The fingerprint of its weights if it is one of ours; otherwise its logits at some of ``images`` (N, C, H, W), or RANDOMISED."""
     if store_of(classifier) is not None:
         return fingerprint(classifier.store.data)
-    once, again = (np.asarray(xp.to_numpy(classifier.logits(images[:_ASKED])), np.float64).tolist() for _ in range(2))
+    once, again = (np.asarray(xp.to_numpy(classifier.logits(images[:_ASKED].copy())), np.float64).tolist() for _ in range(2))
     return once if same(once, again) else RANDOMISED
 
 
@@ -41,4 +41,4 @@ def same(one, other) -> bool:
         one, other = np.array(one, np.float64), np.array(other, np.float64)
     except (TypeError, ValueError):  # a file may hold any lists
         return False
-    return one.shape == other.shape and np.allclose(one, other, _TOLERANCE, _TOLERANCE)
+    return one.shape == other.shape and bool(np.isfinite(one).all()) and np.allclose(one, other, _TOLERANCE, _TOLERANCE)

@@ -38,8 +38,8 @@ class Totals:
         """Look at all that was not looked at yet."""
         for losses in _fetched(self._unseen):
             self.step += 1
-            self.check(losses)
             for name, value in losses.items():
+                self.check({name: value})
                 self.sums[name] = self.sums.get(name, 0.0) + value
             self.first, self.latest = self.first or losses, losses
         self._unseen.clear()

@@ -14,7 +14,7 @@ QUICK = {
 }
 NAMES = [name for name in registry.names() if name != "blackboxsdpadv"]  # which is given a function, and images of 28 x 28
 TRAINED = {name for name in NAMES if registry.find(name).trained}
-GRADIENT = [name for name in NAMES if name not in TRAINED | {"spsa", "stm"}]
+GRADIENT = [name for name in NAMES if name not in {"spsa", "stm"}]
 SHAPE, CLASSES = (1, 24, 24), 10
 
 every_attack = pytest.mark.parametrize("name", NAMES)
@@ -140,6 +140,11 @@ def test_answers_that_are_no_numbers(which, answer, message):
         run("fgsm", f.foreign(**{which: lambda *args: answer(getattr(f, which)(*args))}), images())
 
 
+def in_batches(name):
+    """So that an image's number in the call is another than in its batch."""
+    return {} if name in TRAINED else {"batch_size": 2}
+
+
 @every_gradient_attack
 @pytest.mark.parametrize("bad", (np.nan, np.inf))
 def test_a_gradient_that_is_not_finite(name, bad):
@@ -153,7 +158,7 @@ def test_a_gradient_that_is_not_finite(name, bad):
         return gradient
 
     with pytest.raises(AttackError, match=r"your vjp function returned is (NaN|infinite) at image 3; look for"):
-        run(name, f.foreign(vjp=vjp), x, batch_size=2)
+        run(name, f.foreign(vjp=vjp), x, **in_batches(name))
 
 
 @every_attack
@@ -167,8 +172,8 @@ def test_logits_that_are_not_finite(name):
         z[x.mean(axis=(1, 2, 3)) > 0.7] = np.nan
         return z
 
-    with pytest.raises(Error, match="image 3 are not finite|L_adv is nan in epoch 1|L_y is nan in epoch 1"):
-        run(name, f.foreign(logits), x, **({} if name in TRAINED else {"batch_size": 2}))
+    with pytest.raises(ArgumentError, match="image 3 are not finite"):
+        run(name, f.foreign(logits), x, **in_batches(name))
 
 
 @every_attack

@@ -52,6 +52,13 @@ def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_pa
         refused(tmp_path / "a.h5", message)
 
 
+def test_without_h5py_no_good_file_is_blamed(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = X
+    monkeypatch.setattr(child, "_PROGRAM", "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; from sdpadv_np import child; child.main()")
+    refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which is not to be had here; install it with")
+
+
 def test_hdf5_that_declares_more_than_there_is(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", (10**6, 28, 280), np.float64, chunks=(1, 28, 28))

@@ -114,9 +114,9 @@ BAD = {
     "one image": (lambda x: x[0], r"shape \(9, 7\)"),
     "colour": (lambda x: np.stack([x] * 3, axis=3), r"shape \(12, 9, 7, 3\)"),
     "none": (lambda x: x[:0], "no image in it"),
-    "0 to 255 as floats": (lambda x: x.astype(np.float32), r"values from 0 to 255; images must lie in \[0, 1\]"),
+    "0 to 255 as floats": (lambda x: x.astype(np.float32), r"values from 0 to 255 .*images must lie in \[0, 1\]"),
     "negative": (lambda x: x / 255 - 0.5, "values from -0.5"),
-    "NaN": (lambda x: x / np.where(x == x[0, 0, 0], np.nan, 255.0), "values from nan"),
+    "NaN": (lambda x: x / np.where(x == x[0, 0, 0], np.nan, 255.0), "holds NaN; images must lie in"),
     "0 and 1 as bytes": (lambda x: (x > 9).astype(np.uint8), "no value above 1"),
 }
 

@@ -115,3 +115,18 @@ def test_examples_take_turns_over_the_classes(classifier, glyphs):
     assert glyphs.y_test[chosen].tolist() == [*range(10), *range(10)]
     wrong = (classifier.predict(glyphs.x_test[:30]) + 1) % 10  # no image is right
     assert figures.examples(classifier, glyphs.x_test[:30], wrong, 5).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("made, message", ((lambda x: np.where(x > 0.5, np.nan, x), r"what the attack returned\[0\] holds NaN"), (lambda x: x + 1, "what the attack returned has values from"), (lambda x: x[:1], "the attack returned shape")))
+def test_what_is_no_image_is_not_measured(made, message, rng):
+    x, f = rng.random((3, 1, 28, 28), np.float32), sd.models.ModelB()
+    with pytest.raises(ArgumentError, match=message):
+        sd.evaluate(f, lambda x, y: made(x), x, np.zeros(3, int))
+
+
+def test_as_many_classes_as_there_are_logits(rng):
+    class Wide:
+        def logits(self, x):
+            return np.tile(np.arange(100, dtype=np.float32), (len(x), 1))
+
+    assert sd.evaluate(Wide(), None, rng.random((3, 1, 8, 8), np.float32), np.array([99, 99, 5])).accuracy == 2 / 3

@@ -54,6 +54,19 @@ def test_without_a_bias_and_at_the_edges_of_float32(implementation):
 
 
 @every
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+@pytest.mark.parametrize("layout", ((2, 3), (1, 3, 1, 2)))
+def test_of_dead_units_nothing_but_0_comes(implementation, dtype, layout):
+    """A mask selects: infinity times 0 would be no number."""
+    y = np.array([-0.0, 0.0, 1.0, np.nan, -1.0, np.inf], dtype).reshape(layout)
+    for behind in (np.inf, -np.inf, np.nan):
+        g = np.full(layout, behind, dtype)
+        np.testing.assert_array_equal(activation.backward(g, y, "relu", implementation).ravel(), [0, 0, behind, 0, 0, behind])
+        np.testing.assert_array_equal(activation.backward(g, y, "leaky_relu", implementation), g)
+    np.testing.assert_array_equal(activation.backward(np.full(layout, np.inf, dtype), np.zeros(layout, dtype), "tanh", implementation), np.inf)
+
+
+@every
 def test_unknown_activations_are_refused(implementation):
     with pytest.raises(ValueError, match="choose one of linear, relu"):
         activation.forward(np.zeros((1, 1), np.float32), None, "swish", implementation)

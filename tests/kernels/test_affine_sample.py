@@ -230,3 +230,13 @@ def test_results_are_put_where_they_are_wanted(rng, implementation):
         kernel.backward(g, x, theta, implementation=implementation, needs=needs, out=out)
         for got, want in zip(out, expected):
             assert want is None or np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("implementation", [name for name in ("numpy", "numba") if kernel.implementations()[name]])
+@pytest.mark.parametrize("convention", ("half_pixel", "tf_reference"))
+def test_what_lies_outside_is_not_read_and_nothing_comes_from_there(implementation, convention):
+    """Neither a pixel at the edge that is no number, nor an infinite gradient: a mask selects."""
+    x, theta = np.full((1, 1, 2, 2), np.nan, np.float32), np.float32([[1, 0, 9, 0, 1, 0]])
+    np.testing.assert_array_equal(kernel.forward(x, theta, convention, implementation=implementation), 0)
+    grad_x, _ = kernel.backward(np.full((1, 1, 2, 2), np.inf, np.float32), np.ones_like(x), theta, convention, needs=(True, False), implementation=implementation)
+    np.testing.assert_array_equal(grad_x, 0)

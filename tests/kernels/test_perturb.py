@@ -44,6 +44,11 @@ def test_the_limits_belong_to_it_and_nan_stays(implementation):
     gradient_x, gradient_eta = perturb.backward(np.ones(5, np.float32), x, eta, 0.25, implementation=implementation)
     np.testing.assert_array_equal(gradient_x, [1, 1, 1, 0, 0])
     np.testing.assert_array_equal(gradient_eta, [1, 1, 0, 0, 0])
+    for needs in ((True, True), (True, False), (False, True)):
+        for behind in (np.inf, np.nan):  # a mask selects: infinity times 0 would be no number
+            found = perturb.backward(np.full(5, behind, np.float32), x, eta, 0.25, needs, implementation)
+            for got, expected in zip(found, ([behind, behind, behind, 0, 0], [behind, behind, 0, 0, 0])):
+                assert got is None or np.array_equal(got, np.float32(expected), equal_nan=True)
 
 
 @every

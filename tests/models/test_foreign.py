@@ -43,3 +43,46 @@ def test_mistakes_of_the_two_functions_are_named(rng):
     with pytest.raises(OperationError, match="first derivatives only"):
         t = Tensor(x, requires_grad=True)
         sd.grad(ops.sum(sd.models.Foreign(logits, lambda x, g: (g @ W.T).reshape(x.shape)).logits(t)), [t], create_graph=True)
+
+
+def test_answers_of_other_libraries_are_read_where_they_lie(rng):
+    class Lent:
+        """An array of another library, that lends its memory."""
+
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **options):
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    class Converted:
+        def __init__(self, array):
+            self.array = array
+
+        def __array__(self, dtype=None, copy=None):
+            return self.array
+
+    class Attached:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("use detach() first")
+
+    W, x = rng.standard_normal((784, 10)).astype(np.float32), rng.random((3, 1, 28, 28), np.float32)
+
+    def foreign(kind):
+        return sd.models.Foreign(lambda x: kind(x.reshape(len(x), -1) @ W), lambda x, g: kind((g @ W.T).reshape(x.shape)))
+
+    plain = sd.attacks.FGSM(foreign(lambda array: array))(x)
+    for kind in (Lent, Converted):
+        np.testing.assert_array_equal(sd.attacks.FGSM(foreign(kind))(x), plain)
+    with pytest.raises(ArgumentError, match=r"your logits function returned a Attached that cannot be read as an array \(use detach\(\) first\)"):
+        foreign(lambda array: Attached()).logits(x)
+
+
+def test_more_classes_than_were_said_are_told(rng):
+    with pytest.raises(ArgumentError, match=r"say Foreign\(\.\.\., classes=100\)"):
+        sd.models.Foreign(lambda x: np.zeros((len(x), 100), np.float32)).logits(rng.random((3, 1, 8, 8), np.float32))
+    with pytest.raises(ArgumentError, match="vjp is a int; give a function"):
+        sd.models.Foreign(len, 3)

@@ -11,12 +11,16 @@ class Scripted:
     """Its weights are the number of the epoch; what its steps and epochs say is written down beforehand."""
 
     title, count, batch_size, seed = "task", 4, 2, 0
+    trains, reads, plan = (), (), None
 
     def __init__(self, losses, scores, weights=(1.0, 2.0, 3.0)):
         self.losses, self.scores, self.script, self.epochs = iter(losses), iter(scores), weights, len(scores)
         self.w = np.array([0.0, -1.0])
 
     def settings(self):
+        return {}
+
+    def origin(self):
         return {}
 
     def state(self):

@@ -22,7 +22,7 @@ def without_time(history):
 
 @pytest.mark.parametrize("scores, best", [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.5), 2), ((0.9, 0.5, 0.1), 3), ((0.5, 0.5, 0.5), 1), ((0.5, 0.4, 0.4), 2)])
 def test_the_best_epoch_s_weights_are_left_in_the_task(scores, best):
-    """The lowest score wins, and of equals the first (the second number of a score decides)."""
+    """The lowest score wins, and of equals the first."""
     task = Scripted(scores)
     weights = task.kept
     history = go(task)

@@ -91,7 +91,7 @@ relu = define(
 )
 leaky_relu = define(
     "leaky_relu", lambda x, slope=0.2: np.where(x > 0, x, slope * x),
-    lambda g, y, x, slope: where(x > 0, g, slope * g),
+    lambda g, y, x, slope: where(x > 0, g, where(slope != 0, slope * g, 0)),
     formula="x̄ = ȳ if x > 0 else slope·ȳ", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is the slope",
     instead={"slope": "use where(x.data > 0, x, slope * x)"},
 )

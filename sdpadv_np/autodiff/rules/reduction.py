@@ -54,12 +54,12 @@ norm = define(
     "norm", _norm,
     lambda g, y, x: _spread(g / y, x, tuple(range(1, x.ndim))) * x,
     formula="x̄ = ȳ x / y", reads=(0, "y"), samples=cases(normal((3, 4)), normal((2, 3, 2, 2))),
-    kinks="at x = 0 the derivative is 0, by the 1e-12 under the root", hint="x must be (N, ...)",
+    kinks="at x = 0 the derivative is 0, by the 1e-12 under the root; where squares overflow (1.8e19 in float32) the norm is infinite, the derivative 0", hint="x must be (N, ...)",
     doc="Euclidean norm of each x[n] of x (N, ...): sqrt(sum of squares + 1e-12).",
 )
 max = define(
     "max", lambda x, axis=None, keepdims=False: x.max(axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims: _share(g, y, x, axis),
-    formula="x̄ = ȳ where x is the maximum", reads=(0, "y"), kinks="ties share the gradient equally",
+    formula="x̄ = ȳ where x is the maximum", reads=(0, "y"), kinks="ties share the gradient equally, and where the maximum is not a number nobody gets any",
     samples=cases(*(apart((2, 3, 4), **c) for c in _CASES)),
 )

@@ -1,0 +1,190 @@
+"""What benchmarks/damage.py damages of users' files and data sets, and how it is read."""
+import gzip
+import hashlib
+import io
+import json
+import struct
+import zipfile
+
+import damage_mutations as mutations
+import h5py
+import numpy as np
+from damage_samples import Sample, digest
+from PIL import Image
+
+import sdpadv_np as sd
+from sdpadv_np import files, schema
+from sdpadv_np.cli import run_folder, train
+from sdpadv_np.data import images, sources
+from sdpadv_np.reproduce.cells import Cell
+from sdpadv_np.reproduce.store import Store
+
+_BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
+_LABELS = np.arange(6)
+
+
+class _Images(Sample):
+    def read(self, path):
+        given = images.load(path)
+        return digest({"x": given.x, **({} if given.y is None else {"y": given.y})}, [given.kind, given.layout])
+
+
+def _npy(array):
+    memory = io.BytesIO()
+    np.save(memory, array)
+    return memory.getvalue()
+
+
+class Npy(_Images):
+    def make(self):
+        return _npy(_BYTES)
+
+
+class Npz(_Images):
+    checksum = True
+
+    def make(self, change=lambda data: data):
+        memory = io.BytesIO()
+        with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("x.npy", change(_npy(_BYTES)))
+            file.writestr("y.npy", change(_npy(_LABELS)))
+        return memory.getvalue()
+
+    def damaged(self, rng, checked):
+        return self.make(lambda data: mutations.anyhow(data, rng)) if checked else super().damaged(rng, checked)
+
+
+class Hdf5(_Images):
+    share = 1
+
+    def make(self):
+        memory = io.BytesIO()
+        with h5py.File(memory, "w") as file:
+            file.create_dataset("x", data=_BYTES, chunks=(2, 5, 4), compression="gzip")
+            file["y"] = _LABELS
+        return memory.getvalue()
+
+
+def _idx(array):
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
+
+
+class Idx(_Images):
+    def make(self):
+        return _idx(_BYTES)
+
+
+class IdxGz(_Images):
+    checksum = True
+
+    def make(self):
+        return gzip.compress(_idx(_BYTES), mtime=0)
+
+    def damaged(self, rng, checked):
+        return gzip.compress(mutations.anyhow(_idx(_BYTES), rng)) if checked else super().damaged(rng, checked)
+
+
+class PngFolder(_Images):
+    checksum = True
+
+    def make(self):
+        (self.path / "3").mkdir(parents=True, exist_ok=True)
+        for name in ("a", "b"):
+            Image.fromarray(_BYTES[0]).save(self.path / "3" / f"{name}.png")
+        return (self.path / "3/b.png").read_bytes()
+
+    def write(self, data):
+        (self.path / "3/b.png").write_bytes(data)
+
+    def damaged(self, rng, checked):
+        data = super().damaged(rng, checked)
+        return mutations.png_resealed(data) if checked else data
+
+
+class DataSet(Sample):
+    """One of the four files of a data set in a folder that the user names; its checksum is the one that is expected."""
+
+    checksum = True
+
+    def make(self):
+        self.path.mkdir()
+        for key, name in sources.NAMES.items():
+            (self.path / f"{name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
+        self._expect(self._raw("x_test"))
+        return (self.path / f"{sources.NAMES['x_test']}.gz").read_bytes()
+
+    def _raw(self, key):
+        return _idx(_BYTES if key[0] == "x" else _LABELS)
+
+    def _expect(self, raw):
+        sources.SHA256["glyphs"] = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in sources.NAMES}
+
+    def write(self, data):
+        (self.path / f"{sources.NAMES['x_test']}.gz").write_bytes(data)
+
+    def read(self, path):
+        raw = sources.fetch("glyphs", path)
+        return digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
+
+    def damaged(self, rng, checked):
+        raw = mutations.anyhow(self._raw("x_test"), rng) if checked else self._raw("x_test")
+        self._expect(raw)
+        return gzip.compress(raw) if checked else super().damaged(rng, checked)
+
+
+class Description(Sample):
+    """JSON that is read through a schema."""
+
+    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.whole(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
+    value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
+
+    def make(self):
+        return json.dumps(self.value).encode()
+
+    def read(self, path):
+        return digest({}, schema.described(schema.parsed(files.contents(path), str(path)), self.fields, str(path), version=1))
+
+    def damaged(self, rng, checked):
+        return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)
+
+
+class Parameters(Description):
+    """parameters.json of a run folder, as ``sdpadv train --resume`` reads it."""
+
+    share = 1
+
+    def make(self):
+        self.path.mkdir()
+        resolved = train._resolved(run_folder._parsed({}))
+        type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
+        return super().make()
+
+    def write(self, data):
+        (self.path / "parameters.json").write_bytes(data)
+
+    def read(self, path):
+        return digest({}, run_folder.stored(path, train._resolved))
+
+
+class CellRecord(Description):
+    """The record of a cell of ``sdpadv reproduce``."""
+
+    cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds": 0.3, "count": 100}
+    value = {
+        "settings": settings, "made": {"commit": "unknown"}, "result": _measured, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
+        "threads": 1,
+    }
+
+    def make(self):
+        (self.path / "cells").mkdir(parents=True)
+        return super().make()
+
+    def write(self, data):
+        Store(self.path).path(self.cell).write_bytes(data)
+
+    def read(self, path):
+        return digest({}, Store(path).record(self.cell, self.settings))
+
+
+SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)
