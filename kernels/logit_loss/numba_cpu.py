@@ -16,10 +16,11 @@ def _cross_entropy(z, labels, losses, slopes):
         if label < 0 or label >= row.size:
             return n
         first = 0
-        for k in range(1, row.size):  # NumPy's argmax takes Numba a second to compile
+        for k in range(1, row.size):
             if row[k] > row[first]:
                 first = k
-        largest, total, rest, others = row[first], 0.0, 0.0, 0.0
+        largest, total, others = row[first], 0.0, 0.0
+        rest = total + (largest - largest)  # 0, or no number
         for k in range(row.size):
             slope[k] = np.exp(row[k] - largest)
             total += slope[k]

@@ -41,6 +41,7 @@ def test_huge_logits_ties_and_nothing(implementation):
 
 
 @every
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_a_sure_classifier_has_a_loss_and_a_slope(implementation, dtype):
     """Both to the last digits, which would be lost beside 1; and classes that are ruled out."""
@@ -48,6 +49,8 @@ def test_a_sure_classifier_has_a_loss_and_a_slope(implementation, dtype):
     e = np.exp(-30.0)
     np.testing.assert_allclose(losses, [np.log1p(2 * e), np.log1p(e), np.inf], rtol=1e-6)
     np.testing.assert_allclose(slopes, [[-2 * e, e, e], [e, -e, 0], [-1, 0.5, 0.5]], rtol=1e-6)
+    losses, slopes = logit_loss.cross_entropy(np.array([[0, np.inf], [np.inf, 0], [-np.inf, -np.inf], [np.nan, 0]], dtype), np.array([0, 0, 0, 1]), implementation)
+    assert np.isnan(losses).all() and np.isnan(slopes).all()  # infinity less infinity
 
 
 @every
