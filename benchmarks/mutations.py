@@ -21,7 +21,10 @@ _ARITHMETIC = {
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.MatMult: ast.Mult,
 }
 _TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}  # keywords of the table of operations that are no computation, or have a test of their own
-_SAMPLES = {"_off_grid", "_affine_case", "_flow_case"}
+_SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}  # functions and names at the module's level
+
+
+_SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions to which the order of two arguments is all one
 
 
 class Mutation(NamedTuple):
@@ -74,6 +77,8 @@ def _nodes(node, operation):
 def _children(node):
     if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)) or (isinstance(node, ast.FunctionDef) and node.name in _SAMPLES):
         return []
+    if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in _SAMPLES:
+        return []
     if isinstance(node, ast.FunctionDef):
         return [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body]
     if isinstance(node, ast.AnnAssign):
@@ -109,7 +114,8 @@ def _changes(node) -> Iterator[ast.AST]:
     elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.Call):
-        if len(node.args) >= 2 and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if len(node.args) >= 2 and name not in _SYMMETRIC and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
             yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
     elif _does_something(node):
         yield ast.Pass()

@@ -15,6 +15,10 @@ def test_margin_by_hand():
     np.testing.assert_allclose(losses.adversarial(Z, Y, "margin", kappa=0.5), (2.0 - 0.5) / 2)
 
 
+def test_the_defaults_are_the_margin_away_from_the_labels_and_no_further():
+    np.testing.assert_allclose(losses.adversarial(Z, Y), (2.0 + 0.0) / 2)
+
+
 def test_cross_entropy_is_negated():
     expected = -np.mean([np.log(np.exp(2) + 1 + np.exp(-1)) - 2, np.log(1 + np.exp(3) + np.exp(1)) - 1])
     np.testing.assert_allclose(losses.adversarial(Z, Y, "cross_entropy"), expected)

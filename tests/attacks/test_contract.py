@@ -41,10 +41,16 @@ def fitted(attack, t, epochs=8, **options):
     return attack.fit(t.x, t.y, t.x_val, t.y_val, epochs=epochs, batch_size=16, progress=False, **options)
 
 
+class _Once(dict):
+    def __missing__(self, name):
+        self[name] = made(name)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def attacks():
-    """Each attack once, fitted."""
-    return {name: made(name) for name in NAMES}
+    """Each attack, made and fitted when it is first asked for."""
+    return _Once()
 
 
 def test_the_lists_above_name_attacks_that_exist():
@@ -225,6 +231,29 @@ def test_logits_that_are_none_end_in_our_error(name, bad):
     t = data(name)
     with pytest.raises(Error):
         made(name, Bad(t.classifier, BAD_LOGITS[bad]).classifier(), epochs=2)(t.x_val)
+
+
+BAD_SLOPES = {
+    "one NaN": with_one(np.nan, lambda g: (len(g) - 1, 0, 3, 3)),
+    "one infinite": with_one(-np.inf, lambda g: (0, 0, 0, 0)),
+    "flat": lambda g: g.reshape(len(g), -1),
+    "an image too few": lambda g: g[1:],
+}
+
+
+@every_attack
+@pytest.mark.parametrize("bad", BAD_SLOPES)
+def test_slopes_that_are_none_end_in_our_error(name, bad):
+    """Where they are asked for at all."""
+    if name == "blackboxsdpadv":
+        pytest.skip("it is given probabilities: see test_black_box.py")
+    t = data(name)
+    classifier = Bad(t.classifier, spoil_slope=BAD_SLOPES[bad]).classifier()
+    if name in ("spsa", "stm"):
+        assert np.isfinite(made(name, classifier)(t.x_val)).all()
+        return
+    with pytest.raises(Error):
+        made(name, classifier, epochs=2)(t.x_val)
 
 
 @every_attack

@@ -81,7 +81,7 @@ def test_an_interrupted_training_leaves_the_best_epoch_too():
     assert len(task.history) == 2
 
 
-@pytest.mark.parametrize("first, last, told", ((2.0, 2001.0, True), (2.0, 1999.0, False), (0.001, 999.0, False), (0.001, -1001.0, True), (-5e10, 5e10, False)))
+@pytest.mark.parametrize("first, last, told", ((2.0, 2001.0, True), (2.0, 1999.0, False), (2.0, 2000.0, False), (0.001, 999.0, False), (0.001, -1001.0, True), (-5e10, 5e10, False)))
 def test_a_loss_that_has_grown_beyond_use_is_told(first, last, told):
     task = Scripted([first, 1.0, 1.0, last], (0.1, 0.2))
     if told:
