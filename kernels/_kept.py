@@ -109,6 +109,7 @@ def _stamp(sources: Path) -> bytes:
     if not sources.is_dir():  # an archive, or a program with everything in it
         origin = next((path for path in sources.parents if path.is_file()), Path(sys.executable))
         digest.update(repr((origin.stat().st_size, origin.stat().st_mtime_ns)).encode())
+    sources = sources.resolve()
     for path in sorted({*sources.glob("*.py"), *_SHARED.glob("_*.py"), *_SHARED.glob("_lanes/*.py")}):
         digest.update(path.read_bytes())
     return digest.digest()

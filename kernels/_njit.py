@@ -63,7 +63,8 @@ class _Aloud(event.Listener):
 
 def _kernel_of(event):
     """The folder of kernels/ whose function is compiled, or None for somebody else's."""
-    package, _, rest = event.data["dispatcher"].py_func.__module__.partition(".kernels.")
+    function = getattr((event.data or {}).get("dispatcher"), "py_func", None)  # other parts of Numba, and users, may compile other things
+    package, _, rest = (getattr(function, "__module__", None) or "").partition(".kernels.")
     return rest.partition(".")[0] if package == "sdpadv_np" else None
 
 

@@ -13,11 +13,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from .errors import Error, FileError
 
 SECONDS = 60
 MEMORY = 8 << 30  # bytes of address space
+_SLOWEST = 10_000_000  # bytes a second that any disk gives
 _GOOD, _BAD = b"+", b"-"
 _PROGRAM = "import sys; sys.path[:] = {}; from sdpadv_np import child; child.main()"
 
@@ -43,19 +45,21 @@ def _kill(process) -> None:
     process.kill()
 
 
-def answer(function: str, source: str, **arguments) -> bytes:
-    """What ``function`` ("module:name" of this package; it returns bytes) gives for ``arguments`` (JSON) in a process of its own.
+def answer(function: str, path: Path, **arguments) -> bytes:
+    """What ``function`` ("module:name" of this package; it returns bytes) gives for the file at ``path`` and ``arguments`` (JSON) in a process of its own.
 
-    FileError, which names ``source``, if it fails, crashes, or takes more than SECONDS or MEMORY.
+    FileError, which names the file, if it fails, crashes, or takes more than MEMORY, or than SECONDS beyond the time of reading.
     """
+    source = str(path)
     if not sys.executable or getattr(sys, "frozen", False):
         raise FileError(f"{source}: has to be read by a Python of its own, and this program has none (sys.executable is {sys.executable!r}); convert the file with an ordinary Python")
-    job = json.dumps({"function": function, "arguments": arguments, "memory": MEMORY, "seconds": SECONDS})
+    seconds = SECONDS + path.stat().st_size // _SLOWEST
+    job = json.dumps({"function": function, "arguments": {"path": str(path.absolute()), **arguments}, "memory": MEMORY, "seconds": seconds})
     few_threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # each would reserve memory
     try:
-        status, out, err = run([sys.executable, "-c", _PROGRAM.format([str(p) for p in sys.path])], SECONDS, job.encode(), env={**os.environ, **few_threads})
+        status, out, err = run([sys.executable, "-c", _PROGRAM.format([str(p) for p in sys.path])], seconds, job.encode(), env={**os.environ, **few_threads})
     except subprocess.TimeoutExpired as error:
-        raise FileError(f"{source}: is damaged, or made to do harm: the HDF5 library did not come to an end in {SECONDS} s; take another copy") from error
+        raise FileError(f"{source}: is damaged, or made to do harm: the HDF5 library did not come to an end in {seconds} s; take another copy") from error
     except OSError as error:
         raise FileError(f"{source}: cannot be read: no process could be started for it ({error})") from error
     if out[:1] == _GOOD and status == 0:

@@ -128,7 +128,7 @@ def read(path, kinds=None) -> tuple[str, dict, dict]:
     path = expanded(path)
     source, data = str(path), contents(path)
     if data.startswith(_HDF5):  # of format version 1: today's begins otherwise, and no single damaged byte makes it begin so
-        data = child.answer("sdpadv_np.old_files:converted", source, path=str(path.absolute()))
+        data = child.answer("sdpadv_np.old_files:converted", path)
     kind, arrays, text = container.unpacked(data, source)
     if kinds is not None and kind not in kinds:
         raise FileError(f"{path}: holds a {kind}; expected a {' or '.join(kinds)}")

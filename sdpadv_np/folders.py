@@ -182,13 +182,16 @@ def together(folder: Path, last: str) -> Iterator[Path]:
         raise _unwritable(folder, error) from error
     try:
         yield draft
-        for name in sorted(os.listdir(draft), key=lambda name: (name == last, name)):
-            os.rename(draft / name, folder / name)
-            moved.append(folder / name)
-    except BaseException as error:
+        try:
+            for name in sorted(os.listdir(draft), key=lambda name: (name == last, name)):
+                os.rename(draft / name, folder / name)
+                moved.append(folder / name)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+    except BaseException:
         for path in moved:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        raise (_unwritable(folder, error) if type(error) is OSError else error)
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -9,9 +9,9 @@ from .training.compiling import told
 def warm_up(progress: bool = True) -> dict[str, float]:
     """Compile every kernel for this processor, so that no attack, model or training compiles on its way.
 
-    Numba compiles a kernel when it is first called, and keeps it beside the source (or in the folder
-    that NUMBA_CACHE_DIR names) for later processes. All together takes some 20 s of one core, once for
-    an installation and a processor; what is found there already takes a second to load.
+    Numba compiles a kernel when it is first called; later processes find it beside the source, or in the
+    folder that NUMBA_CACHE_DIR names. All together takes some 20 s of one core, once for an installation
+    and a processor; what is there already takes a second to load.
 
     progress : whether to tell on standard error what is compiled
 

@@ -175,6 +175,13 @@ def test_results_come_together_or_not_at_all(tmp_path):
     assert inside(tmp_path) == ["images", "record"]
 
 
+def test_what_fails_while_results_are_made_is_told_as_it_is(tmp_path):
+    with pytest.raises(BrokenPipeError), folders.together(tmp_path, "record") as draft:
+        (draft / "record").write_text("")
+        raise BrokenPipeError
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("moment", (0, 1, 2))
 def test_an_interruption_leaves_no_half_of_the_results(tmp_path, monkeypatch, moment):
     original, count = os.rename, [0]

@@ -14,4 +14,4 @@ def _features():
     return frozenset(word[1:] for word in told.split(",") if word.startswith("+"))
 
 
-FEATURES = _features()  # as LLVM names them: "avx512f", "fma", ...
+FEATURES = _features()  # as LLVM names them, "avx512f", "fma", ...; what one of them implies need not be among them

@@ -22,7 +22,7 @@ from .memory import room_for
 from .processor import FEATURES
 
 # 32 registers of 16 numbers hold a tile of 6 x 64; 16 of 8 one of 6 x 16; 16 of 4, with a register for each product, one of 2 x 16
-HEIGHT = {4: 6, 3: 8, 2: 12, 1: 12} if "avx512f" in FEATURES else {1: 6} if "avx" in FEATURES else {1: 2}
+HEIGHT = {4: 6, 3: 8, 2: 12, 1: 12} if "avx512f" in FEATURES else {1: 6} if FEATURES & {"avx", "avx2"} else {1: 2}
 WIDE, NARROW = max(HEIGHT), 1
 LINEAR, RELU, LEAKY = range(3)
 LEAK = 0.2

@@ -151,7 +151,7 @@ class AmortisedTraining:
 
     def learned_from(self) -> dict[str, str]:
         """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
-        return {"data": training.fingerprint(self.x, self.y), **({"classifier": training.fingerprint(self.reads[0].data)} if self.reads else {})}
+        return {"training set": training.fingerprint(self.x, self.y), **({"classifier under attack": training.fingerprint(self.reads[0].data)} if self.reads else {})}
 
     def weights(self):
         return self.generator.store.data

@@ -12,7 +12,7 @@ def add_parser(commands):
     return commands.add_parser(
         "warm-up", help="compile everything ahead", formatter_class=Formatter,
         description="Compile every kernel for this processor, once: no later command then waits for the compiler.\n"
-        "Where Numba keeps what it compiled, NUMBA_CACHE_DIR tells; beside the kernels' sources if it is not set.",
+        "What is compiled is kept in the folder that NUMBA_CACHE_DIR names; if it names none, beside the kernels' sources, or in your cache folder.",
         epilog="example:\n  sdpadv warm-up",
     )
 

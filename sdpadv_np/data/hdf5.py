@@ -12,7 +12,7 @@ from .wanted import Wanted
 def read(path, wanted: Wanted, largest: int) -> dict:
     """{name: array} of what is wanted from the file at ``path``; DataError if it lacks it, or is damaged."""
     try:
-        data = child.answer("sdpadv_np.data.hdf5:packed", str(path), path=str(path.absolute()), wanted=wanted, largest=largest)
+        data = child.answer("sdpadv_np.data.hdf5:packed", path, wanted=wanted, largest=largest)
     except FileError as error:
         raise DataError(str(error)) from error
     return container.unpacked(data, str(path))[1]

@@ -195,7 +195,7 @@ class ClassifierTraining:
 
     def learned_from(self) -> dict[str, str]:
         """The fingerprint of the training set, which a trained classifier keeps among its settings."""
-        return {"data": training.fingerprint(self.x, self.y)}
+        return {"training set": training.fingerprint(self.x, self.y)}
 
     def state(self):
         return self.optimiser.state("classifier")

@@ -153,7 +153,7 @@ def test_another_generator_is_refused(place, classifier, name, message):
 def test_a_generator_against_another_classifier_is_refused(place, glyphs):
     folder, few = place
     other = sd.models.ModelB(seed=1).fit(few.x_train, few.y_train, few.x_val, few.y_val, epochs=1, progress=False)
-    with pytest.raises(FileError, match="trained with classifier = '.*', here it must be"):
+    with pytest.raises(FileError, match="trained with classifier under attack = '.*', here it must be"):
         trained.fitted(sd.attacks.SdpAdv(other), folder / "generator.h5", None, few, 1, 128)
 
 
@@ -161,7 +161,7 @@ def test_a_classifier_of_another_data_set_is_refused(place):
     folder, few = place
     others = types.SimpleNamespace(x_train=few.x_train[::-1], y_train=few.y_train, x_val=few.x_val, y_val=few.y_val)
     trained.verified(folder / "few.h5", few, "B", 4, 128, 0)
-    with pytest.raises(FileError, match="trained with data = '.*', here it must be"):
+    with pytest.raises(FileError, match="trained with training set = '.*', here it must be"):
         trained.verified(folder / "few.h5", others, "B", 4, 128, 0)
 
 

@@ -1,6 +1,7 @@
 """Convolution layers: of units that a ReLU cut off nothing comes, though all behind is infinite. A mask selects: infinity times 0 would be no number."""
 import numpy as np
 import pytest
+from everywhere import everywhere
 
 from sdpadv_np.kernels import conv2d
 
@@ -12,7 +13,7 @@ LAYERS = {  # algorithm, x, w, stride
 }
 
 
-@pytest.mark.parametrize("implementation", [name for name, here in conv2d.implementations().items() if here])
+@pytest.mark.parametrize("implementation", everywhere(conv2d))
 @pytest.mark.parametrize("name", LAYERS)
 def test_of_dead_units_nothing_comes(rng, implementation, name):
     algorithm, x, w, stride = LAYERS[name]

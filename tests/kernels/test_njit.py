@@ -29,6 +29,20 @@ def test_numbers_in_a_call_are_of_their_type():
     assert [str(signature) for signature in add.overloads] == ["(int64, int64)"]
 
 
+def test_what_others_compile_is_not_ours():
+    import numba
+    from numba.core import event
+
+    from sdpadv_np.kernels import _njit
+
+    before = dict(_njit.seconds)
+    assert numba.njit(lambda a: a + 1)(1) == 2
+    assert numba.vectorize(lambda a: a + 1)(1) == 2
+    with event.trigger_event("numba:compile"):
+        pass
+    assert _njit.seconds == before
+
+
 def test_a_read_only_array_is_of_the_same_type_and_is_not_copied():
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert plain(array) is array

@@ -1,0 +1,16 @@
+"""``sdpadv warm-up``."""
+from sdpadv_np.cli import main
+from sdpadv_np.cli import warm_up as command
+
+
+def test_it_shows_what_was_compiled_and_how_long_that_took(monkeypatch, capsys):
+    monkeypatch.setattr(command, "warm_up", lambda: {"dense": 3.21, "conv2d": 9.0})
+    assert main(["warm-up"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[2:4]] == [["dense", "3.2"], ["conv2d", "9.0"]] and lines[-1].startswith("everything is compiled (")
+
+
+def test_it_says_that_nothing_was_left_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(command, "warm_up", dict)
+    assert main(["warm-up"]) == 0
+    assert capsys.readouterr().out.startswith("everything was compiled already (")
