@@ -256,6 +256,18 @@ def test_slopes_that_are_none_end_in_our_error(name, bad):
         made(name, classifier, epochs=2)(t.x_val)
 
 
+@pytest.mark.parametrize("spoil, message", [
+    (lambda x: x + 1, "1"), (lambda x: x - 1, "1"), (lambda x: np.where(x > 0.5, np.nan, x), "nan"), (lambda x: x[:, :, 1:], "shape"),
+    (lambda x: np.clip(x + 0.1001, 0, 1), "eps"), (lambda x: np.clip(x - 0.1001, 0, 1), "eps"),
+])
+def test_a_method_s_result_is_looked_at(spoil, message, monkeypatch):
+    """Beyond 1, below 0, NaN, of another shape, further up or down than eps."""
+    monkeypatch.setattr(sd.attacks.FGSM, "_attack", lambda self, x, goal, rng: spoil(x).astype(x.dtype))
+    t = tiny()
+    with pytest.raises(Error, match=rf"(?i){message}"):
+        sd.attacks.FGSM(t.classifier, eps=0.1)(t.x_val)
+
+
 @every_attack
 def test_our_own_classifier_in_float64(name, rng):
     """Images come back in its dtype, also from generators that are trained against it; but what knows its answers only is float32."""

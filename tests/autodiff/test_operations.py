@@ -165,3 +165,8 @@ def test_a_wrong_rule_is_noticed(monkeypatch):
 def test_every_operation_is_reachable_and_described(name):
     call = getattr(ops, name)
     assert name in ops.__all__ and OPS[name].formula and OPS[name].formula in call.__doc__
+
+
+def test_signatures_name_inputs_and_parameters():
+    assert list(inspect.signature(ops.sum).parameters) == ["x", "axis", "keepdims"]
+    assert list(inspect.signature(ops.clip).parameters) == ["x", "low", "high"]

@@ -138,3 +138,21 @@ def test_memory_is_that_of_the_inputs_and_of_what_is_held_at_one_time():
     for n in (100, 300):
         plan(np.ones(n, np.float32))
     assert plan.bytes == 4 * 3 * (100 + 300)
+
+
+def test_inputs_of_any_layout_are_no_mistake_of_the_step(rng):
+    """Sums are taken in the order of memory, so that another layout has other bits: the step is compared on inputs laid out as the plan has them."""
+    def step(value):
+        return value.sum(axis=0), value.sum(axis=1), value.sum()
+
+    ways = (np.ascontiguousarray, np.asfortranarray, lambda a: a[:, ::-1], lambda a: np.repeat(a, 2, axis=1)[:, ::2])
+    for first in ways:
+        plan = Plan(step)
+        for arrange in (first, *ways, *ways):
+            given = arrange(rng.standard_normal((97, 103)).astype(np.float32))
+            for got, want in zip(plan(given), step(given), strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-3)
+        for _ in range(2):
+            given = np.array(first(rng.standard_normal((97, 103)).astype(np.float32)))  # dense, in the order of axes that the plan was made with
+            for got, want in zip(plan(given), step(given), strict=True):
+                assert np.asarray(got).tobytes() == np.asarray(want).tobytes()
