@@ -163,10 +163,11 @@ def _key(row):
 
 def _run(drawn, record, minutes, output) -> None:
     """Try them until the time is up; what became of each goes into ``record`` and ``output`` at once."""
-    started, usual = time.monotonic(), {}  # usual: the longest that a file's tests took when all passed
+    started, tried, usual = time.monotonic(), set(), {}  # usual: the longest that a file's tests took when all passed
     for path, mutant in drawn:
         if time.monotonic() - started > 60 * minutes:
             break
+        tried.add(path)
         outcome, seconds = _try(path, mutant, min(_LIMIT, 10 + 3 * usual.get(path, _LIMIT)))
         row = {**_row(path, mutant), "outcome": outcome, "seconds": round(seconds, 2)}
         record["tried"] = [r for r in record["tried"] if _key(r) != _key(row)] + [row]
@@ -175,7 +176,7 @@ def _run(drawn, record, minutes, output) -> None:
             print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}   |   {row['text']}", flush=True)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    for path in sorted({ROOT / row["file"] for row in record["tried"]} - usual.keys()):  # of the others a survivor has shown it
+    for path in sorted(tried - usual.keys()):  # of the others a survivor has shown it
         _passes_unchanged(path)
 
 
