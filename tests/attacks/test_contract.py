@@ -257,14 +257,14 @@ def test_slopes_that_are_none_end_in_our_error(name, bad):
 
 
 @pytest.mark.parametrize("spoil, message", [
-    (lambda x: x + 1, "1"), (lambda x: x - 1, "1"), (lambda x: np.where(x > 0.5, np.nan, x), "nan"), (lambda x: x[:, :, 1:], "shape"),
-    (lambda x: np.clip(x + 0.1001, 0, 1), "eps"), (lambda x: np.clip(x - 0.1001, 0, 1), "eps"),
+    (lambda x: x + 1, r"left \[0, 1\]"), (lambda x: x - 1, r"left \[0, 1\]"), (lambda x: np.where(x > 0.5, np.nan, x), r"NaN or left \[0, 1\]"), (lambda x: x[:, :, 1:], "keeps shape"),
+    (lambda x: np.clip(x + 0.1001, 0, 1), "more than eps = 0.1"), (lambda x: np.clip(x - 0.1001, 0, 1), "more than eps = 0.1"),
 ])
 def test_a_method_s_result_is_looked_at(spoil, message, monkeypatch):
     """Beyond 1, below 0, NaN, of another shape, further up or down than eps."""
     monkeypatch.setattr(sd.attacks.FGSM, "_attack", lambda self, x, goal, rng: spoil(x).astype(x.dtype))
     t = tiny()
-    with pytest.raises(Error, match=rf"(?i){message}"):
+    with pytest.raises(Error, match=message):
         sd.attacks.FGSM(t.classifier, eps=0.1)(t.x_val)
 
 

@@ -134,6 +134,19 @@ def test_it_learns(name, whole):
     assert history[-1][key] < 0.9 * history[0][key] if history[0][key] > 0 else history[-1][key] < history[0][key] - 0.1, [row[key] for row in history]
 
 
+LOSSES = {
+    **dict.fromkeys(("Model A", "Model B", "distillation"), {"loss"}),
+    **dict.fromkeys(("SdpAdv", "SdpAdv minimax, l2", "SdpAdv with a target", "SdpAdvPlus"), {"L_adv", "L_theta", "L_eta", "L_GAN", "L_D"}),
+    **dict.fromkeys(("AdvGAN", "ConvAdvGAN"), {"L_adv", "L_eta", "L_GAN", "L_D"}), "SdAdv": {"L_adv", "L_theta"}, "ATN": {"L_x", "L_y"}, "ATN aae": {"L_x", "L_y"},
+}
+
+
+@every_task
+def test_every_loss_is_in_the_history(name, whole):
+    row = whole(name)[1][0]
+    assert {key for key in row if key == "loss" or key.startswith("L_")} == LOSSES[name]
+
+
 @every_task
 def test_the_weights_are_those_of_the_best_epoch(name, whole):
     """Validated once more they give the figures of the best row."""
