@@ -132,7 +132,7 @@ def test_save_and_load_classifier_and_generator(tmp_path, classifier, glyphs):
     attack = sd.attacks.SdpAdv(classifier, eps=0.2, gamma=0.4, projection="l2", convention="align_corners", seed=3)
     sd.save(attack, tmp_path / "g.h5")
     generator = sd.load(tmp_path / "g.h5")
-    assert generator.parameters() == attack.generator.parameters() and generator(x).tobytes() == attack(x).tobytes()
+    assert generator.parameters() == attack.generator.parameters() and generator(x).tobytes() == attack.generator(x).tobytes()
     with pytest.raises(ArgumentError, match="cannot save a dict"):
         sd.save({}, tmp_path / "d.h5")
     kind, arrays, attributes = files.read(tmp_path / "c.h5")
