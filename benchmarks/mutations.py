@@ -22,8 +22,6 @@ _ARITHMETIC = {
 }
 _TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}  # keywords of the table of operations that are no computation, or have a test of their own
 _SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}  # functions and names at the module's level
-
-
 _SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions to which the order of two arguments is all one
 
 

@@ -56,6 +56,9 @@ class BlackBoxSdpAdv(SdpAdv):
     substitute_epochs: int = parameter(15, checks.whole)
     substitute: Classifier | None = field(init=False, repr=False, compare=False, default=None)
 
+    def _check_target(self, classes):
+        super()._check_target(ARCHITECTURES[self.architecture].classes)  # the substitute's: before anything is asked or distilled
+
     @property
     def title(self):
         return f"black-box {super().title}"

@@ -126,3 +126,15 @@ def test_every_signature_is_verified_by_itself():
     with pytest.raises(PlanError):
         plan(np.ones(3, np.float32))
     np.testing.assert_array_equal(plan(x(5)), x(5))
+
+
+def test_memory_is_that_of_the_inputs_and_of_what_is_held_at_one_time():
+    def chain(value):
+        for _ in range(10):
+            value = value * 2  # each result is dropped for the next: two buffers do for all
+        return value
+
+    plan = Plan(chain)
+    for n in (100, 300):
+        plan(np.ones(n, np.float32))
+    assert plan.bytes == 4 * 3 * (100 + 300)

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from sdpadv_np.errors import ArgumentError
 from sdpadv_np.nn import Dense, Network, ParameterStore
 from sdpadv_np.optim import Adam
 
@@ -53,6 +54,15 @@ def test_the_defaults_are_the_paper_s():
     adam = Adam(store())
     assert (float(adam.lr), adam.beta1, adam.beta2, adam.eps) == (1e-3, 0.9, 0.999, 1e-8)
     assert not adam.m.any() and not adam.v.any() and adam.t == 0
+
+
+@pytest.mark.parametrize("name, taken, refused", [("lr", (0.0, 2.0), (-1e-9,)), ("beta1", (0.0, 1.0), (-1e-9, 1.0001)), ("beta2", (0.0, 1.0), (-1e-9, 1.0001)), ("eps", (0.0,), (-1e-9,))])
+def test_what_is_taken_and_what_is_refused(name, taken, refused):
+    for value in taken:
+        assert float(getattr(Adam(store(), **{name: value}), name)) == value
+    for value in refused:
+        with pytest.raises(ArgumentError, match=name):
+            Adam(store(), **{name: value})
 
 
 def test_what_a_checkpoint_holds_is_enough_to_go_on(rng):
