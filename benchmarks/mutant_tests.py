@@ -8,7 +8,7 @@ _RULES = [[*_OPERATIONS, "-k", "{operation}"], [*_OPERATIONS, "test_losses.py"]]
 TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), run until one fails
     **{f"autodiff/rules/{name}.py": _RULES for name in ("activation", "conv", "elementwise", "linalg", "loss", "reduction", "sampling", "shape")},
     "autodiff/engine.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
-    "autodiff/registry.py": [["autodiff/test_engine.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
+    "autodiff/registry.py": [["autodiff/test_engine.py", "autodiff/test_parameters.py", "autodiff/test_fused.py"], ["autodiff/test_operations.py"]],
     "autodiff/plan.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
     "autodiff/recorder.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
     "losses.py": [["test_losses.py"], ["attacks/test_sdpadv.py"]],

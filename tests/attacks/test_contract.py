@@ -172,6 +172,10 @@ def test_true_labels_are_aimed_away_from(name, attacks):
     assert not np.allclose(attack(t.x_val, wrong), attacks[name](t.x_val), atol=1e-3)
     with pytest.raises(ArgumentError, match="needs the labels"):
         attack(t.x_val)
+    with pytest.raises(ArgumentError, match="give one of them"):
+        attack(t.x_val, t.y_val, targets=wrong)
+    if name not in UNTARGETED:
+        np.testing.assert_array_equal(attack(t.x_val[:5], targets=wrong[:5]), attacks[name](t.x_val[:5], targets=wrong[:5]))
 
 
 BAD_IMAGES = {  # what is wrong: (images, from good ones)
