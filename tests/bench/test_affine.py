@@ -154,7 +154,7 @@ def test_no_cuda_is_one_line(capsys, tmp_path):
 def test_folders_that_will_not_do(run, capsys, tmp_path):
     assert "holds a benchmark already; choose another --output" in line(capsys, *TINY, "--output", str(run[0]))
     (tmp_path / "file").write_text("")
-    assert "cannot be made" in line(capsys, *TINY, "--output", str(tmp_path / "file" / "r"))
+    assert "cannot be written" in line(capsys, *TINY, "--output", str(tmp_path / "file" / "r"))
 
 
 def test_interruption_leaves_no_files(capsys, tmp_path, monkeypatch):

@@ -53,5 +53,5 @@ def test_packed_weights_go_with_their_model():
         assert [model.logits(x).tobytes() for model in models] == [a.tobytes() for a in answers]
         models[0].store.data[:] = models[1].store.data
         assert models[0].logits(x).tobytes() == answers[1].tobytes()
-        del models, model
+        del models
         assert len(_weights._kept) == before
