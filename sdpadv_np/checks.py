@@ -20,7 +20,10 @@ def number(name: str, value, low: float = 0.0, high: float = math.inf, above: bo
     given, value = value, _plain(value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise ArgumentError(f"{name} is {given!r} ({type(given).__name__}); give a number")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:  # 10**400
+        value = math.inf if value > 0 else -math.inf
     if not (low < value if above else low <= value) or not value <= high or math.isinf(value):
         bounds = f"{'above' if above else 'at least'} {low:g} and {'finite' if math.isinf(high) else f'at most {high:g}'}"
         remedy = f"; for pixels of 0 to 255 divide by 255: {name}={value:g}/255" if high == 1 and 1 < value <= 255 and name.startswith(("eps", "step", "start")) else ""
@@ -75,12 +78,21 @@ def finite(array) -> bool:
         return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
 
+def unmasked(name: str, array):
+    """``array``, which is of NumPy's masked arrays only where none of its elements is masked, as an ordinary one."""
+    if not isinstance(array, np.ndarray) or not hasattr(array, "mask"):
+        return array
+    if (mask := np.ma.getmaskarray(array)).any():
+        raise ArgumentError(f"{name} is a masked array with {mask.sum()} elements masked, which are no numbers: put some in their place, {name}.filled(0) for instance")
+    return array.data
+
+
 def images(x, name: str = "x", shape: tuple | None = None):
     """``x`` as a non-empty float32 or float64 array (N, C, H, W) with values in [0, 1].
 
     ``shape`` is the (C, H, W) that is expected, if anything is.
     """
-    x = xp.as_array(x)
+    x = unmasked(name, xp.as_array(x))
     if x.dtype.newbyteorder("=") not in xp.FLOATS:
         raise ArgumentError(f"{name} has dtype {x.dtype}; images are float32 (or float64) in [0, 1]: {_as_floats(x, name)}")
     x = x.astype(x.dtype.newbyteorder("="), copy=False)
@@ -143,7 +155,7 @@ def _outside(x, name, low, high) -> str:
 def labels(y, count: int, classes: int | None = None, name: str = "y"):
     """``y`` as an int64 array (count,) with values in 0..classes-1; from 0 upwards if ``classes`` is not known."""
     try:
-        y = xp.as_array(y)
+        y = unmasked(name, xp.as_array(y))
     except ValueError as error:  # rows of several lengths
         raise ArgumentError(f"{name}: labels are whole numbers, one per image: {error}") from None
     if y.ndim == 2 and len(y) == count and y.shape[1] > 1 and y.dtype.kind in "uifb":
@@ -154,7 +166,7 @@ def labels(y, count: int, classes: int | None = None, name: str = "y"):
     if y.shape != (count,):
         remedy = f": use {name}.ravel()" if y.size == count and y.ndim else ""
         raise ArgumentError(f"{name} has shape {y.shape}; expected ({count},), one label per image{remedy}")
-    if count and not (y.min() >= 0 and (classes is None or y.max() < classes)):
-        expected = "0 or more" if classes is None else f"0 to {classes - 1}"
+    if count and not (y.min() >= 0 and y.max() < (2**63 if classes is None else classes)):
+        expected = "0 or more, below 2**63" if classes is None else f"0 to {classes - 1}"
         raise ArgumentError(f"{name} has labels from {y.min()} to {y.max()}; expected {expected}")
     return y.astype(np.int64)

@@ -6,7 +6,9 @@ from .errors import ArgumentError
 from .nn import reading
 from .models import AdvGANGenerator, ATNGenerator, Generator, classifier
 
-_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in (Generator, AdvGANGenerator, ATNGenerator)}}
+_GENERATORS = Generator, AdvGANGenerator, ATNGenerator
+_READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in _GENERATORS}}
+_KINDS = *classifier.ARCHITECTURES.values(), *_GENERATORS  # what a file can be loaded as
 
 
 def save(obj, path) -> None:
@@ -14,11 +16,19 @@ def save(obj, path) -> None:
 
     The file holds the weights, every parameter, the training history, versions and commit. It is
     HDF5, which any HDF5 tool opens, with a checksum before it (container.py); ``~`` in the path is the
-    home folder. Raises FileError if it cannot be written, and leaves what was there as it was.
+    home folder. Raises FileError if it cannot be written, and leaves what was there as it was; ArgumentError
+    for an object of a subclass of these, which no file could give back.
     """
     if not hasattr(obj, "to_file"):
         raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, a generator, or an attack that is trained (SdpAdv, ATN, ...)")
-    with reading(getattr(obj, "generator", obj)):
+    model = getattr(obj, "generator", obj)
+    base = next((kind for kind in _KINDS if isinstance(model, kind)), type(model))
+    with reading(model):
+        if type(model) is not base:
+            raise ArgumentError(
+                f"save: {type(model).__name__} is a subclass of {base.__name__}, and its file would be loaded as a {base.__name__}, without what the subclass adds: "
+                f"save a {base.__name__} with its weights (of the same parameters; plain.store.data[:] = yours.store.data), or pickle it"
+            )
         files.write(path, *obj.to_file())
 
 

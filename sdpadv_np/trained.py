@@ -47,7 +47,7 @@ def verified(path, loaded, architecture: str, epochs: int, batch_size: int, seed
     found = saving.load(path, device)
     if not isinstance(found, models.ARCHITECTURES[architecture]):
         raise _other(path, f"holds {_called(found)}", f"a trained Model {architecture}")
-    _compare(path, found.settings, found.trained_by(loaded.x_train, loaded.y_train, loaded.x_val, loaded.y_val, epochs, batch_size, seed=seed))
+    _compare(path, found, found.trained_by(loaded.x_train, loaded.y_train, loaded.x_val, loaded.y_val, epochs, batch_size, seed=seed))
     return found
 
 
@@ -69,7 +69,7 @@ def fitted(attack, path, checkpoint, loaded, epochs: int, batch_size: int):
         found = saving.load(path, attack.device)
         if type(found) is not type(attack.generator):
             raise _other(path, f"holds {_called(found)}", f"a generator of {attack.title}")
-        _compare(path, found.settings, attack.trained_by(*data, epochs, batch_size))
+        _compare(path, found, attack.trained_by(*data, epochs, batch_size))
         object.__setattr__(attack, "generator", found)
         return attack, False
     attack.fit(*data, epochs=epochs, batch_size=batch_size, checkpoint=checkpoint)
@@ -81,13 +81,16 @@ def _called(found) -> str:
     return f"Model {found.architecture}" if isinstance(found, models.Classifier) else f"a generator of {found.settings.get('method', 'no training')}"
 
 
-def _compare(path, stored: dict, wanted: dict) -> None:
+def _compare(path, found, wanted: dict) -> None:
     """What an older version did not store cannot be compared; a file that says nothing at all was never trained."""
+    stored = found.settings
     if not stored:
         raise _other(path, "holds a network that was never trained", "a trained one")
     for name, value in json.loads(json.dumps(wanted)).items():
         if stored.get(name, value) != value:
             raise _other(path, f"was trained with {name} = {stored[name]!r}", f"{value!r}")
+    if len(found.history) < wanted["epochs"]:  # it keeps the best of the epochs that there were
+        raise _other(path, f"holds a training that broke off after epoch {len(found.history)} of {wanted['epochs']}", "a whole one")
 
 
 def _other(path, got: str, expected: str) -> FileError:

@@ -34,6 +34,7 @@ def test_flags_and_words_are_python_s():
 
 @pytest.mark.parametrize("check, value", [
     *((checks.number, value) for value in (True, np.True_, "1", None, 1j, [1], np.array([1.0]), np.nan, np.inf, -np.inf, np.array(np.nan), np.datetime64("2020"))),
+    *((checks.number, value) for value in (10**400, -(10**400), Fraction(10**400))),
     *((checks.whole, value) for value in (True, np.False_, 1.0, np.float32(1), "1", None, np.array([1, 2]))),
     *((checks.sizes, value) for value in (3, "ab", (1.5,), (0,), np.ones((2, 2), int), np.array([1.0]), {4})),
     *((checks.flag, value) for value in (0, 1, "yes", None, np.array([True]))),
@@ -182,3 +183,27 @@ def test_finite():
     assert checks.finite(np.full((3, 4), 1e30, np.float32)) and checks.finite(np.zeros((0, 2)))
     for bad in (np.nan, np.inf, -np.inf):
         assert not checks.finite(np.array([0.0, bad])) and not checks.finite(np.array([[1e30, bad]], np.float32).T)
+
+
+def test_a_number_beyond_all_floats_is_named():
+    with pytest.raises(ArgumentError, match="^eps is inf; it must be at least 0 and at most 1$"):
+        BIM(None, eps=10**400)
+
+
+@pytest.mark.parametrize("classes", (None, 10))
+def test_labels_beyond_int64(classes):
+    with pytest.raises(ArgumentError, match=f"y has labels from 0 to {2**63 + 5}; expected 0"):
+        checks.labels(np.array([0, 2**63 + 5], np.uint64), 2, classes)
+    assert checks.labels(np.array([0, 2**63 - 1], np.uint64), 2).tolist() == [0, 2**63 - 1]
+
+
+def test_masked_arrays():
+    x, y = np.ma.array(np.full((2, 1, 3, 3), 0.5, np.float32)), np.ma.array([1, 2])
+    assert type(checks.images(x)) is np.ndarray and type(checks.labels(y, 2)) is np.ndarray
+    assert type(checks.images(np.ma.masked_array(x, np.zeros(x.shape, bool)))) is np.ndarray
+    x[0, 0, 0, 0], y[1] = np.nan, -5
+    x[0, 0, 0, 0] = y[1] = np.ma.masked
+    with pytest.raises(ArgumentError, match=r"x is a masked array with 1 elements masked.*x.filled\(0\)"):
+        checks.images(x)
+    with pytest.raises(ArgumentError, match=r"y is a masked array with 1 elements masked"):
+        checks.labels(y, 2)

@@ -81,3 +81,33 @@ def test_a_missing_device_is_not_the_files_fault(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(ArgumentError, match="device cuda needs CuPy"):
         sd.load(tmp_path / "g.h5", "cuda")
+
+
+class Deeper(sd.models.ModelB):
+    """A subclass, which no file can give back."""
+
+    def logits(self, x):
+        return 2.0 * super().logits(x)
+
+
+class Bolder(sd.models.Generator):
+    """The same."""
+
+
+class MyAttack(sd.attacks.SdpAdv):
+    """Whose generator is an ordinary one."""
+
+    def _generator(self, image_shape):
+        return Bolder(image_shape=image_shape) if self.gamma == 0.5 else super()._generator(image_shape)
+
+
+@pytest.mark.parametrize("make, base", ((Deeper, "ModelB"), (Bolder, "Generator"), (lambda: MyAttack(None, gamma=0.5), "Generator")))
+def test_what_a_file_could_not_give_back_is_not_saved(tmp_path, make, base):
+    with pytest.raises(ArgumentError, match=f"(Deeper|Bolder) is a subclass of {base}, and its file would be loaded as a {base}.*or pickle it"):
+        sd.save(make(), tmp_path / "s.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_attack_of_one_s_own_with_an_ordinary_generator_is(tmp_path):
+    sd.save(MyAttack(None), tmp_path / "s.h5")
+    assert type(sd.load(tmp_path / "s.h5")) is sd.models.Generator

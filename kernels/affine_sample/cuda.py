@@ -1,16 +1,15 @@
 """affine_sample.cu on CuPy arrays."""
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from .._cuda import cupy, device, kernels, tiles_of_backward
 from .._entrance import put
+from .._recent import recent
 from .reference import border, grid
 
 
-@functools.lru_cache(maxsize=64)
+@recent
 def _axes(size, output, convention, dtype, device):
     """reference.grid as affine_sample.cu wants it: one number per column and row instead of per pixel."""
     base, basis, scale = grid(size, output, convention, dtype)

@@ -7,8 +7,6 @@ positions that are known anyway, than to write and read two numbers a pixel.
 """
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from .._njit import njit
 
@@ -16,6 +14,7 @@ from .. import _lanes as lanes
 from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
 from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from .._recent import recent
 from .._threads import in_threads
 from . import reference
 
@@ -142,7 +141,7 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
             _write(grad_theta, n, sums, scale)
 
 
-@functools.lru_cache(maxsize=64)
+@recent
 def _tables(size, output, convention, dtype):
     """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
     base, basis, scale = reference.grid(size, output, convention, dtype)

@@ -8,11 +8,14 @@ from numba import cuda
 
 from .._entrance import put
 from .._numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
+from .._recent import recent
 from .reference import FAR, border, grid
+
+_grid = recent(grid)
 
 
 def _tables(x, output, convention):
-    return [xp.asarray(table) for table in grid(x.shape[2:], tuple(output), convention, x.dtype)]
+    return [xp.asarray(table) for table in _grid(x.shape[2:], tuple(output), convention, x.dtype)]
 
 
 def _change(theta, scale):

@@ -10,17 +10,15 @@ second derivative along one axis is 0. ``dx`` and ``dy`` say how often each axis
 """
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from .._choice import module_of
 from .._entrance import entrance, put
+from .._recent import recent
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
 
-@functools.lru_cache(maxsize=64)
 def grid(size, output, convention, dtype):
     """(base, basis, scale): positions are base + scale * ((theta - identity) @ basis).
 
@@ -50,7 +48,7 @@ def grid_for(theta, size, output, convention):
     return _tables(tuple(size), tuple(output), convention, theta.dtype, module_of(theta))
 
 
-@functools.lru_cache(maxsize=64)
+@recent
 def _tables(size, output, convention, dtype, module):
     """Made once: to move them to a GPU in each call would stop it."""
     return tuple(module.asarray(table) for table in (*grid(size, output, convention, dtype), np.eye(2, 3, dtype=dtype)))

@@ -1,8 +1,6 @@
 """The affine sampler's vectors, at positions that are read from the flow instead of computed from theta."""
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from .._njit import njit
 
@@ -10,6 +8,7 @@ from .. import _lanes as lanes
 from .._entrance import carry_out, flat, space
 from .._entrance import put as put_out
 from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from .._recent import recent
 from .._threads import in_threads
 from . import reference
 
@@ -110,7 +109,7 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
                 collect(corners, above, h, w, grad_x, channel * pixels)
 
 
-@functools.lru_cache(maxsize=64)
+@recent
 def _tables(size, dtype):
     """(column, row) of each pixel, filled up to whole vectors."""
     rows, columns = np.indices(size)

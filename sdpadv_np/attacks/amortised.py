@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from .. import checks, training, xp
 from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
 from ..models import Amortised, Foreign
+from ..models.anybody import ask, classes_of, dtype_of, image_shape_of
 from ..models.classifier import in_chunks
 from ..nn import store_of
 from ..provenance import provenance
@@ -34,8 +36,8 @@ class AmortisedAttack(Parameters):
 
     def __post_init__(self):
         super().__post_init__()
-        self._check_target(getattr(self.classifier, "classes", None))
-        object.__setattr__(self, "generator", self._generator(getattr(self.classifier, "image_shape", None) or (1, 28, 28)))
+        self._check_target(classes_of(self.classifier))
+        object.__setattr__(self, "generator", self._generator(image_shape_of(self.classifier) or (1, 28, 28)))
 
     def _check_target(self, classes: int | None):
         if self.target is not None and classes is not None and self.target >= classes:
@@ -55,7 +57,7 @@ class AmortisedAttack(Parameters):
     @property
     def dtype(self):
         """What the generator is made, trained and computed in: the classifier's, float32 if it has none."""
-        return getattr(self.classifier, "dtype", np.float32)
+        return dtype_of(self.classifier)
 
     def _generator(self, image_shape) -> Amortised:
         """The untrained generator of the method."""
@@ -75,7 +77,7 @@ class AmortisedAttack(Parameters):
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
-        if getattr(self.classifier, "image_shape", None) is None:  # then the images tell
+        if image_shape_of(self.classifier) is None:  # then the images tell
             x = checks.images(x)
             if x.shape[1:] != self.generator.image_shape:
                 object.__setattr__(self, "generator", self._generator(x.shape[1:]))
@@ -162,7 +164,7 @@ class AmortisedTraining:
 
     def validate(self):
         x_adv, target = self.generator(self.x_val), self.attack.target
-        predicted = in_chunks(self.classifier.logits, x_adv).argmax(axis=1)
+        predicted = in_chunks(functools.partial(ask, self.classifier), x_adv).argmax(axis=1)
         figures = {
             "validation accuracy": float((predicted == self.y_val).mean()),
             "L2sq": float(np.square(x_adv - self.x_val).sum(axis=(1, 2, 3)).mean()),

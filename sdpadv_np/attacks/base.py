@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError, AttackError, Error
+from ..models.anybody import classes_of, dtype_of, image_shape_of
 from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
 from .answers import Goal, adversarial, logits, recorded_slopes, slope
@@ -61,8 +62,8 @@ class Attack(Parameters):
         """method(x, goal, rng) of each batch, put together; x, y and targets are those of a call, and checked here."""
         if self.classifier is None:
             raise ArgumentError(f"this {type(self).__name__} was made without a classifier; give one")
-        x = checks.images(x, shape=getattr(self.classifier, "image_shape", None))
-        x = x.astype(getattr(self.classifier, "dtype", np.float32), order="C", copy=False)  # methods write through flat views of a batch
+        x = checks.images(x, shape=image_shape_of(self.classifier))
+        x = x.astype(dtype_of(self.classifier), order="C", copy=False)  # methods write through flat views of a batch
         aim = self._aim(y, targets, len(x))
         store = store_of(self.classifier)
         place = x if store is None else store.data
@@ -95,7 +96,7 @@ class Attack(Parameters):
 
     def _aim(self, y, targets, count):
         """The labels to leave or the targets to reach, (count,); None where the predictions are to be left."""
-        classes = getattr(self.classifier, "classes", None)
+        classes = classes_of(self.classifier)
         if targets is not None:
             if self.labels == "true" and y is not None:
                 raise ArgumentError('y and targets: labels="true" leaves the labels y, targets= moves into targets; give one of them')

@@ -64,7 +64,13 @@ class DeepFool(Attack):
         z, slopes = jacobian(self.classifier, x, order, images)
         z = np.take_along_axis(z, order, axis=1)
         f, w = z[:, 1:] - z[:, :1], slopes[:, 1:] - slopes[:, :1]
-        length = np.maximum(np.sqrt(np.square(w).sum(axis=(2, 3, 4))), _FLAT)
-        distance = (np.abs(f) + _BEYOND) / length
+        with np.errstate(over="ignore"):
+            length = np.sqrt(np.square(w).sum(axis=(2, 3, 4)))
+        unit = np.where(np.isfinite(length), 1, np.abs(w).max(axis=(2, 3, 4))).astype(w.dtype)  # in which w is measured: 1, unless its square is no number
+        if not np.isfinite(length).all():
+            w = w / unit[:, :, None, None, None]
+            length = np.sqrt(np.square(w).sum(axis=(2, 3, 4)))
+        length = np.maximum(length, _FLAT)
+        distance = (np.abs(f) + _BEYOND) / unit / length
         nearest = xp.array_module(x).arange(len(x)), distance.argmin(axis=1)
         return (distance / length)[nearest][:, None, None, None] * w[nearest]

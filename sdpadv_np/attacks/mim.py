@@ -27,7 +27,16 @@ class MIM(GradientAttack):
         x_adv, momentum = x, np.zeros_like(x)
         for _ in range(self.steps):
             gradient = self._gradient(x_adv, goal)
-            scale = np.abs(gradient).mean(axis=(1, 2, 3), keepdims=True)
-            momentum = self.decay * momentum + gradient / np.maximum(scale, 1e-12)
+            momentum = self.decay * momentum + gradient / np.maximum(_mean_size(gradient), 1e-12)
             x_adv = self._limit(x_adv + self.step * np.sign(momentum), x)
         return x_adv
+
+
+def _mean_size(gradient):
+    """mean|g| of each image (N, 1, 1, 1), of gradients whose sum is no number any more too."""
+    size, axes = np.abs(gradient), {"axis": (1, 2, 3), "keepdims": True}
+    with np.errstate(over="ignore"):
+        mean = size.mean(**axes)
+    if np.isfinite(mean).all():
+        return mean
+    return np.where(np.isfinite(mean), mean, (size / size[0].size).sum(**axes))

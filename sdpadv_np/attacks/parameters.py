@@ -4,6 +4,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+
+from .. import xp
 from ..errors import ArgumentError
 
 
@@ -25,11 +28,27 @@ class Parameters:
                 value = getattr(self, f.name)
                 if value is not None or f.default is not None:
                     object.__setattr__(self, f.name, f.metadata["check"](f.name, value))
+            elif f.init:  # a field of somebody's own attack, declared without parameter(...)
+                object.__setattr__(self, f.name, _plain(getattr(self, f.name)))
 
     def parameters(self) -> dict:
         """Every parameter but the classifier, to print and store; sequences as lists, as a file gives them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name != "classifier"}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _listed(value) for name, value in values.items()}
+
+
+def _plain(value):
+    """NumPy's scalars as Python's, in tuples and lists too; anything else as it is."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) or (xp.is_array(value) and value.ndim == 0) else value
+
+
+def _listed(value):
+    """Sequences and arrays as lists, all the way down."""
+    if xp.is_array(value):
+        return xp.to_numpy(value).tolist()
+    return [_listed(part) for part in value] if isinstance(value, (tuple, list)) else value
 
 
 def classifier_like(name: str, value):

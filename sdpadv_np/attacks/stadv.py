@@ -8,6 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import Tensor, grad, ops
 from ..kernels import flow_sample, flow_smoothness
+from ..models.anybody import ask
 from ..optim import minimise
 from .answers import finite_gradient, logits
 from .base import Attack
@@ -98,7 +99,7 @@ class StAdv(Attack):
         t = Tensor(flow, requires_grad=True)
         x_adv = ops.flow_sample(x[chosen], t)
         goal = goal.of(chosen)
-        margin = goal.margin(self.classifier.logits(x_adv))
+        margin = goal.margin(ask(self.classifier, x_adv))
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
         slope = finite_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)

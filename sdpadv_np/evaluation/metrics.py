@@ -1,6 +1,7 @@
 """How well an attack does: the accuracy that is left, and what was done to the images."""
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import asdict, dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError
+from ..models.anybody import ask, classes_of, image_shape_of
 from ..models.classifier import in_chunks
 
 
@@ -37,13 +39,14 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     >>> round(sd.evaluate(f, sd.attacks.FGSM(f, eps=0.1), x, y).linf, 3)
     0.1
     """
-    x = checks.images(x, shape=getattr(classifier, "image_shape", None))
-    y = checks.labels(y, len(x), getattr(classifier, "classes", None))
+    x = checks.images(x, shape=image_shape_of(classifier))
+    y = checks.labels(y, len(x), classes_of(classifier))
     x_adv, seconds = x, 0.0
     if attack is not None:
-        xp.finish(attack(x[:2], y[:2]))  # compile and load what is compiled and loaded on first use
+        xp.finish(attack(x[:2].copy(), y[:2].copy()))  # compile and load what is compiled and loaded on first use
+        given = x.copy(), y.copy()  # it may be anybody's, and write into them
         started = time.perf_counter()
-        x_adv = attack(x, y)
+        x_adv = attack(*given)
         xp.finish(x_adv)
         seconds = time.perf_counter() - started
         if x_adv.shape != x.shape:
@@ -54,9 +57,9 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
     """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
-    x_adv, y = xp.like(x_adv, x), xp.like(y, x)
-    right = in_chunks(classifier.logits, x).argmax(axis=1) == y
-    still = in_chunks(classifier.logits, x_adv).argmax(axis=1) == y
+    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(ask, classifier)
+    right = in_chunks(asked, x).argmax(axis=1) == y
+    still = in_chunks(asked, x_adv).argmax(axis=1) == y
     change = x_adv.astype(np.float64) - x
     return Evaluation(
         accuracy=float(still.mean()),

@@ -30,17 +30,33 @@ class Queries:
     def __call__(self, x) -> np.ndarray:
         """(N, K) float32: probabilities, or 1 at the label where only labels are given."""
         self.count += len(x)
-        p = xp.as_array(self.predict(x.copy()))  # what it writes into its argument is its own
+        name, answer = "what predict returned", self.predict(x.copy())  # what it writes into its argument is its own
+        p = _read(name, answer)
         if p.ndim == 1:
-            return xp.array_module(p).eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, "the labels that predict returned")]
-        if p.shape != (len(x), self.classes):
-            raise ArgumentError(f"predict returned shape {p.shape} for {len(x)} images; expected ({len(x)}, {self.classes}), or labels ({len(x)},)")
-        if p.dtype.kind not in "fiub":
-            raise ArgumentError(f"predict returned dtype {p.dtype}; expected probabilities (float32 or float64), or labels")
-        right = (p.min(axis=1) >= 0) & (np.abs(p.sum(axis=1) - 1) < 1e-3)  # also false for NaN
-        if not right.all():
-            raise ArgumentError(f"predict returned rows that are no probabilities (at least 0, with sum 1), the first for image {int(right.argmin())} of the {len(x)} asked about; take the softmax of logits")
-        return p.astype(np.float32)
+            return xp.array_module(p).eye(self.classes, dtype=np.float32)[checks.labels(p, len(x), self.classes, name)]
+        return _probabilities(name, p, len(x), self.classes).astype(np.float32)
+
+
+def _read(name: str, value):
+    """``value``, an array or a list, as an array of ours."""
+    try:
+        return checks.unmasked(name, xp.as_array(value))
+    except ValueError as error:  # rows of several lengths
+        raise ArgumentError(f"{name} is no array: {error}; give probabilities, one row per image") from None
+
+
+def _probabilities(name: str, p, count: int, classes: int):
+    """``p``, if it is probabilities (count, classes): numbers of at least 0, each row with the sum 1."""
+    p = _read(name, p)
+    if p.shape != (count, classes):
+        remedy = f"; of labels take np.eye({classes}, dtype=np.float32)[{name}]" if p.shape == (count,) and name.isidentifier() else ""
+        raise ArgumentError(f"{name} has shape {p.shape} for {count} images; expected ({count}, {classes}), a probability of each class{remedy}")
+    if p.dtype.kind not in "fiub":
+        raise ArgumentError(f"{name} has dtype {p.dtype}; expected probabilities (float32 or float64)")
+    right = (p.min(axis=1) >= 0) & (np.abs(p.sum(axis=1) - 1) < 1e-3)  # also false for NaN
+    if not right.all():
+        raise ArgumentError(f"{name} has rows that are no probabilities (at least 0, with sum 1), the first for image {int(right.argmin())} of {count}; take the softmax of logits")
+    return p
 
 
 def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True) -> Classifier:
@@ -48,7 +64,8 @@ def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_
 
     Trained like any classifier, on the cross-entropy -sum p log softmax(Z); the epoch is kept whose
     prediction agrees most often with p_val on x_val. ``architecture`` is "A" or "B". With
-    labels, p of ones and zeros, it is the ordinary training.
+    labels, p of ones and zeros, it is the ordinary training. p and p_val may be of any kind of number,
+    another library's float64 for instance; ArgumentError where a row is none of probabilities.
 
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
@@ -69,6 +86,8 @@ class _Distillation(ClassifierTraining):
     """Training on probabilities instead of labels."""
 
     def __init__(self, classifier, x, p, x_val, p_val, *options):
+        x, x_val = checks.images(x, "x", classifier.image_shape), checks.images(x_val, "x_val", classifier.image_shape)
+        p, p_val = (_probabilities(*given, classifier.classes).astype(classifier.dtype, copy=False) for given in (("p", p, len(x)), ("p_val", p_val, len(x_val))))
         super().__init__(classifier, x, p.argmax(axis=1), x_val, p_val.argmax(axis=1), *options)
         self.wanted, self.wanted_val = (xp.like(array, classifier.store.data) for array in (p, p_val))
         self.title = f"substitute {classifier.architecture}"

@@ -40,14 +40,22 @@ class Foreign:
                 raise ArgumentError(f"{name} is a {type(function).__name__}; give a function on arrays")
         self._logits, self._vjp, self.classes = logits, vjp, checks.whole("classes", classes, 2)
         self.image_shape = None if image_shape is None else checks.image_shape("image_shape", image_shape)
+        self._register()
+
+    def _register(self):
+        """Make of this object's own methods what the autodiff calls."""
         self._gradient = entrance(self._pulled_back)
-        rule = self._rule if vjp is not None else self._no_rule
+        rule = self._rule if self._vjp is not None else self._no_rule
         self._op = Op("foreign_classifier", entrance(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
                       hint="look at the two functions given to Foreign")
 
-    def __reduce__(self):
-        """Whatever can be done with the two functions (copied, pickled) can be done with it."""
-        return type(self), (self._logits, self._vjp, self.image_shape, self.classes)
+    def __getstate__(self):
+        """Whatever can be done with the two functions (copied, pickled) can be done with it, and with what a subclass adds."""
+        return {name: value for name, value in vars(self).items() if name not in ("_gradient", "_op")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._register()
 
     def logits(self, x):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""

@@ -191,7 +191,12 @@ class _Search:
 
 
 def _dot(a, b):
-    return np.einsum("nd,nd->n", a, b).astype(np.float64)
+    """a'b of each row; in float64 where float32 does not reach, gradients of 1e20 for instance."""
+    result = np.einsum("nd,nd->n", a, b).astype(np.float64)
+    far = ~np.isfinite(result)
+    if far.any():
+        result[far] = np.einsum("nd,nd->n", a[far], b[far], dtype=np.float64)
+    return result
 
 
 def _column(numbers, like):

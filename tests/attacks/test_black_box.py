@@ -118,3 +118,29 @@ def test_bad_parameters(parameters, message):
 def test_a_classifier_is_no_function():
     with pytest.raises(ArgumentError, match="such as f.probabilities"):
         BlackBoxSdpAdv(SimpleNamespace(logits=None))
+
+
+def test_probabilities_of_another_library_are_taken(glyphs, rng):
+    """scikit-learn's predict_proba gives float64."""
+    x, x_val = glyphs.x_train[:64], glyphs.x_val[:20]
+    p = ops.softmax(rng.standard_normal((84, 10)).astype(np.float32))
+
+    def weights(change):
+        return distil(x, change(p[:64]), x_val, change(p[64:]), epochs=1, batch_size=32, progress=False).store.data.tobytes()
+
+    assert weights(lambda p: p) == weights(lambda p: p.astype(np.float64)) == weights(np.ndarray.tolist)
+    assert distil(x, np.eye(10, dtype=int)[glyphs.y_train[:64]], x_val, p[64:], epochs=1, progress=False).history
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda p: p.argmax(axis=1), r"has shape \(5,\) for 5 images; expected \(5, 10\), .*np.eye\(10, dtype=np.float32\)\["),
+    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), (lambda p: p[:, :9], r"has shape \(5, 9\) for 5 images; expected \(5, 10\)"), (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
+    (lambda p: p * np.nan, "rows that are no probabilities .*image 0 of 5"), (lambda p: np.log(p), "rows that are no probabilities"), (lambda p: p * 2, "with sum 1"),
+    (lambda p: [[1.0], [0.5, 0.5]], "is no array"), (lambda p: p.astype(str), "has dtype <U"), (lambda p: np.ma.array(p, mask=p > 0.05), "masked array"), (lambda p: None, r"shape \(\) for 5"),
+])
+@pytest.mark.parametrize("which", ("p", "p_val"))
+def test_what_is_no_probabilities_is_told_before_anything_is_trained(glyphs, which, change, message):
+    x, p = glyphs.x_train[:5], np.full((5, 10), 0.1, np.float32)
+    given = {"p": p, "p_val": p, which: change(p)}
+    with pytest.raises(ArgumentError, match=f"^{which} .*{message}"):
+        distil(x, given["p"], x, given["p_val"], epochs=1, progress=False)

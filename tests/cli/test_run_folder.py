@@ -6,8 +6,10 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import folders, trained
+from sdpadv_np.attacks.amortised import AmortisedTraining
 from sdpadv_np.cli import main, run_folder, train
 from sdpadv_np.errors import FileError
+from sdpadv_np.models.classifier import ClassifierTraining
 
 PARAMETERS = {
     "dataset": "glyphs", "data_dir": None, "classifier": "B", "classifier_epochs": 4, "retrain": False, "method": "sdpadv", "eps": 0.1, "gamma": 0.3, "objective": "margin",
@@ -163,6 +165,30 @@ def test_a_classifier_of_another_data_set_is_refused(place):
     trained.verified(folder / "few.h5", few, "B", 4, 128, 0)
     with pytest.raises(FileError, match="trained with training set = '.*', here it must be"):
         trained.verified(folder / "few.h5", others, "B", 4, 128, 0)
+
+
+def test_a_training_that_broke_off_is_no_whole_one(place, tmp_path, monkeypatch):
+    folder, few = place
+    model, attack = sd.models.ModelB(), sd.attacks.SdpAdv(sd.load(folder / "few.h5"))
+    for trained_one, task in ((model, ClassifierTraining), (attack, AmortisedTraining)):
+        validate, done = task.validate, []
+
+        def interrupted(self):
+            done.append(1)
+            if len(done) == 3:
+                raise KeyboardInterrupt
+            return validate(self)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(task, "validate", interrupted)
+            trained_one.fit(few.x_train, few.y_train, few.x_val, few.y_val, epochs=5, progress=False)
+    sd.save(model, tmp_path / "c.h5")
+    sd.save(attack, tmp_path / "g.h5")
+    message = "holds a training that broke off after epoch 2 of 5, here it must be a whole one; put the right file back, or remove it"
+    with pytest.raises(FileError, match=message):
+        trained.verified(tmp_path / "c.h5", few, "B", 5, 128, 0)
+    with pytest.raises(FileError, match=message):
+        trained.fitted(attack, tmp_path / "g.h5", None, few, 5, 128)
 
 
 def test_exchanged_files_are_one_line(place, folder, capsys):

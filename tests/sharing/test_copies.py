@@ -92,6 +92,51 @@ def test_a_foreign_classifier(way, few):
         assert attack(few[0][:3]).shape == (3, 1, 28, 28)
 
 
+class Scaled(sd.models.Foreign):
+    """A subclass with a constructor and functions of its own."""
+
+    def __init__(self, scale):
+        self.scale, self.notes, self.me = scale, [1], self  # a cycle
+        super().__init__(self.scaled, self.pulled, image_shape=(1, 28, 28))
+
+    def scaled(self, x):
+        return self.scale * logits(x)
+
+    def pulled(self, x, g):
+        return self.scale * vjp(x, g)
+
+
+def test_a_foreign_classifier_s_subclass_keeps_what_it_adds(way, few):
+    original = Scaled(np.float32(3))
+    original.name = "mine"
+    other = way(original)
+    x = few[0][:3]
+    assert type(other) is Scaled and other.name == "mine" and other.scale == 3
+    assert other.logits(x).tobytes() == original.logits(x).tobytes() and sd.attacks.FGSM(other)(x).tobytes() == sd.attacks.FGSM(original)(x).tobytes()
+    other.name = "another"
+    assert original.name == "mine"
+
+
+@pytest.mark.parametrize("way", DEEP.values(), ids=DEEP)
+def test_its_deep_copy_is_a_classifier_of_its_own(way, few):
+    original, x = Scaled(np.float32(3)), few[0][:3]
+    other = way(original)
+    assert other.me is other and other.notes == [1] and other.notes is not original.notes
+    other.scale = np.float32(0)
+    assert not other.logits(x).any() and original.logits(x).any()
+    t = sd.Tensor(x, requires_grad=True)
+    assert not sd.grad(other.logits(t).sum(), [t])[0].data.any()
+    again = way(other)  # and a copy of the copy follows the copy
+    again.scale = np.float32(1)
+    assert again.logits(x).tobytes() == logits(x).tobytes()
+
+
+def test_attributes_of_a_foreign_classifier_are_copied_too(way):
+    mine = sd.models.Foreign(logits, vjp)
+    mine.dtype = np.float64
+    assert way(mine).dtype is np.float64
+
+
 def test_plain_records_and_data(way, glyphs, classifier):
     found = sd.evaluate(classifier, None, glyphs.x_test[:9], glyphs.y_test[:9])
     assert way(found) == found and way(glyphs).x_test.tobytes() == glyphs.x_test.tobytes()
