@@ -26,7 +26,8 @@ LABELS = ("predicted", "true")
 class Attack(Parameters):
     """``attack(x, y)`` makes adversarial examples.
 
-    classifier : anything with ``logits(x)``
+    classifier : anything with ``logits(x)``, for gradients of recorded Tensors too; arrays are handed to it as copies. Where it has them, its ``classes`` (a number),
+        ``image_shape`` (three numbers) and ``dtype`` (NumPy's float32 or float64) count; of any other kind they are taken for somebody else's
     labels : "predicted" attacks the classifier's own prediction on x (CleverHans' default, and what
         the paper's figures show), "true" attacks the labels given as y
     seed : of the random draws, where there are any
