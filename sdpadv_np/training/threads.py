@@ -15,34 +15,48 @@ import functools
 import os
 import sys
 import threading
+import weakref
 
 from ..kernels._threads import get_threads, set_threads
 
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+class _Block:
+    """One block that wants a number of threads; known as long as it lives, however an interruption ends it."""
+
+    def __init__(self, decided: bool):
+        self.decided = decided
+
+
 class _Blas:
-    """The blocks that are open now: how many, how many of them decided, and what to set back when the last one ends."""
+    """The blocks that are open now, and what to set back when the last one ends: None if that is done."""
 
     def __init__(self):
-        self.lock, self.open, self.decided, self.before = threading.Lock(), 0, 0, None
+        self.lock, self.open, self.before = threading.Lock(), weakref.WeakSet(), None
+
+    @property
+    def decided(self) -> bool:
+        return any(block.decided for block in self.open)
 
     @contextlib.contextmanager
     def block(self, count: int, decided: bool):
         """Within this block BLAS has ``count`` threads; gives False if nothing can be set."""
-        with self.lock:
-            if not self.open:
-                self.before = _numbers()
-            if self.before is not None and (decided or not self.open):
-                _set([count] * len(self.before))
-            self.open, self.decided = self.open + 1, self.decided + decided
+        mine = _Block(decided)
         try:
+            with self.lock:
+                if self.before is None:
+                    self.before = _numbers()
+                if self.before is not None and (decided or not self.open):
+                    _set([count] * len(self.before))
+                self.open.add(mine)
             yield self.before is not None
         finally:
             with self.lock:
-                self.open, self.decided = self.open - 1, self.decided - decided
+                self.open.discard(mine)
                 if not self.open and self.before is not None:
                     _set(self.before)
+                    self.before = None
 
 
 @functools.lru_cache(maxsize=1)
