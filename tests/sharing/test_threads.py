@@ -193,7 +193,7 @@ def test_an_interruption_anywhere_leaves_nothing_locked_set_or_recording(where, 
     for name in blas._VARIABLES:
         monkeypatch.delenv(name, raising=False)
     before, model = blas._numbers(), sd.models.ModelB()
-    interrupted_at(where, lambda: model.fit(*few, epochs=1, progress=False))
+    interrupted_at(where, lambda: (model.fit(*few, epochs=1, progress=False), sd.attacks.PGD(model, steps=3)(few[0][:2])))
     model.fit(*few, epochs=1, progress=False)
     assert type(model.predict(few[0][:2])) is np.ndarray and blas._numbers() == before and not blas._blas.open
     together(lambda: sd.attacks.PGD(model, steps=2)(few[0][:2]), lambda: sd.models.ModelB().fit(*few, epochs=1, progress=False))
