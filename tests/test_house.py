@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
+    "errors", "open_blocks", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
     "models", "attacks", "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
 KERNELS_IMPORT = {

@@ -3,16 +3,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
 
 from ..errors import BusyError
-
-
-class _User:
-    """One block within which parameters are used; known as long as the block lives, however an interruption ends it."""
-
-    def __init__(self):
-        self.thread = threading.get_ident()
+from ..open_blocks import Block, OpenBlocks
 
 
 class Use:
@@ -24,7 +17,7 @@ class Use:
 
     def __init__(self, name: str):
         self.name, self._lock = name, threading.Lock()
-        self._trainers, self._readers = weakref.WeakSet(), weakref.WeakSet()
+        self._trainers, self._readers = OpenBlocks(), OpenBlocks()
 
     def __reduce__(self):
         return type(self), (self.name,)  # nobody uses a copy yet
@@ -32,30 +25,30 @@ class Use:
     @contextlib.contextmanager
     def training(self):
         """Within this block the parameters change."""
-        me = _User()
+        me = Block()
         with self._lock:
-            if self._trainers:
+            if self._trainers.now():
                 raise self._busy("is being trained already")
-            if any(reader.thread != me.thread for reader in self._readers):
+            if any(reader.thread != me.thread for reader in self._readers.now()):
                 raise self._busy("is in use by another thread (an attack, a training against it, a copy)")
             self._trainers.add(me)
         try:
             yield
         finally:
-            self._trainers.discard(me)
+            me.open = False
 
     @contextlib.contextmanager
     def reading(self):
         """Within this block the parameters must not change."""
-        me = _User()
+        me = Block()
         with self._lock:
-            if any(trainer.thread != me.thread for trainer in self._trainers):
+            if any(trainer.thread != me.thread for trainer in self._trainers.now()):
                 raise self._busy("is being trained by another thread")
             self._readers.add(me)
         try:
             yield
         finally:
-            self._readers.discard(me)
+            me.open = False
 
     def _busy(self, why: str) -> BusyError:
         return BusyError(f"{self.name} {why}; wait until that has ended, or give each its own: copy.deepcopy(model)")

@@ -15,46 +15,39 @@ import functools
 import os
 import sys
 import threading
-import weakref
 
 from ..kernels._threads import get_threads, set_threads
+from ..open_blocks import Block, OpenBlocks
 
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-class _Block:
-    """One block that wants a number of threads; known as long as it lives, however an interruption ends it."""
-
-    def __init__(self, decided: bool):
-        self.decided = decided
 
 
 class _Blas:
     """The blocks that are open now, and what to set back when the last one ends: None if that is done."""
 
     def __init__(self):
-        self.lock, self.open, self.before = threading.Lock(), weakref.WeakSet(), None
+        self.lock, self.open, self.before = threading.Lock(), OpenBlocks(), None
 
     @property
     def decided(self) -> bool:
-        return any(block.decided for block in self.open)
+        return any(block.decided for block in self.open.now())
 
     @contextlib.contextmanager
     def block(self, count: int, decided: bool):
         """Within this block BLAS has ``count`` threads; gives False if nothing can be set."""
-        mine = _Block(decided)
+        mine = Block(decided)
         try:
             with self.lock:
                 if self.before is None:
                     self.before = _numbers()
-                if self.before is not None and (decided or not self.open):
+                if self.before is not None and (decided or not self.open.now()):
                     _set([count] * len(self.before))
                 self.open.add(mine)
             yield self.before is not None
         finally:
             with self.lock:
-                self.open.discard(mine)
-                if not self.open and self.before is not None:
+                mine.open = False
+                if not self.open.now() and self.before is not None:
                     _set(self.before)
                     self.before = None
 
