@@ -10,10 +10,10 @@ import weakref
 
 
 class Block:
-    """One of them; ``decided`` is its owner's word."""
+    """One of them."""
 
-    def __init__(self, decided: bool = False):
-        self.open, self.decided, self.thread = True, decided, threading.get_ident()
+    def __init__(self):
+        self.open, self.thread = True, threading.get_ident()
 
 
 class OpenBlocks:

@@ -70,7 +70,7 @@ class AmortisedAttack(Parameters):
         """Train the generator against the classifier; keep the epoch with the lowest validation accuracy.
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
-        With a ``target``, the epoch is kept in which the most images of other classes reach it.
+        A further ``fit`` goes on from the weights of the last one. With a ``target``, the epoch is kept in which the most images of other classes reach it.
         ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
         another classifier is refused. Returns self.
         """
@@ -105,6 +105,8 @@ class AmortisedAttack(Parameters):
             return self.generator(x)
 
     def to_file(self):
+        if not self.generator.history:
+            raise ArgumentError(f"this {self.title} is not fitted yet, there is nothing to save; call attack.fit(x, y, x_val, y_val) first, or save attack.generator as it is")
         return self.generator.to_file()
 
     def __copy__(self):

@@ -111,7 +111,7 @@ class Classifier:
     def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
-        The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
+        It begins with the weights that are there: a further ``fit`` goes on. The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is refused. Returns self.
         """
         training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed), checkpoint, progress, self)

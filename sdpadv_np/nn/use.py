@@ -51,4 +51,4 @@ class Use:
             me.open = False
 
     def _busy(self, why: str) -> BusyError:
-        return BusyError(f"{self.name} {why}; wait until that has ended, or give each its own: copy.deepcopy(model)")
+        return BusyError(f"{self.name} {why}; wait until that has ended, or give each a copy of its own (copy.deepcopy), made before")

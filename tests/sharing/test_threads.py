@@ -189,9 +189,7 @@ def interrupted_at(name, job):
 
 
 @pytest.mark.parametrize("where", ("__exit__", "training", "reading", "block", "_set", "finish", "verify", "restore", "_run"))
-def test_an_interruption_anywhere_leaves_nothing_locked_set_or_recording(where, few, monkeypatch):
-    for name in blas._VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+def test_an_interruption_anywhere_leaves_nothing_locked_set_or_recording(where, few):
     before, model = blas._numbers(), sd.models.ModelB()
     interrupted_at(where, lambda: (model.fit(*few, epochs=1, progress=False), sd.attacks.PGD(model, steps=3)(few[0][:2])))
     model.fit(*few, epochs=1, progress=False)
@@ -214,9 +212,7 @@ def test_a_model_in_use_is_not_trained(classifier, few):
 
 
 @pytest.mark.parametrize("order", ("first in first out", "last in first out"))
-def test_blas_is_set_back_when_the_last_training_ends(order, monkeypatch):
-    for name in blas._VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+def test_blas_is_set_back_when_the_last_training_ends(order):
     if not blas._numbers():
         pytest.skip("no BLAS whose threads can be set")
     before = blas._numbers()
