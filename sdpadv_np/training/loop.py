@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import schema, xp
 from ..autodiff import Plan
+from ..autodiff.tensor import enable_grad
 from ..errors import AttackError, TrainingError
 from ..provenance import provenance
 from .checkpoint import Checkpoint
@@ -72,6 +73,7 @@ def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> lis
     schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
     checkpoint = Checkpoint(checkpoint, task)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(enable_grad())
         for store in task.trains:
             stack.enter_context(store.use.training())
         for store in task.reads:
