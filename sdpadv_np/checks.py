@@ -49,6 +49,17 @@ def flag(name: str, value) -> bool:
     return bool(value)
 
 
+def real_dtype(name: str, value) -> np.dtype:
+    """``value`` as one of the two dtypes that carry gradients, float32 or float64."""
+    try:
+        dtype = np.dtype(value)
+    except (TypeError, ValueError):
+        dtype = None
+    if value is None or dtype is None or dtype not in xp.FLOATS:  # NumPy takes None for float64
+        raise ArgumentError(f"{name} is {value!r}; choose np.float32 or np.float64")
+    return dtype
+
+
 def sizes(name: str, value) -> tuple[int, ...]:
     """``value``, a sequence of whole numbers of at least 1, as a tuple."""
     if not isinstance(value, (tuple, list)) and not (xp.is_array(value) and value.ndim == 1):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import checks
 from .autodiff import ops
 from .autodiff.tensor import raw
 from .errors import ArgumentError
@@ -42,7 +43,7 @@ def theta_penalty(theta):
 
 def eta_penalty(eta, eps: float):
     """L_eta (Eq. 7): mean max(0, ||eta||_2 - eps), eta (N, ...) raw."""
-    return ops.mean(ops.relu(ops.norm(eta) - eps))
+    return ops.mean(ops.relu(ops.norm(eta) - checks.number("eps", eps)))
 
 
 def _log_d(logits, label: int):
@@ -70,4 +71,4 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
 
 def least_squares(logits, wanted: float):
     """mean (sigmoid(logits) - wanted)^2: what the discriminator minimises, wanted 1 on real and 0 on fake images, and the generator, 1 on fake ones (Mao et al. 2017)."""
-    return ops.mean(ops.square(ops.sigmoid(logits) - wanted))
+    return ops.mean(ops.square(ops.sigmoid(logits) - checks.number("wanted", wanted, low=-np.inf)))

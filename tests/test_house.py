@@ -11,14 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
+    "errors", "open_blocks", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
     "models", "attacks", "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
 KERNELS_IMPORT = {
     "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "sys", "tempfile", "threading", "time", "typing",
     "warnings", "weakref", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np",
 }
-INSIDE_AUTODIFF = ("tensor", "registry", "rules", "engine", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")
+INSIDE_AUTODIFF = ("tensor", "parameters", "registry", "rules", "engine", "sealed", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]
 
 

@@ -109,5 +109,7 @@ def test_what_a_file_could_not_give_back_is_not_saved(tmp_path, make, base):
 
 
 def test_an_attack_of_one_s_own_with_an_ordinary_generator_is(tmp_path):
-    sd.save(MyAttack(None), tmp_path / "s.h5")
+    attack = MyAttack(None)
+    attack.generator.history.append({"epoch": 1})
+    sd.save(attack, tmp_path / "s.h5")
     assert type(sd.load(tmp_path / "s.h5")) is sd.models.Generator

@@ -13,8 +13,7 @@ from ..errors import ArgumentError
 from ..models import Amortised, Foreign
 from ..models.anybody import ask, classes_of, dtype_of, image_shape_of
 from ..models.classifier import in_chunks
-from ..nn import store_of
-from ..provenance import provenance
+from ..nn import Use, store_of
 from .answers import believed, finite_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
@@ -33,9 +32,11 @@ class AmortisedAttack(Parameters):
     target: int | None = parameter(None, checks.whole, low=0)
     seed: int = parameter(0, checks.whole, low=0)
     generator: Amortised = field(init=False, repr=False, compare=False)
+    use: Use = field(init=False, repr=False, compare=False)  # who fits it now, or attacks with it
 
     def __post_init__(self):
         super().__post_init__()
+        object.__setattr__(self, "use", Use(f"this {self.title}"))
         self._check_target(classes_of(self.classifier))
         object.__setattr__(self, "generator", self._generator(image_shape_of(self.classifier) or (1, 28, 28)))
 
@@ -71,20 +72,22 @@ class AmortisedAttack(Parameters):
         """Train the generator against the classifier; keep the epoch with the lowest validation accuracy.
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
-        With a ``target``, the epoch is kept in which the most images of other classes reach it.
+        A further ``fit`` goes on from the weights of the last one. With a ``target``, the epoch is kept in which the most images of other classes reach it.
         ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
         another classifier is refused. Returns self.
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
+        with self.use.training():
+            self._fit(x, y, x_val, y_val, epochs, batch_size, checkpoint, progress)
+        return self
+
+    def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
         if image_shape_of(self.classifier) is None:  # then the images tell
             x = checks.images(x)
             if x.shape[1:] != self.generator.image_shape:
                 object.__setattr__(self, "generator", self._generator(x.shape[1:]))
-        task, generator = self._training(x, y, x_val, y_val, epochs, batch_size), self.generator
-        generator.history, generator.settings, generator.made = [], task.settings() | task.learned_from(), provenance()
-        training.train(task, checkpoint, progress, generator.history)
-        return self
+        training.train(self._training(x, y, x_val, y_val, epochs, batch_size), checkpoint, progress, self.generator)
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
@@ -98,17 +101,20 @@ class AmortisedAttack(Parameters):
         """
         if targets is not None and (checks.labels(targets, len(x), None, "targets") != self.target).any():
             raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
-        if not self.generator.history:
-            raise ArgumentError(f"this {self.title} is not fitted yet; call attack.fit(x, y, x_val, y_val) first")
-        return self.generator(x)
+        with self.use.reading():
+            if not self.generator.history:
+                raise ArgumentError(f"this {self.title} is not fitted yet; call attack.fit(x, y, x_val, y_val) first")
+            return self.generator(x)
 
     def to_file(self):
+        if not self.generator.history:
+            raise ArgumentError(f"this {self.title} is not fitted yet, there is nothing to save; call attack.fit(x, y, x_val, y_val) first, or save attack.generator as it is")
         return self.generator.to_file()
 
     def __copy__(self):
         """A copy has the same classifier and a generator of its own."""
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, generator=copy.deepcopy(self.generator))
+        other.__dict__.update(self.__dict__, generator=copy.deepcopy(self.generator), use=copy.copy(self.use))
         return other
 
 

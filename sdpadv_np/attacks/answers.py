@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..autodiff import Plan, Tensor, grad, no_grad, ops
-from ..autodiff.tensor import raw
+from ..autodiff.tensor import enable_grad, raw
 from ..errors import ArgumentError, AttackError
 from ..models import Foreign
 from ..models.anybody import ask
@@ -83,6 +83,7 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
     return believed(z, len(x), images), finite_gradient(classifier, gradient, images)
 
 
+@enable_grad()
 def _slope(classifier, x, function):
     t = Tensor(x, requires_grad=True)
     z = ask(classifier, t)
@@ -91,6 +92,7 @@ def _slope(classifier, x, function):
     return z.data, grad(total, [t])[0].data
 
 
+@enable_grad()
 def jacobian(classifier, x, classes, images=None) -> tuple[np.ndarray, np.ndarray]:
     """(logits, d Z_k / dx for each k of ``classes`` (N, k), as (N, k, C, H, W)): one forward pass, k backward passes."""
     t = Tensor(x, requires_grad=True)

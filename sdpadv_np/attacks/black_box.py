@@ -71,6 +71,9 @@ class BlackBoxSdpAdv(SdpAdv):
         round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run asks
         again, but trains no epoch again, and is refused if the answers are others than before. Returns self.
         """
+        return super().fit(x, y, x_val, y_val, epochs, batch_size, checkpoint, progress)
+
+    def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
         x, x_val = (self.generator.checked(images) for images in (x, x_val))
         ask = Queries(self.classifier)
         asked, answers = [self._explored(x)], []
@@ -88,7 +91,6 @@ class BlackBoxSdpAdv(SdpAdv):
         attack.generator.settings |= {"method": self.title, **self.parameters(), "queries": ask.count}
         object.__setattr__(self, "generator", attack.generator)
         object.__setattr__(self, "substitute", substitute)
-        return self
 
     def _explored(self, x):
         """x distorted and perturbed at random, as far as the attack may go."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..autodiff import Tensor, grad, ops
+from ..autodiff.tensor import enable_grad
 from ..kernels import flow_sample, flow_smoothness
 from ..models.anybody import ask
 from ..optim import minimise
@@ -94,6 +95,7 @@ class StAdv(Attack):
 
         minimise(loss, start.reshape(len(start), -1), evaluations=self.evaluations)
 
+    @enable_grad()
     def _loss(self, flow, x, goal, tau, chosen, found):
         """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
         t = Tensor(flow, requires_grad=True)

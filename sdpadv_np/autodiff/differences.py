@@ -28,7 +28,7 @@ class Line:
         """(difference quotient, how much of it may be rounding)."""
         below, above = self.at(low), self.at(high)
         noise = np.where(self.touched, np.maximum(np.abs(above), np.abs(below)), 0)
-        return float(((above - below) * self.weights).sum() / (high - low)), float(_EPS * (noise * self.weights).sum() / (high - low))
+        return float(((above - below) * self.weights).sum() / (high - low)), float(_EPS * (noise * np.abs(self.weights)).sum() / (high - low))
 
     def _central(self, step: float) -> tuple[float, float]:
         return self._between(self.x - step * self.scale, self.x + step * self.scale)

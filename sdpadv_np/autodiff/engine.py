@@ -188,6 +188,8 @@ def _seed(output: Tensor, grad_output):
     g = xp.as_array(raw(grad_output))
     if g.shape != output.shape:
         raise GraphError(f"backward: the output has shape {list(output.shape)}, its gradient {list(g.shape)}; make them equal")
+    if g.dtype.kind not in "fiub":
+        raise GraphError(f"backward: the gradient has dtype {g.dtype}; give real numbers, such as {output.dtype}")
     return g.astype(output.dtype)  # a copy: the caller's array must not become somebody's .grad
 
 

@@ -2,7 +2,8 @@
 
 What may be wrong with a derivative besides its numbers is looked for too: shape and dtype, a rule
 that changes what it is given, a function that is another one when asked again, a rule that is right
-where a graph is recorded and wrong where none is (there fused rules are used), or in float32 only.
+where a graph is recorded and wrong where none is (there fused rules are used), in float32 only, for
+some incoming gradients only (a rule is linear in it), or where one argument alone is differentiated.
 """
 from __future__ import annotations
 
@@ -15,13 +16,17 @@ from .differences import Line
 from .engine import grad
 from .rules.reduction import sum
 from .rules.shape import concatenate
-from .tensor import Tensor
+from .sealed import sealed_grad
+from .tensor import Tensor, enable_grad
 
 _UNCERTAIN = 1e-4  # of a slope: differences that are less certain than that show nothing
 _FLOAT32 = 1e-3  # of an argument's largest slope: how far float32's may be from float64's
+_SCALES = (-1024.0, 2.0**-10)  # of the incoming gradient; powers of 2, so that what is linear is multiplied exactly
+_LINEAR = 1e-9  # of an argument's largest slope: how far from linear, or from what is found with other arguments, a gradient may be
 _MODES = {False: "", True: ", with create_graph=True"}
 
 
+@enable_grad()
 def gradcheck(fn, *arrays, order: int = 1, rtol: float = 1e-5, atol: float = 1e-7) -> None:
     """Check every derivative of ``fn`` at ``arrays`` against central differences.
 
@@ -37,7 +42,8 @@ def gradcheck(fn, *arrays, order: int = 1, rtol: float = 1e-5, atol: float = 1e-
         An element passes if |analytic - numeric| <= atol + rtol * max(1, |numeric|). What is not
         finite never passes.
 
-    The gradient is taken with and without ``create_graph``, twice each. If ``fn`` takes float32 as
+    The gradient is taken with and without ``create_graph``, twice each, for all arguments together and
+    for each alone, and of several multiples of the output. If ``fn`` takes float32 as
     well, its gradients there must agree with those in float64 to 1e-3 of the largest.
 
     Raises
@@ -61,8 +67,10 @@ def gradcheck(fn, *arrays, order: int = 1, rtol: float = 1e-5, atol: float = 1e-
 
 
 def _weights(like) -> np.ndarray:
-    """Fixed random weights that turn an output into one number; fixed, so that failures repeat."""
-    return np.random.default_rng(12345).uniform(0.5, 1.5, like.shape)
+    """Fixed random weights of either sign that turn an output into one number; fixed, so that failures repeat."""
+    weights = np.random.default_rng(12345).uniform(0.5, 1.5, like.shape)
+    weights.reshape(-1)[1::2] *= -1
+    return weights
 
 
 def _gradient_function(fn, arrays):
@@ -104,14 +112,17 @@ class _Check:
         every = {composed: self.gradients(self.arrays, weights, composed, value) for composed in _MODES}
         for argument in range(len(self.arrays)):
             self.compare(argument, weights, {composed: gradients[argument] for composed, gradients in every.items()})
+        for composed in _MODES:
+            self.linear(weights, composed, every[composed])
+            self.alone(weights, composed, every[composed])
         self.float32(weights)
 
     def fail(self, what):
         raise GradcheckError(f"{self.order}: {what}")
 
-    def value(self, arrays, record=False):
-        """fn's result, an array; or if ``record`` (its Tensor, its inputs)."""
-        inputs = [Tensor(a.copy(), requires_grad=record) for a in arrays]
+    def value(self, arrays, record=()):
+        """fn's result, an array; or, if the arguments ``record`` are to be differentiated, (its Tensor, its inputs)."""
+        inputs = [Tensor(a.copy(), requires_grad=i in record) for i, a in enumerate(arrays)]
         y = self.fn(*inputs)
         if not isinstance(y, Tensor):
             raise ArgumentError(f"gradcheck: the function returned {type(y).__name__}; it must return a Tensor")
@@ -125,14 +136,14 @@ class _Check:
 
     def gradients(self, arrays, weights, composed, value=None):
         """One array per argument, of its shape and dtype; taken twice, since a rule that changes what it reads is right only once."""
-        y, inputs = self.value(arrays, record=True)
+        y, inputs = self.value(arrays, range(len(arrays)))
         if value is not None and not np.allclose(y.data, value, rtol=1e-9, atol=1e-12):
             self.fail("the function's result is another one where it is recorded; it must not look at requires_grad")
         if not y.requires_grad:
             return [np.zeros_like(a) for a in arrays]
         before, found = y.data.copy(), []
         for _ in range(2):
-            found.append([self.array(i, g) for i, g in enumerate(grad(y, inputs, weights, create_graph=composed))])
+            found.append([self.array(i, g) for i, g in enumerate(sealed_grad(y, inputs, weights, composed))])
             self.unchanged(inputs, arrays, f"a derivative rule{_MODES[composed]}")
         if not _same(before, y.data):
             self.fail(f"a derivative rule{_MODES[composed]} changes the result in place; make a new array")
@@ -142,6 +153,28 @@ class _Check:
             if not _same(first, second):
                 self.fail(f"argument {i}: the gradient{_MODES[composed]} differs when it is asked for again; a rule is random, or changes what it reads")
         return found[0]
+
+    def linear(self, weights, composed, expected):
+        """Multiples of the incoming gradient have the same multiples of the gradient."""
+        y, inputs = self.value(self.arrays, range(len(self.arrays)))
+        for scale in _SCALES if y.requires_grad else ():
+            found = sealed_grad(y, inputs, scale * weights, composed)
+            self.agree(expected, [g.data / scale for g in found], f"is not linear in the incoming gradient: {scale:g} times as much gives{_MODES[composed]}, divided by that,")
+
+    def alone(self, weights, composed, expected):
+        """The gradient of one argument does not depend on which others are differentiated; fused rules do less work then."""
+        for i in range(len(self.arrays)) if len(self.arrays) > 1 else ():
+            for record in (range(len(self.arrays)), (i,)):
+                y, inputs = self.value(self.arrays, record)
+                found = sealed_grad(y, [inputs[i]], weights, composed)[0].data if y.requires_grad else np.zeros_like(self.arrays[i])
+                self.agree([expected[i]], [found], f"is another one where no other argument is differentiated{_MODES[composed]}:", first=i)
+
+    def agree(self, expected, found, what, first=0):
+        for argument, (want, got) in enumerate(zip(expected, found, strict=True), first):
+            bad = np.argwhere(~(np.abs(got - want) <= _LINEAR * np.abs(want).max(initial=0)) & ~(got == want))
+            if len(bad):
+                index = tuple(bad[0].tolist())
+                self.fail(f"argument {argument}, element {index}: the gradient {what} {got[index]:.10g} instead of {want[index]:.10g}; the rule is wrong")
 
     def array(self, i, gradient):
         if not isinstance(gradient, Tensor):

@@ -24,4 +24,4 @@ Tensor.__pow__ = lambda self, exponent: power(self, exponent=exponent)
 Tensor.__getitem__ = lambda self, index: getitem(self, index=index)
 Tensor.T = property(transpose)
 Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
-Tensor.reshape = lambda self, *shape: reshape(self, shape=shape[0] if isinstance(shape[0], tuple) else shape)
+Tensor.reshape = lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape)

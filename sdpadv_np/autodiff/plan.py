@@ -23,7 +23,7 @@ from .. import xp
 from ..errors import PlanError
 from ..kernels._entrance import recording
 from .recorded import Recorded
-from .recorder import Recorder
+from .recorder import recorded
 from .tensor import raw, state
 
 MOST = 4  # signatures kept at a time; the one that was used longest ago goes
@@ -112,7 +112,7 @@ class _Tape:
     def __init__(self, function, stores, inputs):
         self.slots = [np.array(a) if isinstance(a, np.ndarray) else a.copy() for a in inputs]
         self.verified, self.graph = False, None
-        with Recorder(stores) as recorder:
+        with recorded(stores) as recorder:
             self.results = _each(_checked, function(*map(recorder.own, self.slots)))
             recorder.finish()
         self.calls, self.written = recorder.calls, recorder.written

@@ -18,7 +18,7 @@ class Memory:
         self.block, self.array, self.free = block, array, free
 
     def __del__(self):
-        if self.free is not None:
+        if getattr(self, "free", None) is not None:  # an interruption may come before there is one
             self.free.setdefault(self.block.nbytes, []).append(self.block)
 
 

@@ -19,6 +19,7 @@ and serve later results of the same size; so a plan needs no more memory than th
 """
 from __future__ import annotations
 
+import contextlib
 import functools
 
 import numpy as np
@@ -44,15 +45,6 @@ class Recorder:
         self.bytes = 0  # of all buffers
         self._made: dict[int, tuple] = {}  # arrays that depend on no other: id of their memory -> (number of the filling call, memory)
         self._changed: set[int] = set()  # ids of the memories that calls write into
-
-    def __enter__(self):
-        if recording.recorder is not None:
-            raise PlanError("a step is being recorded already in this thread; record one at a time")
-        recording.recorder = self
-        return self
-
-    def __exit__(self, *_):
-        recording.recorder = None
 
     def own(self, array):
         """The caller's array (an input's slot, parameters) as seen by the step."""
@@ -173,6 +165,20 @@ class Recorder:
         idle = {number for key, (number, _) in self._made.items() if key not in self._changed}
         self.calls = [call for number, call in enumerate(self.calls) if number not in idle]
         self.free.clear()
+
+
+@contextlib.contextmanager
+def recorded(stores=()):
+    """Within this block this thread's calls are noted, by the Recorder that it gives."""
+    if recording.recorder is not None:
+        raise PlanError("a step is being recorded already in this thread; record one at a time")
+    recorder = Recorder(stores)
+    try:
+        recording.recorder = recorder
+        yield recorder
+    finally:
+        recording.recorder = None
+        recorder.stand_ins.clear()  # they know the recorder as it knows them, with all that it noted
 
 
 def _refill(array, numbers):

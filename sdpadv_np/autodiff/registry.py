@@ -28,13 +28,13 @@ import numpy as np
 
 from .. import xp
 from ..errors import AttackError, OperationError, PlanError
+from .parameters import PLAIN, kept, settled
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
 _NO_PARAMETERS: dict = {}
 _FLOAT32 = np.dtype(np.float32)
 _ENGINE = {__package__, f"{__package__}.rules"}
-_SETTLED = {int, float, bool, str, slice, type(None), type(Ellipsis), np.ndarray}  # parameters that are kept as they come
 
 
 def NO_GRADIENT(g, y, *inputs, **params):
@@ -102,15 +102,11 @@ class Op:
         return self.hint
 
     def settled(self, name, value, inputs, params):
-        """A parameter as it is kept until the way back: NumPy's numbers as Python's, a list that names axes or sizes as a tuple, which nobody can change."""
-        if isinstance(value, np.generic):
-            return value.item()
-        if isinstance(value, tuple) or isinstance(value, list) and name != "index":
-            return tuple(self.settled(name, v, inputs, params) for v in value)
-        if isinstance(value, Tensor):
-            wrong = f"{name} must be a number or an array, not a Tensor (nothing is differentiated with respect to it): {self.instead.get(name, f'pass {name}.data')}"
-            raise self.failure(TypeError(wrong), inputs, params)
-        return value
+        """A parameter in its plain form (parameters.py), or this operation's complaint."""
+        try:
+            return settled(name, value, xp.array_module(*map(raw, inputs)), self.instead)
+        except Exception as error:
+            raise self.failure(error, inputs, params) from error
 
 
 def _named(name: str) -> Op:
@@ -152,14 +148,18 @@ def caller(op: Op) -> Callable:
         return forward(*inputs)
 
     def call(*inputs, **params):
+        if arity is None and not inputs:
+            raise TypeError(f"{op.name} takes one operand or more, got none")
         if arity is not None and len(inputs) > arity:
+            if len(inputs) > arity + len(names):
+                raise TypeError(f"{op.name} takes {arity} operand{'s' if arity > 1 else ''} and {', '.join(names)}, got {len(inputs)} arguments")
             params.update(zip(names, inputs[arity:]))
             inputs = inputs[:arity]
         if defaults:
             params = {**defaults, **params}
         for name, value in params.items():
             kind = type(value)
-            if kind not in _SETTLED and not (kind is tuple and _SETTLED.issuperset(map(type, value))):
+            if kind not in PLAIN and not (kind is tuple and PLAIN.issuperset(map(type, value))):
                 params[name] = op.settled(name, value, inputs, params)
         for value in inputs:
             if type(value) is Tensor:
@@ -196,13 +196,13 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
         raise op.failure(error, inputs, params) from error
     if isinstance(y, np.generic):  # NumPy turns 0-d results into scalars
         y = np.asarray(y)
-    if y.dtype is not _FLOAT32 and y.dtype == np.float64:
-        _refuse_leak(op, inputs, arrays, params)
+    if y.dtype is not _FLOAT32:
+        _refuse_leak(op, y.dtype, inputs, arrays, params)
     out = Tensor.__new__(Tensor)
     out.data, out.grad, out.name, out.seq = y, None, None, next_seq()
     out.saved, out.requires_grad = saved, tracked
     if tracked:
-        out.op, out.inputs, out.params = op, inputs, params
+        out.op, out.inputs, out.params = op, inputs, kept(params) if params else params
         frame = sys._getframe(2)
         while frame.f_globals.get("__package__") in _ENGINE:
             frame = frame.f_back
@@ -215,9 +215,13 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
     return out
 
 
-def _refuse_leak(op, inputs, arrays, params):
-    """float32 stays float32: a float64 result may not come out of a float32 operand."""
+def _refuse_leak(op, dtype, inputs, arrays, params):
+    """Floats stay what they are: a result is of its operands' dtype, float32 or float64."""
+    if dtype.kind in "iub":
+        return
     for array in arrays:
-        if xp.is_array(array) and array.dtype == np.float32:
-            wrong = "float32 mixed with a wider operand would silently become float64; use .astype(np.float32)"
-            raise op.failure(TypeError(wrong), inputs, params)
+        if xp.is_array(array) and array.dtype in xp.FLOATS and array.dtype != dtype:
+            remedy = "use .astype(np.float32)" if dtype == np.float64 else "convert it to real numbers of that dtype"
+            raise op.failure(TypeError(f"{array.dtype} mixed with a wider operand would silently become {dtype}; {remedy}"), inputs, params)
+    if dtype not in xp.FLOATS:
+        raise op.failure(TypeError(f"the result would be {dtype}; give operands of real numbers, float32 or float64"), inputs, params)

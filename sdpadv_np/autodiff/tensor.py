@@ -51,6 +51,16 @@ def no_grad():
 
 
 @contextlib.contextmanager
+def enable_grad():
+    """no_grad's counterpart: what differentiates for itself records here, whatever the caller does with his own operations."""
+    before, state.recording = state.recording, True
+    try:
+        yield
+    finally:
+        state.recording = before
+
+
+@contextlib.contextmanager
 def hooks(*listeners):
     """Within this block, tell ``listeners`` of every operation.
 

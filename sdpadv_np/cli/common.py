@@ -25,7 +25,7 @@ def add_dataset(command) -> None:
 
 
 def add_threads(command) -> None:
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of matrix products and kernels; at these sizes more seldom help")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the kernels; no result depends on it")
 
 
 def add_device(command) -> None:

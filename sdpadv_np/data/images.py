@@ -30,8 +30,12 @@ class Images:
     names: tuple[str, ...] = ()  # of the arrays (images, then labels) in npz and h5; of the files of a folder
 
     def writable(self, x):
-        """x as a file of this kind can hold it: in a PNG, in steps of 1/255."""
-        return np.round(x * 255).astype(np.float32) / np.float32(255) if self.kind == "png" else x
+        """x as a file of this kind can hold it: in a PNG in steps of 1/255, each pixel rounded towards what it was, so that no change grows beyond eps."""
+        if self.kind != "png":
+            return x
+        steps = (x.astype(np.float64) - self.x) * 255
+        whole = np.trunc(steps + np.sign(steps) * 1e-3)  # a whole number of steps may have been rounded to a little less
+        return ((np.round(self.x * 255) + whole) / 255).astype(np.float32)
 
     def write(self, x, path) -> Path:
         """Write x (N, 1, H, W) in [0, 1] as these images lay: same kind of file, layout and names, labels kept.

@@ -5,9 +5,10 @@ from numbers import Integral
 
 import numpy as np
 
-from .. import xp
+from .. import checks, xp
 from ..autodiff import Tensor
-from ..errors import AttackError
+from ..autodiff.tensor import enable_grad
+from ..errors import ArgumentError, AttackError
 from ..nn import store_of
 
 
@@ -20,7 +21,8 @@ def ask(classifier, x):
     if store_of(classifier) is not None:
         return classifier.logits(x)
     if not isinstance(x, Tensor):
-        return classifier.logits(x.copy())
+        with enable_grad():  # it may differentiate by itself
+            return classifier.logits(x.copy())
     x.data = _sealed(x.data)
     try:
         return classifier.logits(x)
@@ -41,12 +43,10 @@ def _sealed(array):
 
 def dtype_of(classifier) -> np.dtype:
     """What to compute in: its ``dtype`` where that is NumPy's float32 or float64; float32 for all else, such as PyTorch's."""
-    given = getattr(classifier, "dtype", None)
     try:
-        dtype = np.dtype(np.float32 if given is None else given)
-    except (TypeError, ValueError):  # another library's
+        return checks.real_dtype("dtype", getattr(classifier, "dtype", None))
+    except ArgumentError:
         return np.dtype(np.float32)
-    return dtype if dtype in xp.FLOATS else np.dtype(np.float32)
 
 
 def classes_of(classifier) -> int | None:

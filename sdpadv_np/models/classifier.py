@@ -9,7 +9,6 @@ from .. import checks, schema, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
-from ..provenance import provenance
 from .stored import TRAINED, dtype_of
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
@@ -112,12 +111,10 @@ class Classifier:
     def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
-        The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
+        It begins with the weights that are there: a further ``fit`` goes on. The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
         y, y_val (N,). ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is refused. Returns self.
         """
-        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        self.history, self.settings, self.made = [], task.settings() | task.learned_from(), provenance()
-        training.train(task, checkpoint, progress, self.history)
+        training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed), checkpoint, progress, self)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:

@@ -6,7 +6,6 @@ import numpy as np
 from .. import checks, training, xp
 from ..autodiff import ops
 from ..errors import ArgumentError
-from ..provenance import provenance
 from .classifier import ARCHITECTURES, Classifier, ClassifierTraining
 
 
@@ -77,8 +76,7 @@ def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_
     """
     substitute = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)](seed=seed)
     task = _Distillation(substitute, x, p, x_val, p_val, epochs, batch_size, lr, seed)
-    substitute.settings, substitute.made = task.settings(), provenance()
-    training.train(task, checkpoint, progress, substitute.history)
+    training.train(task, checkpoint, progress, substitute)
     return substitute
 
 

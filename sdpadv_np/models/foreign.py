@@ -4,6 +4,7 @@ from __future__ import annotations
 from .. import checks, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
+from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError, OperationError
 from ..kernels._entrance import entrance, put
 
@@ -94,7 +95,8 @@ class Foreign:
 def _answer(name: str, function, x, *others):
     """What somebody's function makes of arrays, as an array of ours where x lies, of x's dtype; neither side sees the other's memory."""
     try:
-        answer = function(*map(_sealed, (x, *others)))
+        with enable_grad():  # it may differentiate by itself; that nobody asks us to is no concern of its
+            answer = function(*map(_sealed, (x, *others)))
     except ValueError as error:
         if "read-only" in str(error):
             raise AttackError(f"your {name} function writes into its argument ({error}); let it work on a copy: x = x.copy()") from error

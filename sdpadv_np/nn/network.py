@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import xp
+from .. import checks, xp
 from ..autodiff import Tensor
 from ..autodiff.engine import gradients_into
 from ..errors import FileError
@@ -84,7 +84,7 @@ class ParameterStore:
             self._shapes[network.name] = [{key: np.shape(value) for key, value in values.items()} for values in initial]
             flat += [np.ravel(value) for values in initial for value in values.values()]
             network.store = self
-        self._lay(xp.on(device).asarray(np.concatenate(flat).astype(dtype)))
+        self._lay(xp.on(device).asarray(np.concatenate(flat).astype(checks.real_dtype("dtype", dtype))))
 
     def _lay(self, data) -> None:
         """Let the parameters be views into ``data``."""

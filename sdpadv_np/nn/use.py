@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
 
 from ..errors import BusyError
+from ..open_blocks import Block, OpenBlocks
 
 
 class Use:
@@ -17,39 +17,38 @@ class Use:
 
     def __init__(self, name: str):
         self.name, self._lock = name, threading.Lock()
-        self._trainer: int | None = None
-        self._readers: Counter[int] = Counter()
+        self._trainers, self._readers = OpenBlocks(), OpenBlocks()
+
+    def __reduce__(self):
+        return type(self), (self.name,)  # nobody uses a copy yet
 
     @contextlib.contextmanager
     def training(self):
         """Within this block the parameters change."""
-        me = threading.get_ident()
+        me = Block()
         with self._lock:
-            if self._trainer is not None:
+            if self._trainers.now():
                 raise self._busy("is being trained already")
-            if any(reader != me for reader in self._readers):
+            if any(reader.thread != me.thread for reader in self._readers.now()):
                 raise self._busy("is in use by another thread (an attack, a training against it, a copy)")
-            self._trainer = me
+            self._trainers.add(me)
         try:
             yield
         finally:
-            self._trainer = None
+            me.open = False
 
     @contextlib.contextmanager
     def reading(self):
         """Within this block the parameters must not change."""
-        me = threading.get_ident()
+        me = Block()
         with self._lock:
-            if self._trainer not in (None, me):
+            if any(trainer.thread != me.thread for trainer in self._trainers.now()):
                 raise self._busy("is being trained by another thread")
-            self._readers[me] += 1
+            self._readers.add(me)
         try:
             yield
         finally:
-            with self._lock:
-                self._readers[me] -= 1
-                if not self._readers[me]:
-                    del self._readers[me]
+            me.open = False
 
     def _busy(self, why: str) -> BusyError:
-        return BusyError(f"{self.name} {why}; wait until that has ended, or give each its own: copy.deepcopy(model)")
+        return BusyError(f"{self.name} {why}; wait until that has ended, or give each a copy of its own (copy.deepcopy), made before")

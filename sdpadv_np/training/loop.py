@@ -15,7 +15,9 @@ import numpy as np
 
 from .. import schema, xp
 from ..autodiff import Plan
+from ..autodiff.tensor import enable_grad
 from ..errors import AttackError, TrainingError
+from ..provenance import provenance
 from .checkpoint import Checkpoint
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
@@ -58,23 +60,27 @@ class Task(Protocol):
         """The lower the better: which epoch is kept."""
 
 
-def train(task: Task, checkpoint=None, progress: bool = True, history: list | None = None) -> list[dict]:
+def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> list[dict]:
     """Run ``task`` to its last epoch and leave the best epoch's weights in it, however it ends; the initial ones if it ends before.
 
     ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
-    end of every epoch. Returns the history: one row of figures per epoch; in the list ``history``, if
-    one is given, where the rows are found also if the training breaks off.
+    end of every epoch. Returns the history: one row of figures per epoch. ``model`` is what is trained,
+    if its ``history``, ``settings`` and ``made`` are to tell of this training: from its first step on,
+    and also if it breaks off; a training that is refused leaves them as they were.
 
     Raises TrainingError where a loss, a weight or a figure is not finite; warns where the losses have grown beyond any use.
     """
     schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
-    checkpoint, history = Checkpoint(checkpoint, task), [] if history is None else history
+    checkpoint = Checkpoint(checkpoint, task)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(enable_grad())
         for store in task.trains:
             stack.enter_context(store.use.training())
         for store in task.reads:
             stack.enter_context(store.use.reading())
-        history[:], best = checkpoint.restore()
+        history, best = checkpoint.restore()
+        if model is not None:
+            model.history, model.settings, model.made = history, task.settings() | task.learned_from(), provenance()
         initial = task.weights().copy()
         try:
             _run(task, checkpoint, progress, history, best)

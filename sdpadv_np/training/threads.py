@@ -2,8 +2,8 @@
 
 The products of these networks are small. Two threads of BLAS gain 8 % on a quiet machine; beside
 the kernels' own, or on a busy one, each waits for the other's in a loop, and a step takes two to ten
-times as long (benchmarks/LOG.md). They also decide the last bits of a result. So there is one, unless
-somebody says otherwise.
+times as long (benchmarks/LOG.md). They also decide the last bits of a result, as the kernels' do not.
+So while we compute BLAS has one, whatever it has otherwise.
 
 BLAS has one number of threads for the whole process. It is set when the first block that wants it
 begins, and set back when the last one ends, in whatever order the threads of a program come and go.
@@ -12,37 +12,37 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import sys
 import threading
 
 from ..kernels._threads import get_threads, set_threads
-
-_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+from ..open_blocks import Block, OpenBlocks
 
 
 class _Blas:
-    """The blocks that are open now: how many, how many of them decided, and what to set back when the last one ends."""
+    """The blocks that are open now, and what to set back when the last one ends: None if that is done."""
 
     def __init__(self):
-        self.lock, self.open, self.decided, self.before = threading.Lock(), 0, 0, None
+        self.lock, self.open, self.before = threading.Lock(), OpenBlocks(), None
 
     @contextlib.contextmanager
-    def block(self, count: int, decided: bool):
-        """Within this block BLAS has ``count`` threads; gives False if nothing can be set."""
-        with self.lock:
-            if not self.open:
-                self.before = _numbers()
-            if self.before is not None and (decided or not self.open):
-                _set([count] * len(self.before))
-            self.open, self.decided = self.open + 1, self.decided + decided
+    def block(self):
+        """Within this block BLAS has one thread; gives False if that cannot be set."""
+        mine = Block()
         try:
+            with self.lock:
+                if self.before is None:
+                    self.before = _numbers()
+                if self.before is not None and not self.open.now():
+                    _set([1] * len(self.before))
+                self.open.add(mine)
             yield self.before is not None
         finally:
             with self.lock:
-                self.open, self.decided = self.open - 1, self.decided - decided
-                if not self.open and self.before is not None:
+                mine.open = False
+                if not self.open.now() and self.before is not None:
                     _set(self.before)
+                    self.before = None
 
 
 @functools.lru_cache(maxsize=1)
@@ -75,9 +75,16 @@ _blas = _Blas()
 
 
 @contextlib.contextmanager
+def one_blas_thread():
+    """Within this block NumPy's BLAS has one thread, if threadpoolctl is installed; otherwise it has what it has."""
+    with _blas.block():
+        yield
+
+
+@contextlib.contextmanager
 def threads(count: int):
-    """Within this context NumPy's BLAS, and the kernels called from this thread, use ``count`` threads."""
-    with _blas.block(count, decided=True) as able:
+    """Within this context NumPy's BLAS has one thread, and the kernels called from this thread use ``count``."""
+    with _blas.block() as able:
         if not able:
             print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
         before = get_threads()
@@ -86,13 +93,3 @@ def threads(count: int):
             yield
         finally:
             set_threads(before)
-
-
-@contextlib.contextmanager
-def one_blas_thread():
-    """The same of BLAS alone, for one thread, unless it was decided on: by :func:`threads`, or by the environment."""
-    if _blas.decided or any(os.environ.get(name) for name in _VARIABLES):
-        yield
-        return
-    with _blas.block(1, decided=False):
-        yield

@@ -101,6 +101,20 @@ def test_nor_does_an_evaluation_change_them(tmp_path):
     assert y.tolist() == [0, 1, 2, 3]
 
 
+class Purifying(Duck):
+    """Which takes a step of its own, by our derivatives, before it answers."""
+
+    def logits(self, x):
+        t = sd.Tensor(x, requires_grad=True)
+        return Duck().logits(x - np.float32(0.01) * sd.grad(sd.ops.sum(t * t), [t])[0].data)
+
+
+@pytest.mark.parametrize("name", ("spsa", "stm"))
+def test_a_classifier_may_differentiate_by_itself(name):
+    x = images()
+    assert run(name, Purifying(), x).shape == x.shape
+
+
 class TorchDtype:
     """As torch.float32: NumPy does not know it."""
 

@@ -4,6 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import ops
+from sdpadv_np.autodiff.registry import Op, caller
 from sdpadv_np.errors import ArgumentError
 
 
@@ -43,3 +44,15 @@ def test_does_not_change_its_arguments():
     x = np.array([0.5, 1.5])
     sd.gradcheck(lambda t: t * t, x, order=2)
     np.testing.assert_array_equal(x, [0.5, 1.5])
+
+
+def test_records_also_where_nobody_else_does():
+    with sd.no_grad():
+        sd.gradcheck(lambda t: t * t, np.array([0.5, 1.5]), order=2)
+        assert not (sd.Tensor(np.ones(2), requires_grad=True) * 2).requires_grad  # but only for itself
+
+
+def test_arrays_of_the_rules_can_be_written_to_afterwards():
+    kept = np.array([2.0, 3.0])
+    sd.gradcheck(caller(Op("twice", np.sum, (lambda g, y, x: g * np.ones(2) if isinstance(g, sd.Tensor) else np.multiply(g, 1.0, out=kept),), "", None, ())), np.array([0.5, 1.5]))
+    assert kept.flags.writeable

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sdpadv_np import files
 from sdpadv_np.data import images
+from sdpadv_np.data import pictures as grey
 from sdpadv_np.errors import ArgumentError, DataError, Error, FileError
 
 
@@ -85,11 +86,12 @@ def test_png_folders_with_and_without_labels(tmp_path, bytes_, y):
     assert plain.y is None and plain.names[:2] == ("000.png", "001.png")
     labelled = images.load(png_folder(tmp_path / "labelled", bytes_, y))
     np.testing.assert_array_equal(labelled.y, np.sort(y))
-    x = np.clip(labelled.x + 0.1, 0, 1)
+    moved = np.clip(labelled.x + 0.1, 0, 1)
+    x = labelled.writable(moved)
     written = labelled.write(x, tmp_path / "out")
     again = images.load(written)
-    assert again.names == labelled.names and np.abs(again.x - x).max() <= 0.5001 / 255
-    np.testing.assert_array_equal(again.x, labelled.writable(x))
+    assert again.names == labelled.names and np.abs(again.x - moved).max() < 1 / 255
+    np.testing.assert_array_equal(again.x, x)
     with pytest.raises(FileError, match="is there already"):
         labelled.write(x, tmp_path / "out")
 
@@ -229,3 +231,17 @@ def test_without_pillow_it_says_what_to_install(tmp_path, bytes_, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):
         images.load(tmp_path)
+
+
+def test_pixels_of_a_png_are_rounded_towards_what_they_were(tmp_path, rng):
+    """Rounded to the nearest grey, a change of .1 became .102."""
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(grey.png(rng.integers(0, 256, (8, 8), np.uint8)))
+    given = images.load(tmp_path)
+    for eps in (0.1, 26 / 255):
+        moved = np.clip(given.x + np.float32(eps) * rng.choice(np.float32([-1, 1]), given.x.shape), 0, 1)
+        written = given.writable(moved)
+        assert np.abs(written - given.x).max() <= eps + 1e-6 and np.abs(written - moved).max() < 1 / 255
+        np.testing.assert_allclose(written * 255, np.round(written * 255), atol=1e-4)
+    np.testing.assert_array_equal(given.writable(given.x), given.x)
+    np.testing.assert_allclose(written, np.clip(moved, 0, 1), atol=1e-6)  # 26 steps are 26 steps

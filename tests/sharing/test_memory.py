@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
+from sdpadv_np.autodiff.recorded import Memory
 from sdpadv_np.kernels.conv2d import _weights
 
 
@@ -55,3 +56,34 @@ def test_packed_weights_go_with_their_model():
         assert models[0].logits(x).tobytes() == answers[1].tobytes()
         del models
         assert len(_weights._kept) == before
+
+
+@pytest.mark.parametrize("job", ("plan", "attack", "fit"))
+def test_buffers_go_with_what_recorded_them(few_images, job):
+    """A plan's buffers hold no cycle that only the collector would find."""
+    model, (x, y) = sd.models.ModelB(), few_images
+    made = []
+
+    def work():
+        if job == "plan":
+            sd.Plan(model.network, [model.store])(x)
+        elif job == "attack":
+            sd.attacks.PGD(model, steps=3)(x)
+        else:
+            model.fit(x, y, x, y, epochs=1, batch_size=8, progress=False)
+
+    original = Memory.__init__
+
+    def noted(self, block, array, free):
+        original(self, block, array, free)
+        made.append(weakref.ref(array))
+
+    with pytest.MonkeyPatch.context() as patch, no_collector():
+        patch.setattr(Memory, "__init__", noted)
+        work()
+        assert made and not any(ref() is not None for ref in made)
+
+
+@pytest.fixture
+def few_images(glyphs):
+    return glyphs.x_train[:24], glyphs.y_train[:24]

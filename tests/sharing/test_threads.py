@@ -1,4 +1,5 @@
 """Objects shared by threads give the bits of one thread; what excludes each other is refused by name."""
+import sys
 import threading
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import registry
-from sdpadv_np.errors import BusyError
+from sdpadv_np.errors import BusyError, FileError
 from sdpadv_np.nn import reading
 from sdpadv_np.training import threads as blas
 
@@ -136,6 +137,67 @@ def test_what_excludes_a_training_is_refused_and_predicting_is_not(in_training, 
     assert model.predict(x).shape == (4,) and not (tmp_path / "f.h5").exists()
 
 
+def test_a_refused_training_changes_nothing_that_is_told_of_the_model(in_training, few, tmp_path):
+    told = list(in_training.history), dict(in_training.settings), dict(in_training.made)
+    with pytest.raises(BusyError):
+        in_training.fit(*few, epochs=99, progress=False)
+    assert (list(in_training.history), dict(in_training.settings), dict(in_training.made)) == told and told[1]["epochs"] == 1
+    attack = sd.attacks.SdAdv(sd.models.ModelB()).fit(*few, epochs=1, progress=False, checkpoint=tmp_path / "c.h5")
+    with pytest.raises(FileError, match="epochs"):
+        attack.fit(*few, epochs=2, progress=False, checkpoint=tmp_path / "c.h5")
+    assert attack(few[0][:2]).shape == (2, 1, 28, 28) and attack.generator.settings["epochs"] == 1
+
+
+@pytest.mark.parametrize("shape", ((1, 28, 28), (3, 8, 8)), ids=str)
+def test_two_fits_of_one_attack_are_refused_whatever_makes_its_generator(shape):
+    x, y = np.full((8, *shape), 0.5, np.float32), np.arange(8)
+    attack, started, go_on = None, threading.Event(), threading.Event()
+
+    def logits(x):
+        if attack is not None and threading.current_thread() is not threading.main_thread():
+            started.set()
+            assert go_on.wait(30)
+        return x.reshape(len(x), -1)[:, :10]
+
+    attack = sd.attacks.SdAdv(sd.models.Foreign(logits, lambda x, g: np.zeros_like(x)))
+    worker = threading.Thread(target=lambda: attack.fit(x, y, x, y, epochs=1, progress=False))
+    worker.start()
+    assert started.wait(30)
+    try:
+        for job in (lambda: attack.fit(x, y, x, y, epochs=1, progress=False), lambda: attack(x)):
+            with pytest.raises(BusyError, match="this SdAdv is being trained"):
+                job()
+    finally:
+        go_on.set()
+        worker.join()
+    assert attack(x).shape == x.shape
+
+
+def interrupted_at(name, job):
+    """Run ``job``, interrupted where a function of this name begins."""
+    def trace(frame, event, _):
+        if event == "call" and frame.f_code.co_name == name:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            job()
+    finally:
+        sys.settrace(None)
+
+
+@pytest.mark.parametrize("where", ("__exit__", "training", "reading", "block", "_set", "finish", "verify", "restore", "_run"))
+def test_an_interruption_anywhere_leaves_nothing_locked_set_or_recording(where, few):
+    before, model = blas._numbers(), sd.models.ModelB()
+    interrupted_at(where, lambda: (model.fit(*few, epochs=1, progress=False), sd.attacks.PGD(model, steps=3)(few[0][:2])))
+    model.fit(*few, epochs=1, progress=False)
+    assert type(model.predict(few[0][:2])) is np.ndarray and blas._numbers() == before and not blas._blas.open.now()
+    together(lambda: sd.attacks.PGD(model, steps=2)(few[0][:2]), lambda: sd.models.ModelB().fit(*few, epochs=1, progress=False))
+    together(lambda: model.fit(*few, epochs=1, progress=False))
+
+
 def test_a_model_in_use_is_not_trained(classifier, few):
     other = sd.models.ModelB()
 
@@ -150,9 +212,7 @@ def test_a_model_in_use_is_not_trained(classifier, few):
 
 
 @pytest.mark.parametrize("order", ("first in first out", "last in first out"))
-def test_blas_is_set_back_when_the_last_training_ends(order, monkeypatch):
-    for name in blas._VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+def test_blas_is_set_back_when_the_last_training_ends(order):
     if not blas._numbers():
         pytest.skip("no BLAS whose threads can be set")
     before = blas._numbers()

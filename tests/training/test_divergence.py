@@ -1,4 +1,6 @@
 """A training that diverges is told, with epoch, step and remedy, and leaves the best it had."""
+import types
+
 import numpy as np
 import pytest
 
@@ -41,11 +43,11 @@ class Scripted:
 
 
 def train(task, **options):
-    history = []
+    model, task.learned_from = types.SimpleNamespace(history=[]), dict
     try:
-        training.train(task, progress=False, history=history, **options)
+        training.train(task, progress=False, model=model, **options)
     finally:
-        task.history = history
+        task.history = model.history
 
 
 @pytest.mark.parametrize("bad", (np.nan, np.inf))

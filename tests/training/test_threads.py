@@ -1,4 +1,4 @@
-"""A training computes its small products on one thread, unless told otherwise."""
+"""What we compute has BLAS on one thread, and no bit of it depends on how many threads there are."""
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -30,9 +30,7 @@ def trained():
 
 
 @pytest.fixture(autouse=True)
-def two_threads(monkeypatch):
-    for name in module._VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+def two_threads():
     with threadpool_limits(2, user_api="blas"):
         if blas() != {2}:
             pytest.skip("BLAS has one thread here")
@@ -43,12 +41,18 @@ def test_one_thread_while_it_lasts():
     assert trained() == {1} and blas() == {2}
 
 
-def test_who_has_decided_is_obeyed(monkeypatch):
-    with module.threads(2):
-        assert trained() == {2}
-    assert trained() == {1}
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    assert trained() == {2}
+@pytest.mark.parametrize("count", (1, 2, 5))
+def test_the_number_of_threads_changes_no_bit(glyphs, count):
+    few = tuple(part[:256] for part in (glyphs.x_train, glyphs.y_train, glyphs.x_val, glyphs.y_val))
+
+    def result():
+        attack = sd.attacks.SdpAdv(sd.models.ModelB().fit(*few, epochs=1, progress=False)).fit(*few, epochs=1, progress=False)
+        return attack.generator.store.data.tobytes(), attack(few[0]).tobytes(), sd.attacks.PGD(sd.models.ModelA(), steps=1)(few[0][:40]).tobytes()
+
+    expected = result()
+    with module.threads(count):
+        assert trained() == {1} and module.get_threads() == count
+        assert result() == expected
 
 
 def test_without_threadpoolctl_it_is_left_alone(monkeypatch, capsys):

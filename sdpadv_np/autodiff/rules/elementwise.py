@@ -32,6 +32,16 @@ def _inside(value, low, high):
     return (raw(value) >= low) & (raw(value) <= high)
 
 
+def _limits(low, high):
+    """None, which limits nothing, as a number that limits nothing."""
+    return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def _less_one(exponent):
+    """The exponent of the slope: one less, but 0 for 0; NumPy subtracts no truth values."""
+    return np.zeros_like(exponent) if getattr(exponent, "dtype", None) == bool else exponent - (exponent != 0)
+
+
 add = define(
     "add", np.add,
     lambda g, y, a, b: g,
@@ -60,7 +70,7 @@ div = define(
 neg = define("neg", np.negative, lambda g, y, x: -g, formula="x̄ = −ȳ", samples=normal((3, 4)))
 power = define(
     "power", lambda x, exponent: x**exponent,
-    lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=exponent - (exponent != 0))), 0),  # 0 x⁰ is 0 also where x⁻¹ is infinite
+    lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=_less_one(exponent))), 0),  # 0 x⁰ is 0 also where x⁻¹ is infinite
     formula="x̄ = ȳ p xᵖ⁻¹, 0 where p = 0", reads=(0,), broadcasts=True, doc="x to a constant power: a number, or an array of them.",
     instead={"exponent": "use exp(exponent * log(x))"}, hint=_SHAPES,
     samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1), positive((4,), exponent=np.array([[0], [3]], np.int8))),
@@ -115,11 +125,11 @@ minimum = define(
 )
 clip = define(
     "clip", lambda x, low, high: np.clip(x, low, high),
-    lambda g, y, x, low, high: where(_inside(x, low, high), g, 0),
+    lambda g, y, x, low, high: where(_inside(x, *_limits(low, high)), g, 0),
     formula="x̄ = ȳ [low ≤ x ≤ high]", reads=(0,), samples=apart((3, 4), low=-0.3, high=0.2), instead={"low": "use maximum", "high": "use minimum"},
     hint="low and high must be numbers, or broadcast to x's shape",
-    kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, needs, saved, out, low, high: (clip_kernel.backward(g, x, low, high),),
-    doc="x limited to [low, high]: numbers, or arrays of a shape that broadcasts to x's.",
+    kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, needs, saved, out, low, high: (clip_kernel.backward(g, x, *_limits(low, high)),),
+    doc="x limited to [low, high]: numbers, arrays of a shape that broadcasts to x's, or None for no limit.",
 )
 
 perturb = define(

@@ -10,6 +10,7 @@ from ._samples import cases, normal
 
 
 def _sum_to(x, shape):
+    shape = shape if isinstance(shape, tuple) else (shape,)
     lead = x.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
     return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
@@ -17,11 +18,16 @@ def _sum_to(x, shape):
 
 def _place(g, index, shape):
     out = array_module(g).zeros(shape, g.dtype)
-    if any(hasattr(part, "dtype") or isinstance(part, list) for part in (index if isinstance(index, tuple) else (index,))):
-        _add_at(out, index, g)  # such an index may name an element twice
-    else:
+    if all(map(_names_once, index if isinstance(index, tuple) else (index,))):
         out[index] = g
+    else:
+        _add_at(out, index, g)
     return out
+
+
+def _names_once(part) -> bool:
+    """Whether a part of an index is of a kind that names no element twice."""
+    return part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) or getattr(part, "dtype", None) == bool
 
 
 @entrance(writes=("out",))
@@ -61,7 +67,7 @@ reshape = define(
 )
 transpose = define(
     "transpose", lambda x, axes=None: x.transpose(axes),
-    lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort([a % x.ndim for a in axes]).tolist())),
+    lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort([a % x.ndim for a in (axes if isinstance(axes, tuple) else (axes,))]).tolist())),
     formula="x̄ = ȳ with the axes put back", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0)), normal((2, 3, 4), axes=(-1, 0, 1))),
     hint="axes must name each axis once",
 )
@@ -89,7 +95,7 @@ getitem = define(
         normal((4, 5), index=(slice(1, 3), slice(None, None, 2))),
         normal((3, 4), index=(np.array([0, 0, 2]), np.array([1, 1, 3]))),
     ),
-    doc="x[index]: integers, slices, integer arrays.",
+    doc="x[index], as NumPy has it: integers, slices, integer and boolean arrays, lists.",
 )
 place = define(
     "place", _place,
