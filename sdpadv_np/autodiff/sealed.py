@@ -27,12 +27,12 @@ class _Seal(contextlib.AbstractContextManager):
             array.flags.writeable = True
 
 
-def sealed_grad(y, inputs, grad_output, create_graph: bool) -> list:
+def sealed_grad(y, inputs, grad_output, create_graph: bool, order: str) -> list:
     """grad(y, inputs, ...); GradcheckError where a rule writes into the gradient that it is given: others may have been given the same."""
     with _Seal() as seal, hooks(seal):
         try:
             return grad(reshape(y, shape=y.shape), inputs, grad_output, create_graph)  # reshaped, so that also y's own rule gets what was handed on
         except OperationError as error:
             if "read-only" in str(error):
-                raise GradcheckError(f"a derivative rule changes the incoming gradient in place; make a new array: {error}") from error
+                raise GradcheckError(f"{order}: a derivative rule changes the incoming gradient in place; make a new array: {error}") from error
             raise

@@ -87,6 +87,9 @@ class Tensor:
     name : str, optional
         Shown in messages and pictures.
 
+    Arrays beside Tensors (in ``t * array``) are kept like a Tensor's own: leave them as they are until the gradients
+    are taken. Parameters (indices, labels, limits) are copied and may be changed at once.
+
     >>> import numpy as np, sdpadv_np as sd
     >>> x = sd.Tensor(np.array([1., 2., 3.]), requires_grad=True)
     >>> (x * x).sum().backward()

@@ -304,3 +304,18 @@ def test_images_of_several_channels_that_are_not_square(name):
 def test_conv_advgan_says_what_it_needs_before_it_is_trained():
     with pytest.raises(ArgumentError, match="images are 16x16; ConvAdvGAN's discriminator needs 22 or more"):
         sd.attacks.ConvAdvGAN(tiny((1, 16, 16)).classifier)
+
+
+@every_attack
+def test_whether_the_caller_records_makes_no_difference(name, attacks):
+    """What an attack differentiates, in its training and where it is called, is its own affair."""
+    t, brief = data(name), {"substitute_epochs": 2, "rounds": 1} if name == "blackboxsdpadv" else {}
+
+    def result():
+        attack = made(name, epochs=1, **brief) if name in TRAINED else attacks[name]
+        return attack(t.x_val[:3])
+
+    want = result()
+    with sd.no_grad():
+        np.testing.assert_array_equal(result(), want)
+        assert not (sd.Tensor(t.x, requires_grad=True) * 2).requires_grad

@@ -87,3 +87,30 @@ def test_one_operand_too_many_is_not_taken_for_the_results_place():
         with pytest.raises(TypeError, match="operands?, got"):
             call()
     np.testing.assert_array_equal(y, 0)
+
+
+@pytest.mark.parametrize(
+    "call, numpys",
+    [
+        (lambda x: x.reshape([3, 2]), lambda x: x.reshape([3, 2])), (lambda x: x.reshape(np.array([3, -1])), lambda x: x.reshape(3, -1)), (lambda x: x.reshape(6), lambda x: x.reshape(6)),
+        (lambda x: x[:1, :1].reshape(), lambda x: x[0, 0]), (lambda x: ops.transpose(x.reshape(6), axes=0), lambda x: x.reshape(6)), (lambda x: ops.transpose(x, axes=np.array([1, 0])), lambda x: x.T),
+        (lambda x: ops.sum_to(x.reshape(6), shape=1), lambda x: x.sum(keepdims=True)[0]), (lambda x: ops.sum_to(x, shape=[2, 1]), lambda x: x.sum(1, keepdims=True)),
+        (lambda x: ops.broadcast_to(x.reshape(6), shape=6), lambda x: x.reshape(6)), (lambda x: ops.sum(x, axis=np.array([0])), lambda x: x.sum(0)), (lambda x: ops.max(x, axis=[1, 0]), lambda x: x.max()),
+        (lambda x: ops.clip(x, None, 0.7), lambda x: np.clip(x, None, 0.7)), (lambda x: ops.clip(x, low=0.7, high=None), lambda x: np.clip(x, 0.7, None)),
+        (lambda x: x ** np.array([True, False, True]), lambda x: x ** np.array([True, False, True])), (lambda x: x**True, lambda x: x), (lambda x: x**False, np.ones_like),
+        (lambda x: ops.cross_entropy(x, labels=[0, 2]), lambda x: ops.cross_entropy(x, labels=np.array([0, 2]))),
+    ],
+)
+def test_what_numpy_takes_is_taken_there_and_back(call, numpys):
+    x = np.array([[0.3, 0.9, 0.5], [0.6, 0.2, 0.8]])
+    y = call(Tensor(x, requires_grad=True))
+    np.testing.assert_array_equal(y.data, numpys(x))
+    sd.gradcheck(call, x)
+
+
+def test_wrong_numbers_of_arguments_are_refused_at_the_call():
+    x = tensor(3)
+    with pytest.raises(TypeError, match="concatenate takes one operand or more, got none"):
+        ops.concatenate()
+    with pytest.raises(TypeError, match="sum takes 1 operand and axis, keepdims, got 4 arguments"):
+        ops.sum(x, 0, True, 5)

@@ -86,3 +86,22 @@ def test_more_classes_than_were_said_are_told(rng):
         sd.models.Foreign(lambda x: np.zeros((len(x), 100), np.float32)).logits(rng.random((3, 1, 8, 8), np.float32))
     with pytest.raises(ArgumentError, match="vjp is a int; give a function"):
         sd.models.Foreign(len, 3)
+
+
+def test_the_two_functions_may_differentiate_whoever_asks(rng):
+    """Also where only logits are wanted, a function that takes a gradient on its way (a defence, say) can do so."""
+    W = rng.standard_normal((784, 10)).astype(np.float32)
+
+    def purified(x):
+        t = Tensor(x.reshape(len(x), -1), requires_grad=True)
+        return x.reshape(len(x), -1) - 0.1 * sd.grad(ops.sum(t * t), [t])[0].data
+
+    def vjp(x, g):
+        t = Tensor(x, requires_grad=True)
+        return sd.grad(t.reshape(len(x), -1) * 0.8 @ W, [t], g)[0].data
+
+    foreign, x = sd.models.Foreign(lambda x: purified(x) @ W, vjp, (1, 28, 28)), rng.random((3, 1, 28, 28), np.float32)
+    want = sd.attacks.PGD(foreign, steps=2)(x)
+    with sd.no_grad():
+        np.testing.assert_array_equal(sd.attacks.PGD(foreign, steps=2)(x), want)
+        assert not (Tensor(x, requires_grad=True) * 2).requires_grad
