@@ -9,8 +9,10 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError
+from ..attacks.parameters import classifier_like
 from ..models.anybody import ask, classes_of, image_shape_of
 from ..models.classifier import in_chunks
+from ..nn import reading
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,16 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     >>> round(sd.evaluate(f, sd.attacks.FGSM(f, eps=0.1), x, y).linf, 3)
     0.1
     """
+    classifier_like("classifier", classifier)
+    if attack is not None and (isinstance(attack, type) or not callable(attack)):
+        raise ArgumentError(f"attack is {getattr(attack, '__name__', repr(attack))!s:.60}, which cannot be called as attack(x, y); give an attack such as sd.attacks.FGSM(classifier), after the classifier")
     x = checks.images(x, shape=image_shape_of(classifier))
     y = checks.labels(y, len(x), classes_of(classifier))
+    with reading(classifier):
+        return _evaluated(classifier, attack, x, y)
+
+
+def _evaluated(classifier, attack, x, y) -> Evaluation:
     x_adv, seconds = x, 0.0
     if attack is not None:
         xp.finish(attack(x[:2].copy(), y[:2].copy()))  # compile and load what is compiled and loaded on first use

@@ -130,3 +130,18 @@ def test_as_many_classes_as_there_are_logits(rng):
             return np.tile(np.arange(100, dtype=np.float32), (len(x), 1))
 
     assert sd.evaluate(Wide(), None, rng.random((3, 1, 8, 8), np.float32), np.array([99, 99, 5])).accuracy == 2 / 3
+
+
+@pytest.mark.parametrize("attack", (sd.attacks.FGSM, "fgsm", sd.models.ModelB()), ids=("class", "name", "classifier"))
+def test_what_is_no_attack_is_refused(attack, glyphs, classifier):
+    with pytest.raises(ArgumentError, match="cannot be called as attack"):
+        sd.evaluate(classifier, attack, glyphs.x_test[:2], glyphs.y_test[:2])
+
+
+def test_what_is_no_classifier_is_refused(glyphs):
+    class Fitted:
+        def predict_proba(self, x):
+            return np.full((len(x), 10), 0.1)
+
+    with pytest.raises(ArgumentError, match="no logits.*sd.models.Foreign"):
+        sd.evaluate(Fitted(), None, glyphs.x_test[:2], glyphs.y_test[:2])
