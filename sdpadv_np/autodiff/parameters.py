@@ -11,7 +11,7 @@ from ..kernels._entrance import recording
 from .tensor import Tensor
 
 PLAIN = {int, float, bool, str, slice, type(None), type(Ellipsis)}  # kept as they come
-_COUNTS = {"axis", "axes", "shape", "size", "kernel_size", "padding"}  # whole numbers, or several
+COUNTS = {"axis", "axes", "shape", "size", "kernel_size", "padding"}  # whole numbers, or several
 
 
 def settled(name: str, value, module=np, instead: Mapping = {}):
@@ -29,7 +29,7 @@ def settled(name: str, value, module=np, instead: Mapping = {}):
         return float(value) if isinstance(value, np.floating) else value.item()  # an item of a long double is one itself
     if name == "index":
         return tuple(_part(v, module) for v in value) if isinstance(value, tuple) else _part(value, module)
-    if name in _COUNTS and isinstance(value, np.ndarray):
+    if name in COUNTS and isinstance(value, np.ndarray):
         value = value.tolist()
     return tuple(settled(name, v, module, instead) for v in value) if isinstance(value, (tuple, list)) else value
 

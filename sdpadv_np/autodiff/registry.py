@@ -28,7 +28,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import AttackError, OperationError, PlanError
-from .parameters import PLAIN, kept, settled
+from .parameters import COUNTS, PLAIN, kept, settled
 from .tensor import Tensor, next_seq, raw, state
 
 OPS: dict[str, "Op"] = {}
@@ -159,7 +159,9 @@ def caller(op: Op) -> Callable:
             params = {**defaults, **params}
         for name, value in params.items():
             kind = type(value)
-            if kind not in PLAIN and not (kind is tuple and PLAIN.issuperset(map(type, value))):
+            if kind in PLAIN or kind is tuple and PLAIN.issuperset(map(type, value)):
+                continue
+            if kind is not np.ndarray or not value.ndim or name in COUNTS:  # labels, as a rule
                 params[name] = op.settled(name, value, inputs, params)
         for value in inputs:
             if type(value) is Tensor:
