@@ -135,6 +135,9 @@ class _Strict(argparse.ArgumentParser):
     def error(self, message):
         raise ArgumentError(message)
 
+    def _print_message(self, message, file=None):
+        raise ArgumentError("a value asks for help or the version, and is none")
+
 
 def _parsed(parameters: dict) -> argparse.Namespace:
     """``parameters``, as if they had been typed."""
