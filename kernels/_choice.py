@@ -76,6 +76,6 @@ class Implementations:
         if name not in self.loaded and name not in self.missing:
             try:
                 self.loaded[name] = importlib.import_module(f"{self.package}.{self.modules[name]}")
-            except (ImportError, OSError) as error:  # OSError: a library that it needs itself is missing
+            except (ImportError, OSError, ValueError) as error:  # OSError: a library that it needs itself is missing; ValueError: Numba, of its settings in the environment
                 self.missing[name] = str(error)
         return name in self.loaded

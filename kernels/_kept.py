@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import warnings
@@ -45,8 +46,8 @@ class Kept(caching.NullCache):
         name = self._name(sig, target_context.codegen())
         for folder in self.folders:
             try:
-                data = (folder / name).read_bytes()
-                if data[:_LENGTH] == self._checksum(data[_LENGTH:]):
+                data = _read(folder / name)
+                if data[:_LENGTH] == self._checksum(name, data[_LENGTH:]):
                     return numba.core.compiler.CompileResult._rebuild(target_context, *serialize.loads(data[_LENGTH:]))
             except Exception:  # not there, not readable, or of another make in spite of all: then it is compiled
                 continue
@@ -58,7 +59,7 @@ class Kept(caching.NullCache):
         name, payload = self._name(sig, data.codegen), serialize.dumps(data._reduce())
         reasons = []
         for folder in self.folders:
-            if not (reason := _written(folder / name, self._checksum(payload) + payload)):
+            if not (reason := _written(folder / name, self._checksum(name, payload) + payload)):
                 return
             reasons.append(reason)
         if not _told:
@@ -73,8 +74,18 @@ class Kept(caching.NullCache):
         key = sig, codegen.magic_tuple(), self.code, numba.__version__, sys.implementation.cache_tag, str(config.OPT), config.BOUNDSCHECK
         return f"{self.stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.kept"
 
-    def _checksum(self, payload: bytes) -> bytes:
-        return hashlib.sha256(self.stamp + payload).digest()
+    def _checksum(self, name: str, payload: bytes) -> bytes:
+        """Of its name too, which says what it is: a file may have been copied to another's."""
+        return hashlib.sha256(self.stamp + hashlib.sha256(name.encode()).digest() + payload).digest()
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe that nobody writes to must not hold us up
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no file")
+    with open(descriptor, "rb") as file:
+        return file.read()
 
 
 def _written(path: Path, data: bytes) -> str:

@@ -13,7 +13,10 @@ from __future__ import annotations
 import logging
 import time
 
-import numba
+try:
+    import numba
+except ValueError as error:  # such as NUMBA_NUM_THREADS=0
+    raise ImportError(f"Numba refuses its settings in the environment, NUMBA_...: {error}") from error
 from numba.core import config, event, types
 
 from ._kept import Kept

@@ -41,6 +41,13 @@ def whole(name: str, value, low: int = 1) -> int:
     return int(value)
 
 
+def threads(value) -> int:
+    """``value`` as a number of threads: more than any machine has cores are a slip, and the libraries that are told take a C int."""
+    if (count := whole("threads", value)) > 4096:
+        raise ArgumentError(f"threads is {count}; it must be at most 4096, and is best at most the number of cores")
+    return count
+
+
 def flag(name: str, value) -> bool:
     """``value``, True or False, as a bool."""
     given, value = value, _plain(value)

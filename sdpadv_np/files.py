@@ -28,9 +28,13 @@ PREFIX, SUFFIX = ".sdpadv-", ".unfinished"  # of temporary names, eight letters 
 
 
 def expanded(path) -> Path:
-    """``path`` with its ~ replaced by the user's home folder; every path that a user gives passes here."""
+    """``path`` with its ~ replaced by the user's home folder; every path that a user gives passes here, and may do so again."""
+    given = os.fspath(path)
     try:
-        return Path(path).expanduser()
+        if not str(given).startswith("~"):
+            path = Path(given)  # drops the ./ of ./~name, which would then be somebody's home
+            return Path.cwd() / path if path.parts[:1] and path.parts[0].startswith("~") else path
+        return Path(given).expanduser()
     except RuntimeError as error:
         raise FileError(f"{path}: this machine knows no such home folder; give the whole path") from error
 
@@ -44,23 +48,28 @@ def opened(path):
             return open(descriptor, "rb")
         os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     raise FileError(f"{path}: is a folder, a pipe or a device; give a file")
 
 
 def contents(path, largest: int = LARGEST) -> bytes:
     """The bytes of the file at ``path``; FileError as :func:`opened`, and for one larger than ``largest``."""
-    with opened(path) as file:
-        try:
-            data = file.read(largest + 1)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+    data = beginning(path, largest + 1)
     if len(data) > largest:
         raise FileError(f"{path}: is larger than {largest:,} bytes, more than is read here; split it")
     return data
 
 
-def _unreadable(path, error) -> FileError:
+def beginning(path, count: int) -> bytes:
+    """The first ``count`` bytes of the file at ``path``, or all if it has fewer; FileError as :func:`opened`."""
+    with opened(path) as file:
+        try:
+            return file.read(count)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def unreadable(path, error) -> FileError:
     return FileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 

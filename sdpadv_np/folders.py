@@ -11,13 +11,14 @@ import itertools
 import os
 import re
 import shutil
+import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import files
-from .errors import ArgumentError, FileError
+from .errors import ArgumentError, Error, FileError
 
 try:
     import fcntl
@@ -27,6 +28,7 @@ except ImportError:  # Windows
 
 LOCK = ".sdpadv-lock"
 OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link is followed, no pipe waited for
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # as some network drives say
 _UNFINISHED = re.compile(re.escape(files.PREFIX) + "[a-z0-9_]{8}" + re.escape(files.SUFFIX))
 
@@ -88,7 +90,8 @@ def held(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
         yield path
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(path / LOCK)  # while it is locked: see _lock
+            if _lies_at(descriptor, path / LOCK):
+                os.unlink(path / LOCK)  # while it is locked: see _lock
         os.close(descriptor)
         if ours:
             with contextlib.suppress(OSError):
@@ -99,24 +102,42 @@ def _lock(path: Path) -> int:
     """The descriptor of the folder's lock file, locked."""
     while True:
         try:
-            descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o666)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _foreign(path) if os.path.lexists(path / LOCK) and not _ours(os.lstat(path / LOCK)) else _unwritable(path, error) from error
         try:
+            if not _ours(os.fstat(descriptor)):
+                raise _foreign(path)
             if not _try_to_lock(descriptor):
                 raise ArgumentError(f"{path}: another sdpadv command is working in this folder; wait until it is done, or choose another one")
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.stat(path / LOCK)):
-                    os.write(descriptor, b"0")  # that the disk is full, or over its quota, shows now
-                    return descriptor
+            if _lies_at(descriptor, path / LOCK):
+                os.write(descriptor, b"0")  # that the disk is full, or over its quota, shows now
+                return descriptor
             # its holder removed it after we had opened it: somebody may hold a new one
         except OSError as error:
             os.close(descriptor)
-            raise (error if isinstance(error, ArgumentError) else _unwritable(path, error)) from error
+            raise (error if isinstance(error, Error) else _unwritable(path, error)) from error
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _ours(status: os.stat_result) -> bool:
+    """Whether it may be a lock file: one of at most a byte, that has no other name; anybody's file can be given ours."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 and status.st_size <= 1
+
+
+def _foreign(path: Path) -> FileError:
+    return FileError(f"{path / LOCK}: is no lock of ours, but a link or somebody's file; remove it, or choose another folder")
+
+
+def _lies_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _try_to_lock(descriptor: int) -> bool:

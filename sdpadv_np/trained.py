@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import models, saving
 from .errors import FileError
+from .files import unreadable
 from .provenance import provenance
 
 
@@ -29,14 +30,15 @@ def classifier(loaded, architecture: str, epochs: int, batch_size: int, seed: in
     Returns (classifier, whether it was trained now). The training is resumable at ``checkpoint``.
     """
     for path in files:
-        if Path(path).exists():
-            try:
-                found = verified(path, loaded, architecture, epochs, batch_size, seed, device)
-            except FileError as error:
-                report(f"Model {architecture}: not reused: {error}")
+        try:
+            if not Path(path).exists():
                 continue
-            report(f"Model {architecture}: reused from {path} ({epochs} epochs, seed {seed})")
-            return found, False
+            found = verified(path, loaded, architecture, epochs, batch_size, seed, device)
+        except OSError as error:  # FileError too; the folder may be one that nobody may enter
+            report(f"Model {architecture}: not reused: {error if isinstance(error, FileError) else unreadable(path, error)}")
+            continue
+        report(f"Model {architecture}: reused from {path} ({epochs} epochs, seed {seed})")
+        return found, False
     new = models.ARCHITECTURES[architecture](seed=seed, device=device)
     new.fit(loaded.x_train, loaded.y_train, loaded.x_val, loaded.y_val, epochs=epochs, batch_size=batch_size, seed=seed, checkpoint=checkpoint)
     return new, True

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 
 from .training.compiling import told
 
@@ -15,17 +16,18 @@ def warm_up(progress: bool = True) -> dict[str, float]:
 
     progress : whether to tell on standard error what is compiled
 
-    Returns the seconds that were spent on compiling each kernel: {} if nothing was left to do, or there is no Numba.
+    Returns the seconds that were spent on compiling each kernel: {} if nothing was left to do, or, with a warning, if
+    there is no Numba here.
 
     >>> import sdpadv_np as sd
     >>> compiled = sd.warm_up(progress=False)
     >>> sd.warm_up(progress=False)
     {}
     """
-    try:
-        from .kernels import _njit
-    except ImportError:
-        return {}  # the kernels say so themselves, when they are used
+    if reason := hindrance():
+        warnings.warn(f"nothing was compiled, and slower kernels are used: {reason}", RuntimeWarning, stacklevel=2)
+        return {}
+    from .kernels import _njit
     from .kernels._warm_up import warm_up as call_all
 
     before = dict(_njit.seconds)
@@ -33,3 +35,12 @@ def warm_up(progress: bool = True) -> dict[str, float]:
         call_all()
     spent = {kernel: seconds - before.get(kernel, 0.0) for kernel, seconds in _njit.seconds.items()}
     return {kernel: seconds for kernel, seconds in spent.items() if seconds}
+
+
+def hindrance() -> str:
+    """Why nothing can be compiled here; "" where it can."""
+    try:
+        from .kernels import _njit  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return ""

@@ -222,3 +222,33 @@ def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     assert inside(tmp_path) == ["a", "a/b", "run", "run/c"]
     with pytest.raises(FileError, match="~nobody-of-this-name/x: this machine knows no such home folder"):
         files.expanded("~nobody-of-this-name/x")
+
+
+def test_a_name_that_begins_with_the_sign_of_home_is_a_name_where_a_folder_stands_before_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files.write_text("./~tilde/a", "x")
+    assert inside(tmp_path) == ["~tilde", "~tilde/a"] and files.contents(files.expanded("./~tilde/a")) == b"x"
+    assert files.expanded("~").is_absolute() and str(files.expanded("a/~b")) == "a/~b" and str(files.expanded("")) == "."
+
+
+def test_a_lock_that_is_none_of_ours_is_left_as_it_is(tmp_path):
+    (tmp_path / "precious").write_text("text")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for make in (
+        lambda lock: lock.symlink_to(tmp_path / "precious"), lambda lock: lock.symlink_to(tmp_path / "new"), lambda lock: os.link(tmp_path / "precious", lock), os.mkfifo, os.mkdir,
+        lambda lock: lock.write_text("somebody's"),
+    ):
+        make(folder / folders.LOCK)
+        with pytest.raises(FileError, match=r"\.sdpadv-lock: is no lock of ours, but a link or somebody's file; remove it, or choose another folder"), folders.held(folder):
+            pass
+        assert os.path.lexists(folder / folders.LOCK) and (tmp_path / "precious").read_text() == "text" and not (tmp_path / "new").exists()
+        os.rename(folder / folders.LOCK, tmp_path / "away")
+        os.rmdir(tmp_path / "away") if (tmp_path / "away").is_dir() and not (tmp_path / "away").is_symlink() else os.unlink(tmp_path / "away")
+
+
+def test_what_took_the_place_of_a_lock_is_not_removed(tmp_path):
+    with folders.held(tmp_path):
+        os.unlink(tmp_path / folders.LOCK)
+        (tmp_path / folders.LOCK).write_text("somebody's")
+    assert (tmp_path / folders.LOCK).read_text() == "somebody's"

@@ -15,7 +15,7 @@ ORDER = (  # each may import only what stands before it (and itself)
     "models", "attacks", "evaluation", "saving", "trained", "reproduce", "bench", "cli",
 )
 KERNELS_IMPORT = {
-    "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "sys", "tempfile", "threading", "time", "typing",
+    "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "stat", "sys", "tempfile", "threading", "time", "typing",
     "warnings", "weakref", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np",
 }
 INSIDE_AUTODIFF = ("tensor", "parameters", "registry", "rules", "engine", "sealed", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")

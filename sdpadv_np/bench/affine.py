@@ -67,6 +67,7 @@ class Settings:
         settings.jobs()  # a case that cannot be read shows now
         for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
             checks.whole(name, getattr(settings, name), low)
+        checks.number("radius", settings.radius)
         return settings
 
     def jobs(self) -> list[tuple[Case, str, bool]]:

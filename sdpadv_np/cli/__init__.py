@@ -10,11 +10,23 @@ import os
 import sys
 import traceback
 
+from .. import checks
 from ..errors import Error
+from ..kernels._choice import TAKES
 from . import streams
 
 
-def parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says so when it cannot be printed what was asked for; argparse itself does not."""
+
+    def _print_message(self, message, file=None):
+        if message and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
+def parser(kind=_Parser) -> argparse.ArgumentParser:
     from .. import __version__
     from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
 
@@ -51,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv) -> None:
     arguments = parser().parse_args(argv)
+    if kernel := os.environ.get("SDPADV_KERNEL"):
+        checks.choice("SDPADV_KERNEL", kernel, TAKES)
     from ..training.compiling import told
 
     with told():

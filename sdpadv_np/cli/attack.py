@@ -14,7 +14,7 @@ from ..evaluation.metrics import measure
 from ..provenance import provenance
 from . import chosen
 from ..training.threads import threads
-from .common import Formatter, add_device, add_threads, announce, results, visible
+from .common import Formatter, add_device, add_threads, announce, path, results, visible
 
 RECORD = "record.json"
 
@@ -29,20 +29,20 @@ def add_parser(commands):
         epilog="examples:\n  sdpadv attack images.npz --classifier classifier.h5 --attack pgd --eps 0.1 --set steps=40\n"
         "  sdpadv attack folder/ --attack generator.h5",
     )
-    command.add_argument("images", metavar="IMAGES", help="file, or folder of PNG files")
-    command.add_argument("--attack", required=True, metavar="ATTACK", help="name of an attack, or the generator.h5 of a run, which needs no classifier")
-    command.add_argument("--classifier", metavar="FILE", help="the classifier that is attacked: the classifier.h5 of a run")
-    command.add_argument("--true-labels", metavar="FILE", help="labels of the images, where they do not lie beside them")
+    command.add_argument("images", type=path, metavar="IMAGES", help="file, or folder of PNG files")
+    command.add_argument("--attack", type=path, required=True, metavar="ATTACK", help="name of an attack, or the generator.h5 of a run, which needs no classifier")
+    command.add_argument("--classifier", type=path, metavar="FILE", help="the classifier that is attacked: the classifier.h5 of a run")
+    command.add_argument("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
     command.add_argument("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
     chosen.add_options(command)
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", metavar="DIR", help="folder of the results, a new or an empty one; runs/attack-TIME if not given")
+    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, a new or an empty one; runs/attack-TIME if not given")
     return command
 
 
 def run(arguments) -> None:
-    checks.whole("threads", arguments.threads)
+    checks.threads(arguments.threads)
     try:
         with results(arguments.output, "attack", RECORD) as folder, threads(arguments.threads):
             with folders.together(folder, RECORD) as draft:
@@ -56,6 +56,8 @@ def _run(a, folder, draft) -> None:
     classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
     (attack,) = chosen.choose([a.attack], classifier, a)
     given = user_images.load(a.images, a.true_labels)
+    if classifier is not None and given.y is not None:
+        checks.labels(given.y, len(given.x), classifier.classes, f"{a.true_labels or a.images}: y")
     figures.canvas(1, 1)  # that matplotlib is missing shows now and not after the work
     parameters = {
         "images": f"{a.images} ({given.kind}, {given.layout}, {len(given.x)} images of {given.x.shape[2]}x{given.x.shape[3]})",
@@ -83,6 +85,8 @@ def _attacked(attack, given, target) -> tuple[np.ndarray, float]:
     if target is not None:
         if not hasattr(attack, "classifier"):
             raise ArgumentError("--target: a trained generator has no targets; choose an attack by name")
+        if not 0 <= target < attack.classifier.classes:
+            raise ArgumentError(f"--target is {target}; the classifier has the classes 0 to {attack.classifier.classes - 1}")
         further["targets"] = np.full(len(given.x), target, np.int64)
     few = slice(2)
     attack(given.x[few], None if given.y is None else given.y[few], **{k: v[few] for k, v in further.items()})  # compile what is compiled on first use

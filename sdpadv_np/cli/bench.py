@@ -12,7 +12,7 @@ from ..bench.peers import PEERS
 from ..errors import ArgumentError
 from ..evaluation import figures
 from ..kernels.affine_sample import CONVENTIONS
-from .common import Formatter, announce
+from .common import Formatter, announce, path
 
 
 def add_parser(commands):
@@ -27,7 +27,7 @@ def add_parser(commands):
         question.add_argument("--seed", type=int, default=0, help="draws the problems and the order of each round")
         question.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
         question.add_argument("--quick", action="store_true", help="small cases and few rounds: to see that it works")
-        question.add_argument("--output", metavar="DIR", help="folder of the files; runs/bench-QUESTION-TIME if not given")
+        question.add_argument("--output", type=path, metavar="DIR", help="folder of the files; runs/bench-QUESTION-TIME if not given")
         # a default here would override the --debug of `sdpadv bench --debug affine`
         question.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the whole traceback of an error")
     return command

@@ -36,7 +36,7 @@ def add_options(command) -> None:
     command.add_argument("--eps", type=float, help="largest change of a pixel, in [0, 1]; the attack's own if not given")
     command.add_argument("--labels", choices=LABELS, help="attack the classifier's own prediction, or the true label; predicted if not given")
     command.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other parameters of the attack; --list shows them")
-    command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    command.add_argument("--seed", type=int, help="same seed, same bits; 0 if not given")
 
 
 def classifier(path, device: str):
@@ -50,7 +50,7 @@ def classifier(path, device: str):
 def choose(names, classifier, arguments) -> list[Chosen]:
     """The attacks called ``names``; an option goes to each that has such a parameter, and it is an error if none has."""
     settings = list(arguments.set)
-    settings += [f"{option}={getattr(arguments, option)}" for option in ("eps", "labels") if getattr(arguments, option) is not None]
+    settings += [f"{option}={getattr(arguments, option)}" for option in ("eps", "labels", "seed") if getattr(arguments, option) is not None]
     found, taken = [], set()
     for name in names:
         if Path(name).suffix.lower() in (".h5", ".hdf5"):
@@ -63,7 +63,7 @@ def choose(names, classifier, arguments) -> list[Chosen]:
             raise ArgumentError(f"{name} needs the classifier that it attacks: --classifier FILE")
         mine = [text for text in settings if text.partition("=")[0] in kind.defaults or (len(names) == 1 and text in arguments.set)]
         taken.update(mine)
-        attack = kind.make(classifier, **{"seed": arguments.seed, **dict(map(kind.setting, mine))})
+        attack = kind.make(classifier, **dict(map(kind.setting, mine)))
         found.append(Chosen(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
     for text in settings:
         if text not in taken:

@@ -16,12 +16,19 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
         return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
+def path(text: str) -> str:
+    """A path as an option's value: not the empty text that an unset variable of a shell leaves, which would be the folder one is in, or no option at all."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; give a name, or leave the option out")
+    return text
+
+
 def add_data_options(command) -> None:
-    command.add_argument("--data-dir", metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
+    command.add_argument("--data-dir", type=path, metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
 
 
-def add_dataset(command) -> None:
-    command.add_argument("--dataset", choices=data.DATASETS, default="mnist", help="glyphs is drawn by this program: small, for tries")
+def add_dataset(command, default: str | None = "mnist") -> None:
+    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else '; mnist if not given'}")
 
 
 def add_threads(command) -> None:

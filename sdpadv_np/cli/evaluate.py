@@ -10,7 +10,7 @@ from ..evaluation import figures, paper, readable, tables
 from ..provenance import provenance
 from . import chosen
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, results, visible
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, results, visible
 
 RECORD = "evaluation.json"
 
@@ -23,23 +23,23 @@ def add_parser(commands):
         epilog="examples:\n  sdpadv evaluate --classifier classifier.h5 --attacks fgsm pgd generator.h5 --eps 0.1\n"
         "  sdpadv evaluate --classifier classifier.h5 --attacks mim --images mine.npz --labels true",
     )
-    command.add_argument("--classifier", required=True, metavar="FILE", help="the classifier.h5 of a run")
-    command.add_argument("--attacks", nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators")
-    add_dataset(command)
+    command.add_argument("--classifier", type=path, required=True, metavar="FILE", help="the classifier.h5 of a run")
+    command.add_argument("--attacks", type=path, nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators")
+    add_dataset(command, None)
     add_data_options(command)
-    command.add_argument("--images", metavar="FILE", help="your own images in place of a data set; see sdpadv attack --help")
-    command.add_argument("--true-labels", metavar="FILE", help="their labels, where they do not lie beside them")
+    command.add_argument("--images", type=path, metavar="FILE", help="your own images in place of a data set; see sdpadv attack --help")
+    command.add_argument("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
     chosen.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
-    command.add_argument("--output", metavar="DIR", help="folder of the results, a new or an empty one; runs/evaluate-TIME if not given")
+    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, a new or an empty one; runs/evaluate-TIME if not given")
     return command
 
 
 def run(arguments) -> None:
-    checks.whole("threads", arguments.threads)
+    checks.threads(arguments.threads)
     try:
         with results(arguments.output, "evaluate", RECORD) as folder, threads(arguments.threads):
             with folders.together(folder, RECORD) as draft:
@@ -50,6 +50,7 @@ def run(arguments) -> None:
 
 
 def _run(a, folder, draft) -> None:
+    _one_source(a)
     classifier = chosen.classifier(a.classifier, a.device)
     attacks = chosen.choose(a.attacks, classifier, a)
     if a.limit is not None:
@@ -81,6 +82,16 @@ def _run(a, folder, draft) -> None:
     record = {"parameters": parameters, "results": [{"attack": paper.CLEAN, **clean}, *records], "command": ["sdpadv", *sys.argv[1:]], "made": provenance()}
     files.write_json(draft / RECORD, record)
     print(f"\n{tables.text(table, columns)}\n")
+
+
+def _one_source(a) -> None:
+    """Fill in the data set if there are no other images; refuses what belongs to the one beside the other."""
+    if a.images is None:
+        if a.true_labels is not None:
+            raise ArgumentError("--true-labels: a data set has its own; leave it out, or give the images that they belong to by --images FILE")
+        a.dataset = a.dataset or "mnist"
+    elif beside := [option for option, value in (("--dataset", a.dataset), ("--data-dir", a.data_dir)) if value is not None]:
+        raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(beside)}, or --images")
 
 
 def _images(a):

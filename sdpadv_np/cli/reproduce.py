@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 from ..evaluation import figures
 from ..models import ARCHITECTURES
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_device, add_threads, announce
+from .common import Formatter, add_data_options, add_device, add_threads, announce, path
 
 _QUICK = {"epochs": 2, "classifier_epochs": 2, "limit": 500, "models": ("B",), "output": "runs/reproduce-quick"}
 _FULL = {"epochs": None, "classifier_epochs": None, "limit": None, "models": None, "output": "runs/reproduce"}
@@ -35,8 +35,8 @@ def add_parser(commands):
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", metavar="DIR", help=f"folder of cells, tables and pictures, all small, where one command works at a time; {_FULL['output']} if not given")
-    command.add_argument("--work", metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
+    command.add_argument("--output", type=path, metavar="DIR", help=f"folder of cells, tables and pictures, all small, where one command works at a time; {_FULL['output']} if not given")
+    command.add_argument("--work", type=path, metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
     return command
 
 
@@ -65,7 +65,7 @@ def _resolved(a) -> dict:
         if p[name] is not None:
             checks.whole(name, p[name])
     checks.whole("seed", a.seed, 0)
-    checks.whole("threads", a.threads)
+    checks.threads(a.threads)
     xp.on(a.device)
     reproduce.checked(a.target, p["datasets"], p["models"])
     return {**p, "seed": a.seed, "device": a.device, "threads": a.threads, "data_dir": a.data_dir, "work": a.work or str(cache_folder())}

@@ -146,6 +146,8 @@ def _parsed(parameters: dict) -> argparse.Namespace:
         if value is True:
             words.append(option)
         elif isinstance(value, list):
+            if options := [text for text in map(str, value) if text.startswith("-")]:
+                raise ArgumentError(f"argument {option}: invalid choice: {options[0]!r}")  # it would be read as an option of its own
             words += [option, *map(str, value)]
         elif value is not None and value is not False:
             words.append(f"{option}={value}")

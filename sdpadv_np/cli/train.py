@@ -14,7 +14,7 @@ from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
 from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, visible
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, path, visible
 from .run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")
@@ -48,8 +48,8 @@ def add_parser(commands):
     command.add_argument("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
     command.add_argument("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
                          help=f"attacks to compare with, any of {', '.join(registry.names())}; fgsm pgd mim sdadv if not given (fgsm pgd mim against A)")
-    command.add_argument("--output", metavar="DIR", help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
-    command.add_argument("--resume", metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it, and no other command may be working in it")
+    command.add_argument("--output", type=path, metavar="DIR", help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
+    command.add_argument("--resume", type=path, metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it, and no other command may be working in it")
     return command
 
 
@@ -60,7 +60,7 @@ def _default(name):
 def run(arguments) -> None:
     needed("h5py", "weights and checkpoints")  # that it or matplotlib is missing shows now and not after the training
     figures.canvas(1, 1)
-    if arguments.resume:
+    if arguments.resume is not None:
         _nothing_else(arguments)
         opened = RunFolder.resume(arguments.resume, _resolved)
     else:
@@ -96,8 +96,9 @@ def _resolved(arguments) -> dict:
     p["compare"] = [name for name in p["compare"] if name != p["method"]]
     xp.on(p["device"])
     _attack(argparse.Namespace(**p), p["method"], None)  # a wrong value shows now, not after the classifier's training
-    for name in ("epochs", "classifier_epochs", "batch_size", "threads"):
+    for name in ("epochs", "classifier_epochs", "batch_size"):
         checks.whole(name, p[name])
+    checks.threads(p["threads"])
     return p
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import time
 
+from ..errors import MissingError
 from ..evaluation import tables
-from ..warming import warm_up
+from ..warming import hindrance, warm_up
 from .common import Formatter
 
 
@@ -18,6 +19,8 @@ def add_parser(commands):
 
 
 def run(arguments) -> None:
+    if reason := hindrance():
+        raise MissingError(f"nothing was compiled, and slower kernels are used: {reason}")
     start = time.perf_counter()
     compiled = warm_up()
     took = time.perf_counter() - start

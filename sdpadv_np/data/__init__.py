@@ -11,6 +11,7 @@ from . import glyphs, idx, sources
 
 DATASETS = ("mnist", "fashion-mnist", "glyphs")
 VALIDATION = 10_000  # the last of the training images
+TEST_IMAGES = {"mnist": 10_000, "fashion-mnist": 10_000, "glyphs": 1_000}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def load(name: str, data_dir=None, report: Callable[[str], None] = lambda line: 
     """
     checks.choice("dataset", name, DATASETS)
     if name == "glyphs":
-        (x, y), held_out = glyphs.draw(7_000, seed=0), 1_000
+        (x, y), held_out = glyphs.draw(7_000, seed=0), TEST_IMAGES[name]
         parts = {"x_train": x[:6_000], "y_train": y[:6_000], "x_test": x[6_000:], "y_test": y[6_000:]}
     else:
         raw = sources.fetch(name, data_dir, report)

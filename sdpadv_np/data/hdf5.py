@@ -24,7 +24,7 @@ def packed(path: str, wanted, largest: int) -> bytes:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        if "lock" not in str(error):
+        if "unable to lock file" not in str(error):
             raise
         raise DataError(
             "is locked: another program has it open for writing, or this file system has no locks; "

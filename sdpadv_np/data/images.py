@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,9 @@ def _labels_file(path: Path):
 
 
 def _kind(path: Path) -> str:
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir fails where it cannot know
         return "png"
-    with files.opened(path) as file:
-        start = file.read(8)
+    start = files.beginning(path, 8)
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind

@@ -1,7 +1,10 @@
 """Pictures: what the attack did to some images, and how training went."""
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import sys
 
 import numpy as np
 
@@ -14,10 +17,32 @@ from ..models.anybody import ask
 def canvas(width, height):
     """A matplotlib figure that needs no screen and leaves the caller's settings alone."""
     try:
-        from matplotlib.figure import Figure
+        with _no_backend():
+            from matplotlib.figure import Figure
+        import PIL  # noqa: F401 - which it writes PNG files with
     except ImportError as error:
-        raise ArgumentError("pictures need matplotlib; install it with: pip install 'sdpadv-np[plot]'") from error
+        name = (error.name or "matplotlib").partition(".")[0]
+        raise ArgumentError(f"pictures need {name}; install it with: pip install 'sdpadv-np[plot]'") from error
     return Figure(figsize=(width, height), layout="constrained")
+
+
+@contextlib.contextmanager
+def _no_backend():
+    """Matplotlib is first imported without the backend that MPLBACKEND names, which we do not use and which may not be installed: then the import fails.
+
+    It is set afterwards, where it can be, as for anybody else who imports matplotlib.
+    """
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        import matplotlib
+
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
 
 
 def png(figure) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..evaluation import paper
 
+HUNDRED = 100  # the images of Table 3
 LABELS, OBJECTIVES = ("predicted", "true"), ("cross_entropy", "margin")
 VARIANTS = {  # attack -> (parameter, its values), in the order of the paper's rows
     paper.STM: ("labels", LABELS), paper.STADV: ("labels", LABELS), paper.SDADV: ("objective", OBJECTIVES),

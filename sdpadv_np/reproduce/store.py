@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import files, folders, schema
+from .. import data, files, folders, schema
 from ..errors import ArgumentError, FileError
-from .cells import Cell
+from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "l2sq", "linf", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
 _PARTS = {  # of a record that hold numbers alone
     "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
 }
@@ -55,6 +55,10 @@ class Store:
                     f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
+        test_images = data.TEST_IMAGES[cell.dataset]
+        for part, count in (("result", min(settings.get("limit") or test_images, test_images)), ("hundred", min(settings.get("limit") or HUNDRED, HUNDRED))):
+            if record[part]["count"] != count:
+                raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")
         return record
 
     def keep(self, cell: Cell, record: dict) -> None:

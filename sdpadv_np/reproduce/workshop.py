@@ -10,11 +10,10 @@ from .. import data, evaluation, files, folders, trained, xp
 from ..attacks import registry
 from ..evaluation import paper, readable
 from ..provenance import provenance
-from .cells import Cell
+from .cells import HUNDRED, Cell
 
 # of training, if not told otherwise; an epoch of A costs five to ten of B
 CLASSIFIER_EPOCHS, EPOCHS = {"A": 10, "B": 15}, {"A": 16, "B": 20}
-HUNDRED = 100  # the images of Table 3
 
 
 @dataclass(frozen=True)

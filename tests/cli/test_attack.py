@@ -105,7 +105,7 @@ def bad(place):
         ((*attack, "--attack", "pgd", *c, "--set", "steps"), "give NAME=VALUE"),
         ((*attack, "--attack", g, "--eps", "0.2"), "eps=0.2: .*generator.h5 has no such parameter to set"),
         ((*attack, "--attack", g, "--target", "3"), "a trained generator has no targets"),
-        ((*attack, "--attack", "fgsm", *c, "--target", "10"), "targets has labels from 10 to 10"),
+        ((*attack, "--attack", "fgsm", *c, "--target", "10"), "--target is 10; the classifier has the classes 0 to 9"),
         ((*attack, "--attack", "fgsm", *c, "--labels", "true"), 'labels="true" needs the labels'),
         ((*attack, "--attack", place / "classifier.h5"), "holds a classifier; as an attack give the generator.h5"),
         ((*attack, "--attack", "fgsm", "--classifier", g), "holds no classifier but a generator"),
@@ -120,14 +120,23 @@ def bad(place):
         (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--limit", "0"), "limit is 0"),
         (("evaluate", *c, "--attacks", "fgsm", g, "--dataset", "glyphs", "--set", "steps=3"), "steps=3: fgsm, .*generator.h5 have no such parameter to set"),
         (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--eps", "-1"), "eps is -1.0"),
+        ((*attack, "--attack", "fgsm", *c, "--target", 10**22), "--target is 1(0){22}; the classifier has the classes 0 to 9"),
+        ((*attack, "--attack", "fgsm", *c, "--target", "-1"), "--target is -1"),
+        ((*attack, "--attack", g, "--seed", "3"), "seed=3: .*generator.h5 has no such parameter to set"),
+        ((*attack, "--attack", "fgsm", *c, "--threads", 10**24), "threads is 1(0){24}; it must be at most 4096"),
+        ((*attack, "--attack", "fgsm", *c, "--true-labels", place / "beyond.npy"), "beyond.npy: y has labels from 0 to 99; expected 0 to 9"),
+        (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--true-labels", place / "y.npy"), "--true-labels: a data set has its own"),
+        (("evaluate", *c, "--attacks", "fgsm", "--images", place / "mine.npz", "--dataset", "mnist", "--data-dir", "x"), "leave out --dataset and --data-dir, or --images"),
+        (("attack", "/proc/self/mem", "--attack", g), "/proc/self/mem: cannot be read: Input/output error"),
     ]
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", range(32))
 def test_wrong_input_is_one_line_and_nothing_is_written(place, tmp_path, capsys, number):
     import re
 
     np.save(place / "small.npy", np.full((2, 5, 5), 0.5))
+    np.save(place / "beyond.npy", np.r_[:39, 99] * (np.arange(40) == 39))
     arguments, message = bad(place)[number]
     assert re.search(message, line(capsys, *arguments, "--output", tmp_path / "o"))
     assert not (tmp_path / "o").exists()
@@ -178,3 +187,25 @@ def test_help_shows_defaults_and_an_example(command, capsys):
         main([command, "--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "(default: " in text and f"  sdpadv {command}" in text.split("example")[1]
+
+
+@pytest.mark.parametrize("arguments", (
+    ("train", "--resume", ""), ("train", "--data-dir", ""), ("train", "--output", " "), ("attack", "", "--attack", "fgsm"), ("attack", "x.npy", "--attack", ""), ("attack", "x.npy", "--attack", "fgsm", "--classifier", ""),
+    ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--images", ""), ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--true-labels", ""), ("reproduce", "table1", "--work", ""), ("bench", "affine", "--output", ""),
+))
+def test_an_empty_text_is_no_path(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert stop.value.code == 2 and capsys.readouterr().err.splitlines()[-1].endswith(": is empty; give a name, or leave the option out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kernel_that_there_is_not(monkeypatch, capsys):
+    monkeypatch.setenv("SDPADV_KERNEL", "zzz")
+    assert "SDPADV_KERNEL is 'zzz'; choose one of numpy, numba" in line(capsys, "attack", "x.npy", "--attack", "fgsm")
+
+
+@pytest.mark.parametrize("radius", ("nan", "inf", "-1"))
+def test_a_radius_that_is_none(radius, capsys, tmp_path):
+    assert f"radius is {float(radius)}; it must be at least 0 and finite" in line(capsys, "bench", "affine", "--quick", f"--radius={radius}", "--output", tmp_path / "o")

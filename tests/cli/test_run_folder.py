@@ -60,6 +60,7 @@ def test_what_an_older_run_did_not_store_is_the_default(folder, name):
     ({"seed": 1.5}, "seed: invalid int value"), ({"seed": -1}, "seed is -1"), ({"epochs": 0}, "epochs is 0"), ({"epochs": True}, "epochs"), ({"classifier": "Z"}, "classifier: invalid choice: 'Z'"),
     ({"compare": "fgsm"}, "compare"), ({"compare": ["fgsm", ["pgd"]]}, "invalid choice"), ({"compare": ["sdpadv"]}, r"compare is \['sdpadv'\]; expected \[\]"), ({"method": {}}, "method"),
     ({"eps": float("nan")}, "NaN is no number"), ({"dataset": None}, "dataset is None; expected 'mnist'"), ({"data_dir": 3}, "data_dir is 3"), ({"eps": 10**400}, "eps"),
+    *(({"compare": ["fgsm", option]}, f"compare: invalid choice: '{option}'") for option in ("--help", "-h", "--version", "--retrain", "--seed=0")),
 ])
 def test_odd_parameters_are_one_clear_error(folder, changes, message):
     rewrite(folder, **changes)
@@ -102,6 +103,15 @@ def test_a_run_that_is_worked_in_is_refused(folder, capsys):
         for command in (["train", "--dataset", "glyphs"], ["attack", "x.npy", "--attack", "fgsm"], ["evaluate", "--classifier", "c.h5", "--attacks", "fgsm"]):
             assert "another sdpadv command is working in this folder" in line(capsys, *command, "--output", folder)
     assert "holds a run already; go on with it by --resume" in line(capsys, "train", "--dataset", "glyphs", "--output", folder)
+
+
+def test_a_cache_that_may_not_be_entered_is_no_hindrance(monkeypatch, tmp_path, glyphs):
+    (tmp_path / "classifiers").mkdir(mode=0)
+    path, said = tmp_path / "classifiers" / "model.h5", []
+    monkeypatch.setattr(type(path), "exists", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))  # root may enter it
+    monkeypatch.setattr(sd.models.ModelB, "fit", lambda self, *_, **__: self)
+    assert trained.classifier(glyphs, "B", 1, 128, 0, [path], report=said.append)[1]
+    assert said == [f"Model B: not reused: {path}: cannot be read: Permission denied"]
 
 
 @pytest.fixture(scope="module")

@@ -54,22 +54,23 @@ def test_where_errors_cannot_be_shown_work_goes_on(monkeypatch):
 
 def test_nobody_reads_any_more(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Failing(errno.EPIPE))
-    for arguments in (["data", "glyphs"], ["attack", "--list"]):
+    for arguments in (["data", "glyphs"], ["attack", "--list"], ["--version"], ["train", "--help"]):
         assert main(arguments) == 141
     assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_behind_the_output_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Failing(errno.ENOSPC))
-    assert main(["data", "glyphs"]) == 1
-    assert capsys.readouterr().err == "sdpadv: standard output: cannot be written: No space left on device\n"
+    for arguments in (["data", "glyphs"], ["--version"], ["train", "--help"]):
+        assert main(arguments) == 1
+        assert capsys.readouterr().err == "sdpadv: standard output: cannot be written: No space left on device\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_as_a_shell_starts_it():
     """Closed streams, a disk that is full, a reader that left: nothing on standard error that Python adds at the end."""
     command = f"exec {sys.executable} -m sdpadv_np.cli"
-    cases = ((f"{command} attack --list >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"), (f"{command} data nothing <&- >&- 2>&-", 1, ""))
+    cases = ((f"{command} --version >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"), (f"{command} attack --list >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"), (f"{command} data nothing <&- >&- 2>&-", 1, ""))
     for line, status, said in cases:
         done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
         assert (done.returncode, done.stderr) == (status, said)

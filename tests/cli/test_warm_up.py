@@ -1,4 +1,10 @@
 """``sdpadv warm-up``."""
+import sys
+
+import pytest
+
+import sdpadv_np as sd
+from sdpadv_np import kernels
 from sdpadv_np.cli import main
 from sdpadv_np.cli import warm_up as command
 
@@ -14,3 +20,13 @@ def test_it_says_that_nothing_was_left_to_do(monkeypatch, capsys):
     monkeypatch.setattr(command, "warm_up", dict)
     assert main(["warm-up"]) == 0
     assert capsys.readouterr().out.startswith("everything was compiled already (")
+
+
+def test_without_numba_nothing_was_compiled(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sdpadv_np.kernels._njit", None)
+    monkeypatch.delattr(kernels, "_njit", raising=False)
+    assert main(["warm-up"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.startswith("sdpadv: nothing was compiled, and slower kernels are used: ")
+    with pytest.warns(RuntimeWarning, match="nothing was compiled, and slower kernels are used"):
+        assert sd.warm_up() == {}

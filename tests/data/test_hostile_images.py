@@ -171,3 +171,62 @@ def test_home_folders_and_kinds_of_error(tmp_path, monkeypatch):
     (tmp_path / "h.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(50))
     with pytest.raises(DataError, match="is not a whole HDF5 file"):
         images.load("~/h.h5")
+
+
+def of_chunks(*chunks):
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in (*chunks, (b"IEND", b"")))
+
+
+def header(bits=8, colour=0, interlaced=0, width=28, height=28):
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
+
+
+ROWS = b"".join(b"\0" + bytes([1 + row] * 28) for row in range(28))
+SQUEEZED = zlib.compress(ROWS)
+
+
+@pytest.mark.parametrize("chunks, message", [
+    ((header(), (b"IDAT", zlib.compress(ROWS[: 14 * 29]))), "its pixels are 406 bytes; by its header they are 812"),
+    ((header(), (b"IDAT", zlib.compress(ROWS + ROWS[:29]))), "its pixels are 813 bytes or more; by its header they are 812"),
+    ((header(), (b"IDAT", SQUEEZED[:-4])), "its pixels are 812 bytes, with no end"), ((header(), (b"IDAT", SQUEEZED + b"more")), "its pixels are"), ((header(), (b"IDAT", SQUEEZED[:-4] + b"good")), "incorrect data check"),
+    ((header(), (b"IDAT", SQUEEZED[:9]), (b"tEXt", b"a\0b"), (b"IDAT", SQUEEZED[9:])), "it has a second IDAT"), ((header(), header(), (b"IDAT", SQUEEZED)), "it has a second IHDR"),
+    ((header(colour=3), (b"PLTE", bytes(range(9))), (b"IDAT", SQUEEZED)), "pixels of a colour beyond its palette"), ((header(colour=3), (b"IDAT", SQUEEZED)), "it lacks its palette"),
+    ((header(interlaced=1), (b"IDAT", SQUEEZED)), "its pixels are 812 bytes; by its header they are 837"),
+])
+def test_png_with_other_pixels_than_its_header_says(tmp_path, chunks, message):
+    (tmp_path / "a.png").write_bytes(of_chunks(*chunks))
+    refused(tmp_path, f"a.png: is not a whole PNG file: .*{message}")
+
+
+@pytest.mark.parametrize("bits, colour", ((1, 0), (2, 0), (4, 0), (8, 0), (1, 3), (2, 3), (4, 3), (8, 3), (8, 2), (8, 6), (8, 4)))
+@pytest.mark.parametrize("size", ((1, 1), (3, 2), (9, 13), (16, 5)))
+@pytest.mark.parametrize("interlaced", (False, True))
+def test_png_of_every_kind_is_read(tmp_path, bits, colour, size, interlaced):
+    width, height = size
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)) if interlaced else ((0, 0, 1, 1),)
+    sizes = [(len(range(r, height, dr)), len(range(c, width, dc))) for r, c, dr, dc in passes]
+    rows = b"".join(b"\0" + b"\xff" * ((w * bits * channels + 7) // 8) for h, w in sizes if w for _ in range(h))
+    palette = ((b"PLTE", b"\xff" * 3 * 2**bits),) if colour == 3 else ()
+    (tmp_path / "a.png").write_bytes(of_chunks(header(bits, colour, interlaced, width, height), *palette, (b"IDAT", zlib.compress(rows))))
+    x = images.load(tmp_path).x
+    assert x.shape == (1, 1, height, width) and (x == 1).all()
+
+
+def test_png_folders_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    for place in ("sub", ".hidden/inner"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.fromarray(X[0]).save(tmp_path / place / "a.png")
+    assert images.load(tmp_path).names == ("sub/a.png",)
+    original = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: original(path) if not str(path).endswith("sub") else (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
+    refused(tmp_path, "sub: cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize("share", (0.02, 0.5, 0.9))
+def test_hdf5_that_is_cut_off_is_not_said_to_be_locked(tmp_path, share):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = X
+    data = (tmp_path / "a.h5").read_bytes()
+    (tmp_path / "a.h5").write_bytes(data[: int(len(data) * share)])
+    assert "is locked" not in refused(tmp_path / "a.h5", "a.h5: ")

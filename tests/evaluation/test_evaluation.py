@@ -58,6 +58,26 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
         assert image.imread(tmp_path / name).std() > 0.05
 
 
+@pytest.mark.parametrize("name", ("module://matplotlib_inline.backend_inline", "no-backend-at-all", "svg"))
+def test_no_backend_is_needed_and_the_variable_is_left_alone(name):
+    """As Jupyter exports it to a shell where its package is not installed; one that is there is set for whoever uses it."""
+    program = """
+import os, sys
+sys.modules["matplotlib_inline"] = None
+from sdpadv_np.evaluation import figures
+assert figures.png(figures.canvas(1, 1)).startswith(b"\\x89PNG")
+import matplotlib
+print(os.environ["MPLBACKEND"], matplotlib.rcParams._get("backend") == os.environ["MPLBACKEND"])
+"""
+    import os
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"MPLBACKEND": name})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == name and (name != "svg" or done.stdout.split()[1] == "True")
+
+
 def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path, classifier):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(ArgumentError, match=r"pip install 'sdpadv-np\[plot\]'"):

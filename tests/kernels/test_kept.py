@@ -60,6 +60,24 @@ def test_a_damaged_file_is_compiled_again(here, change):
     assert compiled(1, 2) == (3, True)
 
 
+def test_a_file_under_anothers_name_is_not_believed(here):
+    compiled(1, 2)
+    (whole,) = here.glob("*/*")
+    compiled(1.5, 2.0)
+    (other,) = set(here.glob("*/*")) - {whole}
+    other.write_bytes(whole.read_bytes())
+    assert compiled(1.5, 2.0) == (3.5, False)
+
+
+@pytest.mark.parametrize("make", (os.mkfifo, lambda path: path.symlink_to("/dev/zero")))
+def test_what_is_no_file_is_not_waited_for(here, make):
+    compiled(1, 2)
+    (path,) = here.glob("*/*")
+    path.unlink()
+    make(path)
+    assert compiled(1, 2) == (3, False) and compiled(1, 2) == (3, True)
+
+
 def test_a_changed_source_is_compiled_again(here, monkeypatch):
     compiled(1, 2)
     monkeypatch.setattr(_kept, "_stamp", lambda sources: b"another")

@@ -267,8 +267,8 @@ def test_time_left_goes_by_the_cells_most_alike():
     assert drive.left([], {}) == "done"
 
 
-MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds": 0.2, "count": 60}
-RECORD = {"settings": {"seed": 0}, "result": MEASURED, "hundred": MEASURED, "distortion": None, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.0}, "threads": 1, "made": {}}
+MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds": 0.2, "count": 10_000}
+RECORD = {"settings": {"seed": 0}, "result": MEASURED, "hundred": MEASURED | {"count": 100}, "distortion": None, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.0}, "threads": 1, "made": {}}
 
 
 def test_store_keeps_whole_files_only(tmp_path):
@@ -287,6 +287,8 @@ def test_store_keeps_whole_files_only(tmp_path):
     ("[]", "expected an object"), ("7", "expected an object"), ("[" * 100_000, "lists within lists"), (json.dumps(RECORD).replace("0.1", "NaN"), "NaN is no number"),
     (json.dumps(RECORD | {"result": []}), "result is .*expected an object"), (json.dumps(RECORD | {"result": MEASURED | {"l2sq": "1"}}), "result: l2sq is '1'; expected a finite number"),
     (json.dumps(RECORD | {"settings": {"seed": 0, "parameters": 3}}), "was computed with parameters 3"), (json.dumps({k: v for k, v in RECORD.items() if k != "seconds"}), "lacks seconds"),
+    (json.dumps(RECORD | {"result": MEASURED | {"accuracy": 7}}), "result: accuracy is 7; expected a finite number from 0 to 1"), (json.dumps(RECORD | {"hundred": RECORD["hundred"] | {"linf": 2.0}}), "hundred: linf is 2.0"),
+    (json.dumps(RECORD | {"result": MEASURED | {"count": 3}}), "result: count is 3; expected 10000"), (json.dumps(RECORD | {"hundred": MEASURED}), "hundred: count is 10000; expected 100"),
     (json.dumps(RECORD | {"distortion": {"shift": "far"}}), "distortion is"), ("\xff", "is not JSON"),
 ])
 def test_a_cell_of_odd_content_is_one_clear_error(tmp_path, text, message):
