@@ -150,3 +150,9 @@ def test_as_many_classes_as_there_are_logits(rng):
             return np.tile(np.arange(100, dtype=np.float32), (len(x), 1))
 
     assert sd.evaluate(Wide(), None, rng.random((3, 1, 8, 8), np.float32), np.array([99, 99, 5])).accuracy == 2 / 3
+
+
+def test_without_pillow_it_is_not_said_to_be_matplotlib(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(sd.Error, match="pictures need Pillow; install it with"):
+        figures.canvas(1, 1)
