@@ -1,6 +1,6 @@
 """Kills, full disks and simultaneous starts at random times: does every run end with the bits of an undisturbed one?
 
-    python benchmarks/kills.py [--kills 100] [--disks 100] [--starts 100] [--seed 0]      # some five minutes on one core
+    python benchmarks/kills.py [--kills 100] [--disks 100] [--starts 100] [--seed 0]      # some thirteen minutes on one core
 
 Each case is a small ``sdpadv train --dataset glyphs`` (or attack), forked from this process, which has loaded and compiled
 everything; its images are few, and its pictures are stand-ins, so that a case takes half a second of one core:

@@ -8,10 +8,10 @@ from .training.compiling import told
 
 
 def warm_up(progress: bool = True) -> dict[str, float]:
-    """Compile every kernel for this processor, so that no attack, model or training compiles on its way.
+    """Compile every kernel for this processor, so that no attack, model or training in float32 compiles on its way.
 
     Numba compiles a kernel when it is first called; later processes find it beside the source, or in the
-    folder that NUMBA_CACHE_DIR names. All together takes some 20 s of one core, once for an installation
+    folder that NUMBA_CACHE_DIR names. All together takes 20 to 30 s of one core, once for an installation
     and a processor; what is there already takes a second to load.
 
     progress : whether to tell on standard error what is compiled

@@ -128,25 +128,27 @@ with folders.held(Path({str(tmp_path)!r})):
 
 def test_a_lock_is_never_held_twice_however_fast_it_changes_hands(tmp_path):
     """The file of a lock is removed by its holder: whoever had opened it just before must not believe in it."""
-    holding, most, done = [0], [0], [0]
+    holding, most, done = [0], [0], []
 
     def work():
-        for _ in range(200):
+        mine = 0
+        while mine < 100:  # however often it is refused meanwhile
             try:
                 with folders.held(tmp_path):
                     holding[0] += 1
                     most[0] = max(most[0], holding[0])
                     holding[0] -= 1
-                    done[0] += 1
+                    mine += 1
             except ArgumentError:
                 pass
+        done.append(mine)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1] and done[0] >= 200
+    assert most == [1] and done == [100] * 4
 
 
 def test_a_file_system_without_locks_is_told_and_worked_on(tmp_path, monkeypatch):

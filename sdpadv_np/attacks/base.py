@@ -2,7 +2,7 @@
 
 An attack is a small frozen description. ``attack(x, y)`` cuts the images into batches, settles what
 each batch aims at (a Goal), and hands it to ``_attack`` of the method, whose result it checks. Batches
-bound the memory; an image's result depends on the batch it lies in only through random draws.
+bound the memory; an image's result depends on the batch it lies in only through random draws and the last bits (the sign of a slope near 0 may turn).
 """
 from __future__ import annotations
 

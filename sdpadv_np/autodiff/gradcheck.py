@@ -44,7 +44,7 @@ def gradcheck(fn, *arrays, order: int = 1, rtol: float = 1e-5, atol: float = 1e-
 
     The gradient is taken with and without ``create_graph``, twice each, for all arguments together,
     for each alone and for all but each, and of several multiples of the output. If ``fn`` takes float32 as
-    well, its gradients there must agree with those in float64 to 1e-3 of the largest.
+    well, its gradients there must agree with those in float64 to 1e-3 of the largest, or 1e-3 if that is below 1.
 
     Raises
     ------

@@ -21,7 +21,7 @@ def canvas(width, height):
             from matplotlib.figure import Figure
         import PIL  # noqa: F401 - which it writes PNG files with
     except ImportError as error:
-        name = (error.name or "matplotlib").partition(".")[0]
+        name = "Pillow" if (error.name or "").partition(".")[0] == "PIL" else "matplotlib"
         raise ArgumentError(f"pictures need {name}; install it with: pip install 'sdpadv-np[plot]'") from error
     return Figure(figsize=(width, height), layout="constrained")
 

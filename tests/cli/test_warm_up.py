@@ -1,4 +1,6 @@
 """``sdpadv warm-up``."""
+import os
+import subprocess
 import sys
 
 import pytest
@@ -30,3 +32,10 @@ def test_without_numba_nothing_was_compiled(monkeypatch, capsys):
     assert shown.out == "" and shown.err.startswith("sdpadv: nothing was compiled, and slower kernels are used: ")
     with pytest.warns(RuntimeWarning, match="nothing was compiled, and slower kernels are used"):
         assert sd.warm_up() == {}
+
+
+def test_settings_that_numba_refuses_are_said_to_be_so():
+    pytest.importorskip("numba")
+    program = "from sdpadv_np.warming import hindrance; print(hindrance())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_NUM_THREADS": "0"})
+    assert done.stdout.startswith("Numba refuses its settings in the environment"), done.stderr

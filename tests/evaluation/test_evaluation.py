@@ -165,3 +165,9 @@ def test_what_is_no_classifier_is_refused(glyphs):
 
     with pytest.raises(ArgumentError, match="no logits.*sd.models.Foreign"):
         sd.evaluate(Fitted(), None, glyphs.x_test[:2], glyphs.y_test[:2])
+
+
+def test_without_pillow_it_is_not_said_to_be_matplotlib(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(sd.Error, match="pictures need Pillow; install it with"):
+        figures.canvas(1, 1)
