@@ -10,6 +10,7 @@ import sdpadv_np as sd
 from sdpadv_np import training
 from sdpadv_np.models.classifier import ClassifierTraining
 from sdpadv_np.models.distillation import _Distillation
+from sdpadv_np.nn import ParameterStore
 
 EPOCHS, BATCH = 6, 16
 LR = {"lr": 5e-3}
@@ -112,6 +113,14 @@ def test_the_state_is_live_and_holds_the_weights(name):
     task.step(np.arange(BATCH), 0)
     assert all(a is b for a, b in zip(arrays.values(), task.state().values(), strict=True))
     assert {k for k, a in arrays.items() if a.tobytes() != before[k]} == set(arrays), "everything in it changes in a step, or it need not be there"
+
+
+@every_task
+def test_whatever_parameters_it_holds_are_said_to_be_trained(name):
+    """So that nobody else uses them meanwhile."""
+    task = TASKS[name]()
+    for store in (value for value in vars(task).values() if isinstance(value, ParameterStore)):
+        assert any(store is trained for trained in task.trains)
 
 
 @every_task
