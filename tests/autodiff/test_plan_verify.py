@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from sdpadv_np import Plan, ops
+from sdpadv_np.autodiff.plan import MOST
 from sdpadv_np.errors import PlanError
 from sdpadv_np.kernels import adam
 from sdpadv_np.nn import Dense, Network, ParameterStore
@@ -170,3 +171,18 @@ def test_these_are_replayed_as_they_are(step, expected):
     plan = Plan(step)
     for k in range(1, 5):
         np.testing.assert_array_equal(plan(x(k)), expected(k))
+
+
+def test_as_many_shapes_are_kept_as_is_said():
+    """Each is recorded once, and replayed from its third call on, while there are no more of them; one more takes the place of the oldest."""
+    calls = []
+    plan = Plan(lambda value: (calls.append(len(value)), value * 2)[1])
+
+    def three_times_each(sizes):
+        calls.clear()
+        for size in 3 * list(sizes):
+            plan(np.ones(size, np.float32))
+        return len(calls)
+
+    assert three_times_each(range(1, MOST + 1)) == 2 * MOST
+    assert three_times_each(range(11, 12 + MOST)) == 3 * (MOST + 1)

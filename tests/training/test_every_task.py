@@ -137,6 +137,12 @@ def test_resumed_after_each_epoch_it_ends_with_the_same_bits(name, whole, tmp_pa
 
 
 @every_task
+def test_it_lets_go_of_its_plan(name, whole):
+    """Which knows the task, as the task knows it: together they would hold the data until the collector comes."""
+    assert whole(name)[0].plan is None
+
+
+@every_task
 def test_it_learns(name, whole):
     history = whole(name)[1]
     key = FALLS.get(name, "L_adv")
