@@ -73,6 +73,17 @@ def test_an_attack_is_trained_and_used_there(gpu, glyphs, classifier, tmp_path, 
     assert result.accuracy == pytest.approx(sd.evaluate(classifier, fitted[0], x, glyphs.y_test[:20]).accuracy, abs=0.051)
 
 
+def test_intermediate_results_come_back_as_the_kind_that_was_given(gpu, rng):
+    here, x = sd.models.Generator(eps=0.3, image_shape=(1, 8, 8)), rng.random((3, 1, 8, 8), np.float32)
+    here.store.data += 0.1 * rng.standard_normal(here.store.data.size).astype(np.float32)
+    there = here.to("cuda")
+    for images in (x, gpu.cupy.asarray(x)):
+        got, want = there.distort(images), here.distort(x)
+        assert type(got.x_a) is type(images) and got.eps == want.eps
+        for a, b in zip(got[:-1], want[:-1], strict=True):
+            np.testing.assert_allclose(xp.to_numpy(a), b, rtol=gpu.rtol, atol=gpu.atol)
+
+
 def tasks(d, classifier, device):
     data = part(d, 320, 32)
     yield ClassifierTraining(sd.models.ModelB(device=device), *data, 4, 32, 1e-3, 0)

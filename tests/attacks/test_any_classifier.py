@@ -6,6 +6,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import registry
+from sdpadv_np.attacks.answers import believed
 from sdpadv_np.errors import ArgumentError, AttackError, Error
 
 QUICK = {
@@ -236,3 +237,9 @@ def test_spsa_asks_for_a_batch_at_a_time():
 
     run("spsa", f.foreign(logits), images(12), batch_size=5, samples=128)
     assert max(asked) == 5
+
+
+@pytest.mark.parametrize("dtype", (np.int64, np.float16, bool))
+def test_logits_of_another_dtype_are_refused(dtype):
+    with pytest.raises(ArgumentError, match=f"have dtype {np.dtype(dtype)}"):
+        believed(np.ones((2, 3), dtype), 2)

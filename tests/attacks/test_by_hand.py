@@ -4,7 +4,9 @@ import pytest
 from tiny import tiny
 
 import sdpadv_np as sd
-from sdpadv_np.attacks import BIM, MIM, PGD, CarliniWagner
+from sdpadv_np.attacks import BIM, MIM, PGD, SPSA, CarliniWagner, DeepFool, StAdv, spsa
+from sdpadv_np.attacks.answers import Goal
+from sdpadv_np.attacks.carlini_wagner import _Best, _Run
 
 
 @pytest.mark.parametrize("rounds", (9, 10))
@@ -25,6 +27,63 @@ def test_carlini_wagner_s_search_over_c(monkeypatch, rounds):
     last = [halves[8], 1e10, 0.775]
     expected = np.array([[*column, end] for column, end in zip((halves, tens, between), last)]).T
     np.testing.assert_allclose(tried, expected[:rounds], rtol=1e-6)
+
+
+def test_carlini_wagner_s_loss_reaches_kappa_beyond_the_boundary(rng):
+    """The hinge is c max(margin + kappa, 0): it slopes down to a margin of -kappa, and a success lies below that."""
+    t = tiny()
+    x, goal, c = t.x[:6], Goal(t.y[:6]), np.linspace(1, 2, 6)
+    margin = goal.margin(t.classifier.logits(x))
+    assert (0 < margin).all() and (margin < 50).all()
+    run = _Run(x, goal, c)
+    run.w += 0.1 * rng.standard_normal(x.shape).astype(np.float32)
+    x_adv, l2sq, margin = run.evaluate(t.classifier, 50.0)
+    z = t.classifier.logits(x_adv)
+    one, rows = np.zeros_like(z), np.arange(6)
+    one[rows, t.y[:6]] = np.inf
+    second = (z - one).argmax(axis=1)
+    one[:] = 0
+    one[rows, t.y[:6]], one[rows, second] = c, -c
+    tanh = 2 * x_adv - 1
+    np.testing.assert_allclose(run.gradient, (t.classifier._vjp(x_adv, one) + 2 * (x_adv - x)) * (1 - tanh * tanh) / 2, rtol=1e-3, atol=1e-5)
+    best = _Best(x)
+    assert not CarliniWagner(t.classifier, kappa=50.0, steps=1)._descend(x, goal, c, best).any() and not np.isfinite(best.l2sq).any()
+
+
+def test_of_two_successes_equally_near_the_first_stays():
+    best, images = _Best(np.zeros((1, 1, 2, 2), np.float32)), np.array([0])
+    for value, l2sq, kept in ((1, 3, 1), (2, 3, 1), (3, 2, 3)):
+        best.offer(images, np.full((1, 1, 2, 2), value, np.float32), np.array([l2sq], np.float32))
+        assert (best.x_adv == kept).all()
+
+
+def test_deepfool_goes_as_far_beyond_a_boundary_as_cleverhans():
+    """(|f| + 1e-5) / ||w||, where that counts: |f| is 1e-5."""
+    f = sd.models.Foreign(lambda x: np.stack([x[:, 0, 0, 0] - x[:, 0, 0, 1] + np.float32(1e-5), 0 * x[:, 0, 0, 0]], axis=1), lambda x, g: g[:, :1, None, None] * np.array([1, -1], np.float32), classes=2)
+    x = np.full((1, 1, 1, 2), 0.5, np.float32)
+    np.testing.assert_allclose(DeepFool(f)._step(x, f.logits(x), None)[0, 0, 0], [-1e-5, 1e-5], rtol=1e-4)
+
+
+def test_spsa_s_estimate_is_the_same_one_direction_at_a_time(monkeypatch, rng):
+    """As where one pair of points is more than is asked about at once."""
+    t = tiny()
+    attack, x, goal = SPSA(t.classifier, samples=8), t.x[:3], Goal(t.y[:3], False, np.arange(3))
+    want = attack._estimate(x, goal, np.random.default_rng(0))
+    monkeypatch.setattr(spsa, "_NUMBERS", 1)
+    np.testing.assert_allclose(attack._estimate(x, goal, np.random.default_rng(0)), want, rtol=1e-4, atol=1e-6)
+
+
+def test_stadv_is_done_with_an_image_once_a_round_finds_nothing_nearer(monkeypatch):
+    rounds = []
+
+    def minimise(self, start, x, goal, tau, active, found):
+        rounds.append(active.tolist())
+        found.keep(active, start, np.where(active == 0, 9.0 - len(rounds), 1.0).astype(x.dtype), np.ones(len(active), bool))
+
+    monkeypatch.setattr(StAdv, "_minimise", minimise)
+    t = tiny()
+    StAdv(t.classifier, tau_steps=4).flow(t.x[:3])
+    assert rounds == [[0, 1, 2], [0, 1, 2], [0], [0]]
 
 
 def gradient(t, x, label):

@@ -319,3 +319,9 @@ def test_whether_the_caller_records_makes_no_difference(name, attacks):
     with sd.no_grad():
         np.testing.assert_array_equal(result(), want)
         assert not (sd.Tensor(t.x, requires_grad=True) * 2).requires_grad
+
+
+@pytest.mark.parametrize("name", ITERATED)
+def test_without_a_classifier_it_says_so(name):
+    with pytest.raises(ArgumentError, match="was made without a classifier"):
+        registry.find(name).make(None)(data(name).x_val)

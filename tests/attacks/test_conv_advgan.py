@@ -68,6 +68,8 @@ def test_the_loss_is_that_of_the_public_implementation(classifier, glyphs):
     got = task.step(np.arange(32), 0)
     np.testing.assert_allclose(got["L_D"], np.square(real - 1).mean() + np.square(fake).mean(), rtol=1e-5)
     np.testing.assert_allclose(got["L_adv"], np.maximum(p[range(32), y] - others, 0).mean(), rtol=1e-4)
+    after = ops.sigmoid(task.discriminator(x_a, training=True))  # by D's step, which comes first
+    np.testing.assert_allclose(got["L_GAN"], np.square(after - 1).mean(), rtol=1e-4)
     np.testing.assert_allclose(got["L_eta"], np.maximum(np.linalg.norm(eta.reshape(32, -1), axis=1) - 0.5, 0).mean(), rtol=1e-5)
 
 

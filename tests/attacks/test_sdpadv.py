@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny import tiny
 
 import sdpadv_np as sd
 from sdpadv_np import Tensor
@@ -76,6 +77,15 @@ def test_the_loss_is_equation_9_of_raw_theta_and_eta(classifier, glyphs, rng):
         + 0.5 * (log(real)[:, 1].mean() + log(fake)[:, 0].mean())
     )
     np.testing.assert_allclose(got, expected, rtol=1e-5)
+    assert abs(log(real)[:, 1].mean() - log(fake)[:, 1].mean()) > 1e-3  # D tells them apart
+    np.testing.assert_allclose(task.step(np.arange(32), 0)["L_D"], -(log(real)[:, 1].mean() + log(fake)[:, 0].mean()), rtol=1e-5)
+
+
+def test_where_the_images_tell_their_shape_a_further_fit_goes_on():
+    t = tiny()
+    attack = SdpAdv(sd.models.Foreign(t.classifier._logits, t.classifier._vjp), perturbation=(8,), localisation=(8,))
+    generators = [attack.fit(t.x, t.y, t.x_val, t.y_val, epochs=1, progress=False).generator for _ in range(2)]
+    assert generators[0].image_shape == (1, 8, 8) and generators[0] is generators[1]
 
 
 def test_the_discriminator_step_leaves_the_generator_alone_and_the_classifier_is_never_changed(classifier, glyphs):

@@ -8,6 +8,7 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np import Tensor, ops
 from sdpadv_np.errors import ArgumentError, GraphError, OperationError
+from sdpadv_np.nn import Dense, Network, ParameterStore
 
 
 def leaf(*values, dtype=np.float64):
@@ -85,6 +86,7 @@ def test_an_input_without_a_path_gets_zeros():
 def test_third_derivative():
     x = leaf(1.5)
     (d1,) = sd.grad((x**4).sum(), [x], create_graph=True)
+    assert d1.requires_grad and not sd.grad((x**4).sum(), [x])[0].requires_grad
     (d2,) = sd.grad(d1.sum(), [x], create_graph=True)
     (d3,) = sd.grad(d2.sum(), [x])
     np.testing.assert_allclose([d1.item(), d2.item(), d3.item()], [4 * 1.5**3, 12 * 1.5**2, 24 * 1.5])
@@ -243,3 +245,14 @@ def test_what_a_forward_saves_is_used_once_and_released(rng, monkeypatch):
     assert sd.ops.affine_sample(Tensor(x, requires_grad=True), theta).saved is None  # only the image wants one
     with sd.no_grad():
         assert sd.ops.affine_sample(x, wanted).saved is None
+
+
+def test_parameters_used_twice_get_both_contributions(rng):
+    """The second must not be written over the first, which lies in the store's buffer already."""
+    network = Network("n", [Dense(3, 4)])
+    store, gradients, batches = ParameterStore([network], 0), [], rng.standard_normal((2, 5, 3)).astype(np.float32)
+    losses = [ops.sum(ops.square(network(Tensor(batch)))) for batch in batches]
+    for loss in (*losses, losses[0] + losses[1]):
+        store.differentiate(loss)
+        gradients.append(store.gradient.copy())
+    np.testing.assert_allclose(gradients[2], gradients[0] + gradients[1], rtol=1e-5)

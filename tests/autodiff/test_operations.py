@@ -170,3 +170,9 @@ def test_every_operation_is_reachable_and_described(name):
 def test_signatures_name_inputs_and_parameters():
     assert list(inspect.signature(ops.sum).parameters) == ["x", "axis", "keepdims"]
     assert list(inspect.signature(ops.clip).parameters) == ["x", "low", "high"]
+
+
+def test_the_maximum_of_nan_hands_nothing_on_and_divides_by_nothing():
+    x = sd.Tensor(np.array([[1.0, np.nan], [3.0, 2.0]]), requires_grad=True)
+    (g,) = sd.grad(ops.sum(ops.max(x, axis=1)), [x])
+    np.testing.assert_array_equal(g.data, [[0, 0], [1, 0]])

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from sdpadv_np import Plan, ops
+from sdpadv_np.autodiff.plan import MOST
 from sdpadv_np.errors import PlanError
 from sdpadv_np.kernels import adam
 from sdpadv_np.nn import Dense, Network, ParameterStore
@@ -156,3 +157,32 @@ def test_inputs_of_any_layout_are_no_mistake_of_the_step(rng):
             given = np.array(first(rng.standard_normal((97, 103)).astype(np.float32)))  # dense, in the order of axes that the plan was made with
             for got, want in zip(plan(given), step(given), strict=True):
                 assert np.asarray(got).tobytes() == np.asarray(want).tobytes()
+
+
+def added_at(value):
+    sums = np.zeros_like(value)
+    np.add.at(sums, np.array([1, 1]), value)
+    return sums
+
+
+@pytest.mark.parametrize("step, expected", [(added_at, lambda k: [0, 3 * k]), (lambda value: value.mean(axis=0), lambda k: 1.5 * k)])
+def test_these_are_replayed_as_they_are(step, expected):
+    """Adding in place into a fresh array, which begins anew in each replay; a mean that does not keep its axis."""
+    plan = Plan(step)
+    for k in range(1, 5):
+        np.testing.assert_array_equal(plan(x(k)), expected(k))
+
+
+def test_as_many_shapes_are_kept_as_is_said():
+    """Each is recorded once, and replayed from its third call on, while there are no more of them; one more takes the place of the oldest."""
+    calls = []
+    plan = Plan(lambda value: (calls.append(len(value)), value * 2)[1])
+
+    def three_times_each(sizes):
+        calls.clear()
+        for size in 3 * list(sizes):
+            plan(np.ones(size, np.float32))
+        return len(calls)
+
+    assert three_times_each(range(1, MOST + 1)) == 2 * MOST
+    assert three_times_each(range(11, 12 + MOST)) == 3 * (MOST + 1)

@@ -209,6 +209,7 @@ def test_a_plan_s_copy_records_anew():
     plan, x = sd.Plan(model.network, [model.store]), np.ones((2, 1, 28, 28), np.float32)
     for _ in range(3):
         plan(x)
+    assert copy.copy(plan)(x).tobytes() == plan(x).tobytes()
     again = copy.deepcopy(plan)
     again.stores[0].data[:] = 0
     assert not again(x).any() and plan(x).any() and again(2 * x * 0.4).shape == (2, 10)

@@ -10,6 +10,7 @@ import sdpadv_np as sd
 from sdpadv_np import training
 from sdpadv_np.models.classifier import ClassifierTraining
 from sdpadv_np.models.distillation import _Distillation
+from sdpadv_np.nn import ParameterStore
 
 EPOCHS, BATCH = 6, 16
 LR = {"lr": 5e-3}
@@ -115,6 +116,14 @@ def test_the_state_is_live_and_holds_the_weights(name):
 
 
 @every_task
+def test_whatever_parameters_it_holds_are_said_to_be_trained(name):
+    """So that nobody else uses them meanwhile."""
+    task = TASKS[name]()
+    for store in (value for value in vars(task).values() if isinstance(value, ParameterStore)):
+        assert any(store is trained for trained in task.trains)
+
+
+@every_task
 def test_resumed_after_each_epoch_it_ends_with_the_same_bits(name, whole, tmp_path):
     task, history, state = whole(name)
     for epoch in (4,) if name in SLOW else (1, 3, EPOCHS - 1):
@@ -125,6 +134,12 @@ def test_resumed_after_each_epoch_it_ends_with_the_same_bits(name, whole, tmp_pa
         again = run(resumed, checkpoint)
         assert bits(resumed) == state and without_time(again) == without_time(history)
         assert resumed.seen == [(e, chosen) for e, chosen in task.seen if e >= epoch]
+
+
+@every_task
+def test_it_lets_go_of_its_plan(name, whole):
+    """Which knows the task, as the task knows it: together they would hold the data until the collector comes."""
+    assert whole(name)[0].plan is None
 
 
 @every_task
