@@ -79,7 +79,12 @@ def entrance(function=None, *, writes=()):
 
 
 def space(out, shape, dtype):
-    """``out``, if it can be written to number after number, otherwise new memory, which :func:`put` copies into it."""
+    """``out``, if it can be written to number after number, otherwise new memory, which :func:`put` copies into it.
+
+    ValueError for an ``out`` of another shape or dtype than the result's: what is compiled would write beyond its end.
+    """
+    if out is not None and (out.dtype != dtype or out.shape != (shape if isinstance(shape, tuple) else (shape,))):
+        raise ValueError(f"out is {out.dtype}{list(out.shape)}, the result {np.dtype(dtype)}{list(shape) if isinstance(shape, tuple) else [shape]}; they must agree")
     return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
 
 

@@ -35,6 +35,8 @@ def forward(y, bias, activation, implementation=None):
     [[0.0, 3.0]]
     """
     check(activation)
+    if bias is not None and (y.ndim < 2 or bias.size != y.shape[1]):
+        raise ValueError(f"bias has {bias.size} numbers, y is {list(y.shape)}; it must have one for each of axis 1")
     _choose(y, implementation).forward(y, bias, activation)
 
 
@@ -42,4 +44,7 @@ def forward(y, bias, activation, implementation=None):
 def backward(g, y, activation, implementation=None, out=None):
     """g * slope: the gradient before the activation, from that after it and the result y; laid out in memory as y is."""
     check(activation)
+    for other in (g, out):
+        if other is not None and other.shape != y.shape:
+            raise ValueError(f"y is {list(y.shape)}, another array {list(other.shape)}; g, y and out must agree")
     return _choose(y, implementation).backward(g, y, activation, out)

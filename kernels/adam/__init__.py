@@ -31,4 +31,7 @@ def step(p, g, m, v, t, lr, beta1, beta2, eps, implementation=None):
     >>> round(float(p[0]), 4), int(t)
     (0.9, 1)
     """
+    for other in (g, m, v):
+        if other.shape != p.shape or other.dtype != p.dtype or p.ndim != 1:
+            raise ValueError(f"p is {p.dtype}{list(p.shape)}, another array {other.dtype}{list(other.shape)}; p, g, m and v must be 1-D, of one length and dtype")
     _choose(p, implementation).step(p, g, m, v, t, lr, beta1, beta2, eps)

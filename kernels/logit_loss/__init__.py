@@ -17,7 +17,9 @@ _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
 
 
-def _checked(z, labels):
+def _checked(z, labels, out):
+    if out is not None and [a.shape for a in out] != [z.shape[:1], z.shape]:
+        raise ValueError(f"out has shapes {[list(a.shape) for a in out]}; for logits {list(z.shape)} they must be {[len(z)]} and {list(z.shape)}")
     if z.ndim != 2 or labels.shape != z.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(f"logits are {z.dtype}{list(z.shape)}, labels {labels.dtype}{list(labels.shape)}; they must be (N, K), and whole numbers (N,)")
 
@@ -32,7 +34,7 @@ def cross_entropy(z, labels, implementation=None, out=None):
     >>> round(float(losses[0]), 4), slopes.tolist()
     (1.3863, [[0.25, -0.75, 0.25, 0.25]])
     """
-    _checked(z, labels)
+    _checked(z, labels, out)
     return _choose(z, implementation).cross_entropy(z, labels, out)
 
 
@@ -46,5 +48,5 @@ def margin(z, labels, implementation=None, out=None):
     >>> margins.tolist(), slopes.tolist()
     ([-2.0], [[0.0, -1.0, 1.0]])
     """
-    _checked(z, labels)
+    _checked(z, labels, out)
     return _choose(z, implementation).margin(z, labels, out)
