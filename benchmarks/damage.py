@@ -64,7 +64,9 @@ class Worker:
         self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints)
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
-        self.lines.get(timeout=300)  # it has made its samples
+        if self.lines.get(timeout=300) is None:  # it has made its samples, or could not
+            self.complaints.seek(0)
+            sys.exit(f"the worker ended with status {self.close()} before its first file:\n{self.complaints.read().decode(errors='replace')}")
 
     @staticmethod
     def _listen(stream, lines):
