@@ -8,7 +8,6 @@ from .models import AdvGANGenerator, ATNGenerator, Generator, classifier
 
 _GENERATORS = Generator, AdvGANGenerator, ATNGenerator
 _READERS = {"classifier": classifier.from_file, **{g.kind: g.from_file for g in _GENERATORS}}
-_KINDS = *classifier.ARCHITECTURES.values(), *_GENERATORS  # what a file can be loaded as
 
 
 def save(obj, path) -> None:
@@ -22,9 +21,10 @@ def save(obj, path) -> None:
     if not hasattr(obj, "to_file"):
         raise ArgumentError(f"save: cannot save a {type(obj).__name__}; give a ModelA, ModelB, a generator, or an attack that is trained (SdpAdv, ATN, ...)")
     model = getattr(obj, "generator", obj)
-    base = next((kind for kind in _KINDS if isinstance(model, kind)), type(model))
+    kinds = *classifier.ARCHITECTURES.values(), *_GENERATORS  # what a file can be loaded as
+    base = next((kind for kind in kinds if isinstance(model, kind)), None)
     with reading(model):
-        if type(model) is not base:
+        if base is not None and type(model) not in kinds:
             raise ArgumentError(
                 f"save: {type(model).__name__} is a subclass of {base.__name__}, and its file would be loaded as a {base.__name__}, without what the subclass adds: "
                 f"save a {base.__name__} with its weights (of the same parameters; plain.store.data[:] = yours.store.data), or pickle it"
