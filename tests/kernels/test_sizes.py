@@ -31,6 +31,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sizes_that_do_not_agree_are_refused(name):
+def test_sizes_that_do_not_agree_are_refused(name, monkeypatch):
+    monkeypatch.delenv("SDPADV_KERNEL", raising=False)  # NumPy's definitions may convert
     with pytest.raises(ValueError):
         CASES[name]()
