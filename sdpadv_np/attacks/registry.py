@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -76,7 +77,7 @@ def _kind(public: str) -> Kind:
         defaults = {name: getattr(example, name) for name, value in ordinary.items() if name in own or getattr(example, name) == value}
     if public in _GIVEN:
         make = functools.partial(_with_part, make, _GIVEN[public])
-    return Kind(public, make, defaults, typing.get_type_hints(cls), hasattr(cls, "fit"))
+    return Kind(public, make, defaults, _types(cls), hasattr(cls, "fit"))
 
 
 def _with_part(make, part: str, classifier, **parameters):
@@ -86,6 +87,15 @@ def _with_part(make, part: str, classifier, **parameters):
 def _defaults(cls) -> dict:
     """The parameters of a dataclass, without the classifier."""
     return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in fields(cls) if f.init and f.name != "classifier"}
+
+
+def _types(cls) -> dict:
+    """The types that a dataclass declares its fields with; typing.get_type_hints stumbles over KW_ONLY before Python 3.11."""
+    known = {f.name for f in fields(cls)}
+    return {
+        name: eval(hint, vars(sys.modules[base.__module__])) if isinstance(hint, str) else hint
+        for base in reversed(cls.__mro__) for name, hint in inspect.get_annotations(base).items() if name in known
+    }
 
 
 def _value(text: str, hint):
