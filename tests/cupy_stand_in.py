@@ -52,6 +52,14 @@ def transfer(what):
         raise Transfer(what)
 
 
+def _first(function) -> set:
+    """The name of a function's first parameter; NumPy's compiled ones show none before NumPy 2.3."""
+    try:
+        return {next(iter(inspect.signature(function).parameters))}
+    except ValueError:
+        return set()
+
+
 class ndarray(NDArrayOperatorsMixin):
     __slots__ = ("_a", "_base")
 
@@ -86,7 +94,7 @@ class ndarray(NDArrayOperatorsMixin):
     def __array_function__(self, function, kinds, args, kwargs):
         if function.__name__ not in _FUNCTIONS or any(kind not in (ndarray, np.ndarray) for kind in kinds):
             return NotImplemented
-        wrong = set(kwargs) - set(_FUNCTIONS[function.__name__]) - {next(iter(inspect.signature(function).parameters))}
+        wrong = set(kwargs) - set(_FUNCTIONS[function.__name__]) - _first(function)
         if wrong:
             raise TypeError(f"cupy.{function.__name__}() got an unexpected keyword argument {sorted(wrong)[0]!r}")
         if function.__name__ in _WAITS:
