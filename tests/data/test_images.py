@@ -10,7 +10,7 @@ from PIL import Image
 from sdpadv_np import files
 from sdpadv_np.data import images
 from sdpadv_np.data import pictures as grey
-from sdpadv_np.errors import ArgumentError, DataError, Error, FileError
+from sdpadv_np.errors import ArgumentError, DataError, FileError
 
 
 @pytest.fixture
