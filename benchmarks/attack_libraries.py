@@ -29,7 +29,7 @@ import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM, SPSA, CarliniWagner, DeepFool
 from sdpadv_np.bench.timing import equal_threads
 from sdpadv_np.evaluation import tables
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "attack_libraries"
 

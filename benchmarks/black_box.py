@@ -14,7 +14,7 @@ from pathlib import Path
 from sdpadv_np import attacks, data, evaluate, models
 from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 CASES = (  # answers, training images, rounds

@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sdpadv_np.kernels._cuda_source import options, source
-from sdpadv_np.provenance import provenance
+from sdpadv_np.kernels.sampling.cuda_source import options, source
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 KERNELS, DTYPES, ARCHITECTURES = ("affine_sample", "flow_sample"), ("float32", "float64"), ("sm_75", "sm_80", "sm_90")

@@ -108,7 +108,7 @@ def work() -> None:
     import warnings
 
     answers, sys.stdout = sys.stdout, sys.stderr
-    from sdpadv_np import child
+    from sdpadv_np.storage import child
 
     warnings.simplefilter("ignore")
     child.SECONDS = CHILD_SECONDS
@@ -191,7 +191,7 @@ def main() -> int:
         work()
         return 0
     count = p.count if p.count is not None else 400 if p.quick else 20_000
-    from sdpadv_np.provenance import provenance
+    from sdpadv_np.storage.provenance import provenance
 
     started, worker, table, bad = time.monotonic(), Worker(), {}, []
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from sdpadv_np import container
+from sdpadv_np.storage import container
 
 ODD = [None, True, False, -1, 0, 1, 7, 10**6, 10**12, 2**63, 10**40, 0.5, -0.0, 1e308, "", "0", "A", "B", "\0", "x" * 5000, "\x1b[2J", [], [[]], [1], [-1, 10**9], {}, {"a": 1}, [None] * 50]
 DTYPES = ("<f2", "<f4", "<f8", ">f4", "<i8", "|u1", "|b1")

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 import sdpadv_np as sd
-from sdpadv_np import container, files, old_files
+from sdpadv_np.storage import container, files, old_files
 
 _X = np.random.default_rng(0).random((8, 1, 2, 2)).astype(np.float32)
 _Y = np.arange(8)

@@ -13,11 +13,12 @@ from damage_samples import Sample, digest
 from PIL import Image
 
 import sdpadv_np as sd
-from sdpadv_np import files, schema
-from sdpadv_np.cli import run_folder, train
+from sdpadv_np.storage import files, schema
+from sdpadv_np.experiments import run_folder
+from sdpadv_np.cli import train
 from sdpadv_np.data import images, sources
-from sdpadv_np.reproduce.cells import Cell
-from sdpadv_np.reproduce.store import Store
+from sdpadv_np.experiments.cells import Cell
+from sdpadv_np.experiments.store import Store
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)

@@ -32,9 +32,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 import sdpadv_np as sd
-from sdpadv_np import cli, files
+from sdpadv_np import cli
+from sdpadv_np.storage import files
 from sdpadv_np.evaluation import figures
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "kills"
 TRAIN = ["train", "--dataset", "glyphs", "--epochs", "1", "--classifier-epochs", "1", "--compare", "fgsm"]

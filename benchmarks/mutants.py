@@ -209,7 +209,7 @@ def main():
             print(f"{path.relative_to(ROOT)}:{mutant.line}: {mutant.before}  ->  {mutant.after}")
         return
     import sdpadv_np
-    from sdpadv_np.provenance import provenance
+    from sdpadv_np.storage.provenance import provenance
 
     if Path(sdpadv_np.__file__).parent != ROOT / "sdpadv_np":
         sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")

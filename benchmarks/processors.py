@@ -17,7 +17,7 @@ from pathlib import Path
 from numpy._core._multiarray_umath import __cpu_dispatch__ as LOOPS
 from sdpadv_np.evaluation import tables
 from sdpadv_np.kernels import dense
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 QUESTIONS = {
     "ops": ("dense", "affine"),

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 import sdpadv_np as sd
-from sdpadv_np import evaluation, files
+from sdpadv_np import evaluation
+from sdpadv_np.storage import files
 from sdpadv_np.autodiff.registry import OPS
 from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
 from sdpadv_np.nn import Conv2d
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "same_results"
 SEEDS = {"A": 3, "B": 8}

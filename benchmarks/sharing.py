@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import sdpadv_np as sd
-from sdpadv_np import files
+from sdpadv_np.storage import files
 from sdpadv_np.evaluation import tables
-from sdpadv_np.provenance import provenance
+from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "sharing"
 

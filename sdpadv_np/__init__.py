@@ -3,7 +3,7 @@ from . import attacks, data, kernels, losses, models
 from .autodiff import Plan, Tensor, grad, gradcheck, hooks, no_grad, ops
 from .errors import Error, GradcheckError
 from .evaluation import evaluate
-from .saving import load, save
+from .storage.saving import load, save
 from .warming import warm_up
 
 __version__ = "0.1.0"

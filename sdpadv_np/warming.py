@@ -27,8 +27,8 @@ def warm_up(progress: bool = True) -> dict[str, float]:
     if reason := hindrance():
         warnings.warn(f"nothing was compiled, and slower kernels are used: {reason}", RuntimeWarning, stacklevel=2)
         return {}
-    from .kernels import _njit
-    from .kernels._warm_up import warm_up as call_all
+    from .kernels.runtime import jit as _njit
+    from .kernels.runtime.warm_up import warm_up as call_all
 
     before = dict(_njit.seconds)
     with told() if progress else contextlib.nullcontext():
@@ -40,7 +40,7 @@ def warm_up(progress: bool = True) -> dict[str, float]:
 def hindrance() -> str:
     """Why nothing can be compiled here; "" where it can."""
     try:
-        from .kernels import _njit  # noqa: F401
+        from .kernels.runtime import jit as _njit  # noqa: F401
     except ImportError as error:
         return str(error)
     return ""

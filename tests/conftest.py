@@ -9,7 +9,8 @@ from cupy_stand_in import CuPy
 from threadpoolctl import threadpool_limits
 
 import sdpadv_np as sd
-from sdpadv_np.kernels import _choice, affine_sample, flow_sample
+from sdpadv_np.kernels.runtime import dispatch as _choice
+from sdpadv_np.kernels import affine_sample, flow_sample
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "open_blocks", "extras", "kernels", "xp", "checks", "schema", "container", "child", "old_files", "files", "folders", "provenance", "autodiff", "nn", "optim", "losses", "data", "training", "warming",
-    "models", "attacks", "evaluation", "saving", "trained", "reproduce", "bench", "cli",
+    "errors", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn", "optim", "losses", "data",
+    "training", "warming", "models", "attacks", "evaluation", "experiments", "bench", "cli",
 )
 KERNELS_IMPORT = {
     "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "stat", "sys", "tempfile", "threading", "time", "typing",

@@ -8,8 +8,8 @@ slope at x can be read off their result, so that nothing else need be kept for t
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
 LEAK = 0.2

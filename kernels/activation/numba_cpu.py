@@ -1,8 +1,8 @@
 """One pass over memory, vectorised by LLVM; tanh stays NumPy's, which has vectors of its own for it."""
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import njit
 
-from .._entrance import carry_out, flat
+from ..runtime.tracing import carry_out, flat
 from . import reference
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}

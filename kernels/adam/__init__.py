@@ -12,8 +12,8 @@ compute tens of times slower. With weights anywhere near 1 this changes no resul
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available

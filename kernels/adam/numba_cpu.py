@@ -5,9 +5,9 @@ the vectorisation (three times slower). The flags leave out nnan and ninf on pur
 gradient still gives NaN weights and is noticed.
 """
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import njit
 
-from .._entrance import carry_out
+from ..runtime.tracing import carry_out
 
 _FLAGS = {"contract", "reassoc", "arcp", "afn", "nsz"}
 

@@ -25,8 +25,8 @@ taken is that towards floor(p) + 1. References: Jaderberg et al. 2015, Eq. 5-7.
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 CONVENTIONS = ("half_pixel", "align_corners", "tf_reference")
 

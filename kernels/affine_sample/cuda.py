@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._cuda import cupy, device, kernels, tiles_of_backward
-from .._entrance import put
-from .._recent import recent
+from ..sampling.cuda import cupy, device, kernels, tiles_of_backward
+from ..runtime.tracing import put
+from ..runtime.tables import recent
 from .reference import border, grid
 
 

@@ -1,21 +1,21 @@
 """Images in parallel, pixels sixteen at a time: positions once for all channels, then paired gathers.
 
-The vectors are those of kernels/_lanes, the zero frame around each image that of
-kernels/_bilinear.py. With the slopes saved by the forward pass theta's gradient alone is a plain
+The vectors are those of kernels/simd, the zero frame around each image that of
+kernels/sampling/bilinear.py. With the slopes saved by the forward pass theta's gradient alone is a plain
 reduction over them. Together with the image's gradient it is cheaper to read the image again, at
 positions that are known anyway, than to write and read two numbers a pixel.
 """
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import _lanes as lanes
-from .._entrance import carry_out, flat, space
-from .._entrance import put as put_out
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
-from .._recent import recent
-from .._threads import in_threads
+from .. import simd as lanes
+from ..runtime.tracing import carry_out, flat, space
+from ..runtime.tracing import put as put_out
+from ..sampling.bilinear import BLOCK, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from ..runtime.tables import recent
+from ..runtime.threads import in_threads
 from . import reference
 
 

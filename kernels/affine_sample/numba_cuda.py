@@ -6,9 +6,9 @@ import math
 import numpy as np
 from numba import cuda
 
-from .._entrance import put
-from .._numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
-from .._recent import recent
+from ..runtime.tracing import put
+from ..sampling.numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
+from ..runtime.tables import recent
 from .reference import FAR, border, grid
 
 _grid = recent(grid)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._choice import module_of
-from .._entrance import entrance, put
-from .._recent import recent
+from ..runtime.dispatch import module_of
+from ..runtime.tracing import entrance, put
+from ..runtime.tables import recent
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 

@@ -1,8 +1,8 @@
 """The slope of clip(x, low, high): 1 where low <= x <= high, the limits included, and 0 elsewhere."""
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available

@@ -1,9 +1,9 @@
 """One pass instead of four, where the limits are numbers."""
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import njit
 
 from . import reference
-from .._entrance import carry_out, plain, put, space
+from ..runtime.tracing import carry_out, plain, put, space
 
 
 @njit(nogil=True, error_model="numpy")

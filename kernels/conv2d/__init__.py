@@ -40,8 +40,8 @@ Gray (2016), its transforms after Toom and Cook.
 from __future__ import annotations
 
 from .. import activation as _activation
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")

@@ -16,13 +16,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .. import _lanes as lanes
-from .._bilinear import OPTIONS
-from .._lanes.matrix import grid, pack_rows, product, whole
-from .._lanes.product import LEAK, LEAKY
-from .._threads import in_threads
+from .. import simd as lanes
+from ..gemm.packing import grid, pack_rows, product, whole
+from ..simd.activation import LEAK, LEAKY
+from ..runtime.threads import in_threads
 from . import _weights
 
 WORTH = 2  # how many times fewer multiplications make winograd the faster one

@@ -4,11 +4,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import _lanes as lanes
-from .._bilinear import INLINE, OPTIONS
-from .._lanes.matrix import panel
+from .. import simd as lanes
+from ..gemm.packing import panel
 from ._transforms import POINTS, TAPS, transform
 
 

@@ -1,4 +1,4 @@
-"""Direct convolution in the processor's matrix tiles (kernels/_lanes/tiles.py), as _direct.py does it in vectors.
+"""Direct convolution in the processor's matrix tiles (kernels/gemm/amx_tiles.py), as _direct.py does it in vectors.
 
 The windows of an image are split into tiles where they lie, so they are not copied out either. What
 lies one after the other in a window are pieces of 16 numbers; a table tells where each begins.
@@ -6,13 +6,12 @@ lies one after the other in a window are pieces of 16 numbers; a table tells whe
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .. import _lanes as lanes
-from .._bilinear import OPTIONS
-from .._lanes.matrix import grid, panel as width_of, whole
-from .._lanes.tiles import WORDS, close_tiles, open_tiles, split
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
+from .. import simd as lanes
+from ..gemm.packing import grid, panel as width_of, whole
+from ..gemm.amx_tiles import WORDS, close_tiles, open_tiles, split
+from ..gemm.amx import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -150,7 +149,7 @@ def _split_packed(matrix, rows, columns, tiles):
 
 
 def _right_tiles(matrix, rows, columns):
-    """Of a packed matrix (kernels/_lanes/matrix.py)."""
+    """Of a packed matrix (kernels/gemm/packing.py)."""
     tiles = _weights.on_large_pages(whole(columns) // 16 * -(-rows // 32) * TILE)
     _split_packed(matrix, rows, columns, tiles)
     return tiles

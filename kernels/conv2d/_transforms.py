@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .._lanes.base import I64, call, name, of, place_of
+from ..simd.vector import I64, call, name, of, place_of
 
 TAPS = 3
 POINTS = {4: (0, 1, -1, Fraction(1, 2), -Fraction(1, 2)), 5: (0, 1, -1, Fraction(1, 2), -Fraction(1, 2), 3)}  # outputs m of a tile: the finite points

@@ -6,12 +6,11 @@ import weakref
 from typing import NamedTuple
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .._bilinear import OPTIONS
-from .._entrance import put, space
-from .._lanes.matrix import grid, packed, panel_of, scatter, whole
-from .._lanes.turning import turn, turn_back
+from ..runtime.tracing import put, space
+from ..gemm.packing import grid, packed, panel_of, scatter, whole
+from ..simd.transpose import turn, turn_back
 from ._planes import weight_planes, weight_taps
 from ._transforms import TAPS
 

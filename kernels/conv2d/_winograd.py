@@ -16,11 +16,10 @@ tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one ti
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .._bilinear import OPTIONS
-from .._lanes.matrix import grid, product, whole
-from .._threads import in_threads
+from ..gemm.packing import grid, product, whole
+from ..runtime.threads import in_threads
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 
-from .._lanes.tiles import why_not
+from ..gemm.amx_tiles import why_not
 from . import _tiled, numba_cpu
 
 if reason := why_not():

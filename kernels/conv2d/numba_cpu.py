@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import activation as _activation
-from .._entrance import flat, plain, put
-from .._lanes.product import LEAKY, LINEAR, RELU
+from ..runtime.tracing import flat, plain, put
+from ..simd.activation import LEAKY, LINEAR, RELU
 from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
 from ._planes import tiles_of

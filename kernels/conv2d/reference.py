@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._choice import module_of
-from .._entrance import put
+from ..runtime.dispatch import module_of
+from ..runtime.tracing import put
 from ..activation import reference as activations
 
 

@@ -10,8 +10,8 @@ others; but a row or column with a number that is not finite, or beyond 3.39e38,
 from __future__ import annotations
 
 from .. import activation as _activation
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", amx="amx")
 implementations, why_not = _choose.available, _choose.why_not

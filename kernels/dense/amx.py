@@ -1,14 +1,13 @@
-"""float32 in the processor's matrix tiles (kernels/_lanes/tiles.py). What is small, or lies otherwise, goes to the Numba kernels."""
+"""float32 in the processor's matrix tiles (kernels/gemm/amx_tiles.py). What is small, or lies otherwise, goes to the Numba kernels."""
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .._bilinear import OPTIONS
-from .._entrance import carry_out, flat, plain, put
-from .._lanes.product import LINEAR
-from .._lanes.tiles import WORDS, close_tiles, open_tiles, why_not
-from .._tile_product import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
+from ..runtime.tracing import carry_out, flat, plain, put
+from ..simd.activation import LINEAR
+from ..gemm.amx_tiles import WORDS, close_tiles, open_tiles, why_not
+from ..gemm.amx import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import numba_cpu
 from .numba_cpu import _A_PIXEL, _CODES, _result, takes, tanh_of
 

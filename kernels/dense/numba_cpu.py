@@ -7,16 +7,16 @@ fetched into the second level. Bias and activation are computed while the number
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import OPTIONS, njit
 
-from .._bilinear import OPTIONS
 from ..activation import numba_cpu as activations
-from .._entrance import carry_out, flat, plain, put, space
-from .._lanes.matrix import grid
-from .._lanes.memory import load_some, store
-from .._lanes.product import HEIGHT, LEAKY, LINEAR, RELU, WIDE, multiply
-from .._lanes.turning import turn
-from .._threads import in_threads
+from ..runtime.tracing import carry_out, flat, plain, put, space
+from ..gemm.packing import grid
+from ..simd.memory import load_some, store
+from ..simd.activation import LEAKY, LINEAR, RELU
+from ..gemm.microkernel import HEIGHT, WIDE, multiply
+from ..simd.transpose import turn
+from ..runtime.threads import in_threads
 from . import reference
 
 _DEPTH = 128  # rows of b to a block: a panel of 64 columns then takes 32 KB

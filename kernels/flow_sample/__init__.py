@@ -8,8 +8,8 @@ and on the last pixel that towards the one before. A position that is not a numb
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="cuda", numba_cuda="numba_cuda")
 implementations, why_not = _choose.available, _choose.why_not

@@ -1,8 +1,8 @@
 """flow_sample.cu on CuPy arrays."""
 from __future__ import annotations
 
-from .._cuda import cupy, kernels, tiles_of_backward
-from .._entrance import put
+from ..sampling.cuda import cupy, kernels, tiles_of_backward
+from ..runtime.tracing import put
 
 
 def forward(x, flow, slopes=False, out=None):

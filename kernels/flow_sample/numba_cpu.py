@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import _lanes as lanes
-from .._entrance import carry_out, flat, space
-from .._entrance import put as put_out
-from .._bilinear import BLOCK, INLINE, OPTIONS, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
-from .._recent import recent
-from .._threads import in_threads
+from .. import simd as lanes
+from ..runtime.tracing import carry_out, flat, space
+from ..runtime.tracing import put as put_out
+from ..sampling.bilinear import BLOCK, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from ..runtime.tables import recent
+from ..runtime.threads import in_threads
 from . import reference
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from .._entrance import put
-from .._numba_cuda import blocks_for, interpolate, launch, steps, target, xp
+from ..runtime.tracing import put
+from ..sampling.numba_cuda import blocks_for, interpolate, launch, steps, target, xp
 
 
 @cuda.jit(device=True)

@@ -1,8 +1,8 @@
 """The definition: bilinear sampling as in affine_sample, at the pixel's own place plus the flow."""
 from __future__ import annotations
 
-from .._choice import module_of
-from .._entrance import put
+from ..runtime.dispatch import module_of
+from ..runtime.tracing import put
 from ..affine_sample.reference import sample, scatter, slopes_at
 
 

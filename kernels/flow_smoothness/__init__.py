@@ -13,7 +13,7 @@ flow has L_flow = 4e-4 per pixel.
 """
 from __future__ import annotations
 
-from .._choice import Implementations
+from ..runtime.dispatch import Implementations
 
 PADDINGS = ("symmetric", "constant")
 INSIDE_ROOT = 1e-8

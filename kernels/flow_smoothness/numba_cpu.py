@@ -6,8 +6,8 @@ written does not overlap what is read, which it cannot where one array is read a
 from __future__ import annotations
 
 import numpy as np
-from .._entrance import plain
-from .._njit import njit
+from ..runtime.tracing import plain
+from ..runtime.jit import njit
 
 _OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._choice import module_of
+from ..runtime.dispatch import module_of
 
 
 def value_and_gradient(flow, padding, inside):

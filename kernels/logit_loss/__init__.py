@@ -10,8 +10,8 @@ labels y (N,) are whole numbers in 0..K-1. (Goodfellow et al. 2016, section 6.2.
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available

@@ -1,8 +1,8 @@
 """Row by row, each row read from the first-level cache."""
 import numpy as np
-from .._njit import njit
+from ..runtime.jit import njit
 
-from .._entrance import carry_out, flat
+from ..runtime.tracing import carry_out, flat
 from . import reference
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}

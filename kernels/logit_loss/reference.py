@@ -1,8 +1,8 @@
 """The definition, in plain NumPy."""
 import numpy as np
 
-from .._choice import module_of
-from .._entrance import put
+from ..runtime.dispatch import module_of
+from ..runtime.tracing import put
 
 
 def _check(z, labels):

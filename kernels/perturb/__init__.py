@@ -5,8 +5,8 @@ h where -eps <= eta <= eps, the limits included, and 0 elsewhere. (The paper, se
 """
 from __future__ import annotations
 
-from .._choice import Implementations
-from .._entrance import entrance
+from ..runtime.dispatch import Implementations
+from ..runtime.tracing import entrance
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available

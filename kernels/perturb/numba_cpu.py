@@ -1,7 +1,7 @@
 """One pass over memory in place of three, and of two on the way back; vectorised by LLVM."""
-from .._njit import njit
+from ..runtime.jit import njit
 
-from .._entrance import carry_out, flat, put, space
+from ..runtime.tracing import carry_out, flat, put, space
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 

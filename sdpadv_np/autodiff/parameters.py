@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import xp
-from ..kernels._entrance import recording
+from ..kernels.runtime.tracing import recording
 from .tensor import Tensor
 
 PLAIN = {int, float, bool, str, slice, type(None), type(Ellipsis)}  # kept as they come

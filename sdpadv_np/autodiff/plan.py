@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import PlanError
-from ..kernels._entrance import recording
+from ..kernels.runtime.tracing import recording
 from .recorded import Recorded
 from .recorder import recorded
 from .tensor import raw, state

@@ -4,7 +4,7 @@ NOTE: how a function is recorded that knows nothing of it.
 The function runs once on Recorded arrays. Such an array stands in for a NumPy or CuPy array and uses
 NumPy's own protocols: whatever is done to it comes to ``__array_ufunc__`` (``a * b``, ``np.exp(a)``,
 ``np.add.reduce``), ``__array_function__`` (``np.dot``, ``np.where``) or one of its few methods, and
-kernels come through their door (kernels/_entrance.py). Each call is carried out on the real arrays,
+kernels come through their door (kernels/runtime/tracing.py). Each call is carried out on the real arrays,
 once, and noted:
 
     y = np.exp(a)         ->  calls += [np.exp, (a, y)]         y is the result, from now on its buffer
@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import PlanError
-from ..kernels._entrance import recording, told_by
+from ..kernels.runtime.tracing import recording, told_by
 from .recorded import Memory, Recorded, bare, recorded_in
 
 
@@ -130,7 +130,7 @@ class Recorder:
         return out
 
     def call(self, function, args, kwargs, writes):
-        """A kernel's call (see kernels/_entrance.py); what it calls in turn is part of it."""
+        """A kernel's call (see kernels/runtime/tracing.py); what it calls in turn is part of it."""
         recording.recorder = None
         try:
             return self._call(function, args, kwargs, writes)

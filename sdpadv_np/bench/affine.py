@@ -22,7 +22,7 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError, Error
 from ..kernels import affine_sample
-from ..provenance import provenance
+from ..storage.provenance import provenance
 from . import peers, runner, timing
 from .problem import KERNELS, TASKS, Case, Problem
 

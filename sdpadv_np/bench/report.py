@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .. import files
+from ..storage import files
 from ..evaluation import tables
 from . import affine_layout, layout
 

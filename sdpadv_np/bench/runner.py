@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError, Error
-from ..provenance import provenance
+from ..storage.provenance import provenance
 from . import goals, timing
 
 

@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from .. import checks
-from ..kernels import _threads  # so that it is among the modules whose threads are set
+from ..kernels.runtime import threads as _threads  # so that it is among the modules whose threads are set
 from ..errors import ArgumentError, Error
 
 _THREADS = {"torch": ("get_num_threads", "set_num_threads"), _threads.__name__: ("get_threads", "set_threads"), "cv2": ("getNumThreads", "setNumThreads")}

@@ -12,7 +12,7 @@ import traceback
 
 from .. import checks
 from ..errors import Error
-from ..kernels._choice import TAKES
+from ..kernels.runtime.dispatch import TAKES
 from . import streams
 
 

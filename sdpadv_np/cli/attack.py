@@ -6,12 +6,13 @@ import time
 
 import numpy as np
 
-from .. import checks, files, folders
+from .. import checks
+from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import figures, readable
 from ..evaluation.metrics import measure
-from ..provenance import provenance
+from ..storage.provenance import provenance
 from . import chosen
 from ..training.threads import threads
 from .common import Formatter, add_device, add_threads, announce, path, results, visible

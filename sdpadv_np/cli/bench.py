@@ -6,7 +6,7 @@ import functools
 from datetime import datetime
 from pathlib import Path
 
-from .. import files, folders
+from ..storage import files, folders
 from ..bench import QUESTIONS, affine, report
 from ..bench.peers import PEERS
 from ..errors import ArgumentError

@@ -5,7 +5,8 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import models, saving
+from .. import models
+from ..storage import saving
 from ..attacks import registry
 from ..attacks.base import LABELS
 from ..errors import ArgumentError, FileError

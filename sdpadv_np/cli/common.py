@@ -5,7 +5,8 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from .. import data, folders, xp
+from .. import data, xp
+from ..storage import folders
 from ..errors import ArgumentError
 
 

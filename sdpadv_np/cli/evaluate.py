@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import sys
 
-from .. import checks, data, evaluation, files, folders
+from .. import checks, data, evaluation
+from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import figures, paper, readable, tables
-from ..provenance import provenance
+from ..storage.provenance import provenance
 from . import chosen
 from ..training.threads import threads
 from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, results, visible

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 
-from .. import checks, data, reproduce, xp
+from .. import checks, data, experiments as reproduce, xp
 from ..data.sources import cache_folder
 from ..errors import ArgumentError
 from ..evaluation import figures

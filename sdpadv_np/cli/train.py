@@ -12,10 +12,10 @@ from ..extras import needed
 from ..kernels.affine_sample import CONVENTIONS
 from ..losses import GAN_LOSSES, OBJECTIVES
 from ..models.generator import PROJECTIONS
-from ..reproduce import CLASSIFIER_EPOCHS, EPOCHS
+from ..experiments import CLASSIFIER_EPOCHS, EPOCHS
 from ..training.threads import threads
 from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, path, visible
-from .run_folder import RunFolder
+from ..experiments.run_folder import RunFolder
 
 METHODS = ("sdpadv", "sdadv", "advgan")
 

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 
-from .. import files
+from ..storage import files
 from ..errors import DataError, Error
 from . import hdf5, idx
 from .wanted import Wanted

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from .. import child, container
+from ..storage import child, container
 from ..errors import DataError, FileError
 from ..extras import needed
 from .wanted import Wanted

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checks, container, files, folders
+from .. import checks
+from ..storage import container, files, folders
 from ..errors import ArgumentError, DataError
 from ..extras import needed
 from . import arrays, pictures

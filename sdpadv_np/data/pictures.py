@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files
+from ..storage import files
 from ..errors import ArgumentError, DataError, Error
 
 LARGEST, ALL = 1 << 24, 1 << 30  # pixels of one picture, and of all in a folder

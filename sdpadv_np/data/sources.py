@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .. import child, files
+from ..storage import child, files
 from ..errors import DataError, FileError
 
 NAMES = {

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from .. import files
+from ..storage import files
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..models.anybody import ask

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, schema
+from .. import checks
+from ..storage import schema
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..nn import BatchNorm, Conv2d, ConvTranspose2d, InstanceNorm, Network, ParameterStore, ReflectPad, Residual

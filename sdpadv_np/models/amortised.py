@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, schema, training, xp
+from .. import checks, training, xp
+from ..storage import schema
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore

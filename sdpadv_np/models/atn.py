@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, schema
+from .. import checks
+from ..storage import schema
 from ..autodiff import ops
 from ..nn import Dense, Flatten, Network
 from .amortised import Amortised

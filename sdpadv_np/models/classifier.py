@@ -5,7 +5,8 @@ import copy
 
 import numpy as np
 
-from .. import checks, schema, training, xp
+from .. import checks, training, xp
+from ..storage import schema
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam

@@ -6,7 +6,7 @@ from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
 from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError, OperationError
-from ..kernels._entrance import entrance, put
+from ..kernels.runtime.tracing import entrance, put
 
 
 class Foreign:

@@ -9,7 +9,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import checks, schema, training, xp
+from .. import checks, training, xp
+from ..storage import schema
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS

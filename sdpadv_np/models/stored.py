@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import schema, xp
+from ..storage import schema
+from .. import xp
 from ..errors import FileError
 
 TRAINED = {"settings": schema.mapping(), "history": schema.sequence(schema.mapping(schema.number())), "made": schema.mapping()}

@@ -18,7 +18,7 @@ from .. import checks, xp
 from ..autodiff import Tensor
 from ..autodiff.engine import gradients_into
 from ..errors import FileError
-from ..kernels._entrance import recording
+from ..kernels.runtime.tracing import recording
 from .blocks import mode
 from .use import Use
 

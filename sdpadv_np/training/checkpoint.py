@@ -4,7 +4,8 @@ from __future__ import annotations
 import json
 import warnings
 
-from .. import files, schema, xp
+from ..storage import files, schema
+from .. import xp
 from ..errors import FileError
 from .origin import same
 

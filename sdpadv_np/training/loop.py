@@ -13,11 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
-from .. import schema, xp
+from ..storage import schema
+from .. import xp
 from ..autodiff import Plan
 from ..autodiff.tensor import enable_grad
 from ..errors import AttackError, TrainingError
-from ..provenance import provenance
+from ..storage.provenance import provenance
 from .checkpoint import Checkpoint
 from .progress import Progress, figures_text
 from .threads import one_blas_thread

@@ -15,7 +15,7 @@ import functools
 import sys
 import threading
 
-from ..kernels._threads import get_threads, set_threads
+from ..kernels.runtime.threads import get_threads, set_threads
 from ..open_blocks import Block, OpenBlocks
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sdpadv_np.bench import timing
 from sdpadv_np.errors import ArgumentError, Error
-from sdpadv_np.kernels import _threads
+from sdpadv_np.kernels.runtime import threads as _threads
 
 
 class Clock:

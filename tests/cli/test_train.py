@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np import files
+from sdpadv_np.storage import files
 from sdpadv_np.cli import main
 
 SMALL = ["train", "--dataset", "glyphs", "--classifier-epochs", "2", "--epochs", "2"]

@@ -25,8 +25,8 @@ def test_it_says_that_nothing_was_left_to_do(monkeypatch, capsys):
 
 
 def test_without_numba_nothing_was_compiled(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "sdpadv_np.kernels._njit", None)
-    monkeypatch.delattr(kernels, "_njit", raising=False)
+    monkeypatch.setitem(sys.modules, "sdpadv_np.kernels.runtime.jit", None)
+    monkeypatch.delattr(kernels.runtime, "jit", raising=False)
     assert main(["warm-up"]) == 1
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.startswith("sdpadv: nothing was compiled, and slower kernels are used: ")

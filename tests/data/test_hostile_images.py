@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpadv_np import child
+from sdpadv_np.storage import child
 from sdpadv_np.data import arrays, images, pictures
 from sdpadv_np.errors import DataError, Error, FileError
 

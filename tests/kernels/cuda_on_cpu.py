@@ -82,7 +82,7 @@ class Function:
 
 def load(folder, sanitize=False):
     """(the stand-in, {kernel: its cuda.py over it}); sys.modules is left as it was."""
-    names = ["sdpadv_np.kernels._cuda"] + [f"sdpadv_np.kernels.{kernel}.cuda" for kernel in ("affine_sample", "flow_sample")]
+    names = ["sdpadv_np.kernels.sampling.cuda"] + [f"sdpadv_np.kernels.{kernel}.cuda" for kernel in ("affine_sample", "flow_sample")]
     before = {name: sys.modules.pop(name, None) for name in ["cupy", *names]}
     cupy = sys.modules["cupy"] = CuPy(folder, sanitize)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdpadv_np.kernels import _cuda_source
+from sdpadv_np.kernels.sampling import cuda_source as _cuda_source
 
 spec = importlib.util.spec_from_file_location("cuda_resources", Path(__file__).parents[2] / "benchmarks" / "cuda_resources.py")
 cuda_resources = importlib.util.module_from_spec(spec)
@@ -34,9 +34,9 @@ def test_no_compare_and_swap_and_no_float_atomics(kernel):
 
 
 def test_the_sources_are_where_the_package_is():
-    folder = Path(_cuda_source.__file__).parent
+    folder = Path(_cuda_source.__file__).parent.parent
     assert {str(p.relative_to(folder)) for end in ("cu", "cuh") for p in folder.rglob(f"*.{end}")} == {
-        "bilinear.cuh", "affine_sample/affine_sample.cu", "flow_sample/flow_sample.cu"}
+        "sampling/bilinear.cuh", "affine_sample/affine_sample.cu", "flow_sample/flow_sample.cu"}
 
 
 @pytest.mark.parametrize("kernel", cuda_resources.KERNELS)

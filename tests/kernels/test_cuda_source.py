@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from samplers import SIZES, everything, problem, same_as_the_definition
 
-from sdpadv_np.kernels._cuda_source import source
+from sdpadv_np.kernels.sampling.cuda_source import source
 from sdpadv_np.kernels.affine_sample import CONVENTIONS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or shutil.which("g++") is None, reason="no g++ on Linux to compile the CUDA C for the CPU with")

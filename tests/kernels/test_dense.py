@@ -93,7 +93,8 @@ def test_what_is_not_a_number_is_not_hidden(implementation):
 
 @fast
 def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
-    from sdpadv_np.kernels import _threads, _tile_product
+    from sdpadv_np.kernels.runtime import threads as _threads
+    from sdpadv_np.kernels.gemm import amx as _tile_product
 
     layer = Layer(rng, "for two threads")
     expected = [a.tobytes() for a in layer.faces(implementation)]

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from sdpadv_np.kernels import _kept  # noqa: E402
-from sdpadv_np.kernels._njit import njit  # noqa: E402
+from sdpadv_np.kernels.runtime import cache as _kept  # noqa: E402
+from sdpadv_np.kernels.runtime.jit import njit  # noqa: E402
 
 
 def plus(a, b):

@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels._entrance import plain
+from sdpadv_np.kernels.runtime.tracing import plain
 
 pytest.importorskip("numba")
 
 
 def test_numbers_in_a_call_are_of_their_type():
-    from sdpadv_np.kernels._njit import njit
+    from sdpadv_np.kernels.runtime.jit import njit
 
     @njit()
     def add(a, b):
@@ -33,7 +33,7 @@ def test_what_others_compile_is_not_ours():
     import numba
     from numba.core import event
 
-    from sdpadv_np.kernels import _njit
+    from sdpadv_np.kernels.runtime import jit as _njit
 
     before = dict(_njit.seconds)
     assert numba.njit(lambda a: a + 1)(1) == 2
@@ -67,7 +67,8 @@ def test_what_is_compiled_is_told_once_and_only_where_somebody_listens(tmp_path)
     program = """
 import logging, sys
 import numpy as np
-from sdpadv_np.kernels import _njit, clip, perturb, activation
+from sdpadv_np.kernels import clip, perturb, activation
+from sdpadv_np.kernels.runtime import jit as _njit
 from sdpadv_np.training.compiling import told
 x = np.zeros(3, np.float32)
 clip.backward(x, x, 0., 1.)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from everywhere import everywhere
 
-from sdpadv_np.kernels import _threads, affine_sample, conv2d, flow_sample
+from sdpadv_np.kernels.runtime import threads as _threads
+from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):

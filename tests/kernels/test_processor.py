@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("numba")
 PROGRAM = """
 import numpy as np
-from sdpadv_np.kernels._lanes.matrix import product
-from sdpadv_np.kernels._lanes.product import HEIGHT
+from sdpadv_np.kernels.gemm.packing import product
+from sdpadv_np.kernels.gemm.microkernel import HEIGHT
 a, b, c, nothing = np.ones(2, np.float32), np.ones(32, np.float32), np.zeros(16, np.float32), np.zeros(0, np.float32)
 product(a, np.zeros(1, np.int64), 1, np.arange(2), b, c, 16, 16, nothing, False, 0)
 assert (c == 2).all(), c

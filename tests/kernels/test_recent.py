@@ -4,8 +4,9 @@ import threading
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels import _recent, affine_sample, flow_sample
-from sdpadv_np.kernels._recent import recent
+from sdpadv_np.kernels.runtime import tables as _recent
+from sdpadv_np.kernels import affine_sample, flow_sample
+from sdpadv_np.kernels.runtime.tables import recent
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ _PROGRAM = '''
 import multiprocessing, sys
 import numpy as np
 import sdpadv_np as sd
-from sdpadv_np.kernels import _threads
+from sdpadv_np.kernels.runtime import threads as _threads
 
 x = np.random.default_rng(0).random((300, 1, 28, 28), np.float32)
 

@@ -10,7 +10,7 @@ from sdpadv_np import training
 from sdpadv_np.errors import ArgumentError, FileError
 from sdpadv_np.training import origin
 
-OLD = Path(__file__).parent.parent / "old_files"
+OLD = Path(__file__).parent.parent / "storage" / "old_files"
 RNG = np.random.default_rng(0)
 W, X, Y = RNG.standard_normal((4, 10)).astype(np.float32), RNG.random((8, 1, 2, 2)).astype(np.float32), np.arange(8)  # those of old_files/checkpoint.h5
 
@@ -110,7 +110,7 @@ def test_a_checkpoint_of_the_format_before_is_gone_on_with_and_said_to_be_unknow
 
 
 def _odd_checkpoint(path, change):
-    from sdpadv_np import files
+    from sdpadv_np.storage import files
 
     _, arrays, attributes = files.read(path)
     change(arrays, attributes)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...kernels._entrance import entrance
+from ...kernels.runtime.tracing import entrance
 from ...xp import array_module
 from ..registry import define
 from ._samples import cases, normal

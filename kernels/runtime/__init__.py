@@ -1,0 +1,1 @@
+"""How kernels run: dispatch, compilation and its cache, threads, tracing."""

@@ -1,0 +1,1 @@
+"""Bilinear sampling: what affine_sample and flow_sample have in common, on CPU and GPU."""

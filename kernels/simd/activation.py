@@ -1,0 +1,34 @@
+"""Activations of a vector of sums, while they are in registers."""
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .vector import I64
+
+LINEAR, RELU, LEAKY = range(3)
+LEAK = 0.2  # the slope of LEAKY below 0
+
+
+def _rectified(builder, value, below):
+    """``value`` where it is above 0 or not a number."""
+    return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
+
+
+def _leaking(builder, value):
+    return builder.fmul(ir.Constant(value.type, [LEAK] * value.type.count), value)
+
+
+@intrinsic
+def activated(typing, lanes, activation):
+    """LINEAR, RELU or LEAKY of the lanes."""
+
+    def code(context, builder, signature, values):
+        value, activation = values
+        leaky = _rectified(builder, value, _leaking(builder, value))
+        relu = _rectified(builder, value, ir.Constant(value.type, None))
+        value = builder.select(builder.icmp_signed("==", activation, I64(LEAKY)), leaky, value)
+        return builder.select(builder.icmp_signed("==", activation, I64(RELU)), relu, value)
+
+    return lanes(lanes, types.intp), code

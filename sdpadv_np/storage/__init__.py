@@ -1,0 +1,1 @@
+"""Files and folders: formats, atomic writes, checksums, locks, provenance."""

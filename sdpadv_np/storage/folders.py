@@ -1,0 +1,238 @@
+"""Folders of results: made by one command alone, held by it while it works, and cleaned of what killed ones left.
+
+A folder is held by a lock that the system takes back when the process ends, however it ends. The
+lock lies on a file in the folder, which is removed with it; so nothing of it stays.
+"""
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import shutil
+import stat
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from . import files
+from ..errors import ArgumentError, Error, FileError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
+
+LOCK = ".sdpadv-lock"
+OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link is followed, no pipe waited for
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # as some network drives say
+_UNFINISHED = re.compile(re.escape(files.PREFIX) + "[a-z0-9_]{8}" + re.escape(files.SUFFIX))
+
+
+@contextlib.contextmanager
+def new(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None) -> Iterator[Path]:
+    """A folder of results, held: ``given``, or if that is None ``usual`` with -2, -3, ... where there is one already.
+
+    A ``given`` one may be there if it is empty but for hidden files. ``refuse`` is called with one that is not, and may
+    say more exactly why it will not do. What was made is removed again if nothing comes to lie in it.
+    """
+    with contextlib.ExitStack() as stack:
+        if given is None:
+            path = stack.enter_context(_made(files.expanded(usual)))
+        else:
+            path = files.expanded(given)
+            stack.enter_context(held(path, make=True))
+            if not _empty(path):
+                refuse(path)
+                raise ArgumentError(f"{path}: is there already, with other files in it; choose a new or an empty folder")
+        yield path
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[Path]:
+    for number in itertools.count(1):
+        numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            numbered.parent.mkdir(parents=True, exist_ok=True)
+            numbered.mkdir()
+            break
+        except FileExistsError:
+            if not os.path.lexists(numbered):
+                raise FileError(f"{numbered.parent}: is no folder; choose another one") from None
+        except OSError as error:
+            raise _unwritable(numbered, error) from error
+    with held(numbered, ours=True):
+        yield numbered
+
+
+@contextlib.contextmanager
+def held(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
+    """``path``, where nobody else works meanwhile; ArgumentError if somebody does already, FileError if it cannot be written to.
+
+    make : make the folder if it is not there, and remove it afterwards if it stayed empty
+    ours : the folder was made by the caller, to the same end
+    """
+    if make:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+            ours = True
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise _unwritable(path, error) from error
+    descriptor = _lock(path)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            if _lies_at(descriptor, path / LOCK):
+                os.unlink(path / LOCK)  # while it is locked: see _lock
+        os.close(descriptor)
+        if ours:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _lock(path: Path) -> int:
+    """The descriptor of the folder's lock file, locked."""
+    while True:
+        try:
+            descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o666)
+        except OSError as error:
+            raise _foreign(path) if os.path.lexists(path / LOCK) and not _ours(os.lstat(path / LOCK)) else _unwritable(path, error) from error
+        try:
+            if not _ours(os.fstat(descriptor)):
+                raise _foreign(path)
+            if not _try_to_lock(descriptor):
+                raise ArgumentError(f"{path}: another sdpadv command is working in this folder; wait until it is done, or choose another one")
+            if _lies_at(descriptor, path / LOCK):
+                os.write(descriptor, b"0")  # that the disk is full, or over its quota, shows now
+                return descriptor
+            # its holder removed it after we had opened it: somebody may hold a new one
+        except OSError as error:
+            os.close(descriptor)
+            raise (error if isinstance(error, Error) else _unwritable(path, error)) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _ours(status: os.stat_result) -> bool:
+    """Whether it may be a lock file: one of at most a byte, that has no other name; anybody's file can be given ours."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 and status.st_size <= 1
+
+
+def _foreign(path: Path) -> FileError:
+    return FileError(f"{path / LOCK}: is no lock of ours, but a link or somebody's file; remove it, or choose another folder")
+
+
+def _lies_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    """Whether nobody else holds it."""
+    try:
+        if fcntl:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):  # the second is Windows's word for it
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        warnings.warn("this file system knows no locks; start no second command in the same folder", RuntimeWarning, stacklevel=2)
+    return True
+
+
+def _empty(path: Path) -> bool:
+    """Nothing in it but hidden files: none of ours is hidden but the unfinished ones."""
+    try:
+        return all(name.startswith(".") for name in os.listdir(path))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path}: cannot be written: {error.strerror or error}; choose another folder")
+
+
+def write(folder, contents: dict[str, bytes]) -> None:
+    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
+    folder = files.expanded(folder)
+    if folder.exists():
+        raise FileError(f"{folder}: is there already; choose another one")
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = files.unused(folder.parent)
+        temporary.mkdir()
+        for name, data in contents.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        os.rename(temporary, folder)
+    except BaseException as error:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
+        raise
+
+
+@contextlib.contextmanager
+def together(folder: Path, last: str) -> Iterator[Path]:
+    """A folder to write results into: all of them come to lie in ``folder``, which is held and empty, ``last`` as the last one; or none does."""
+    remove_unfinished(folder)
+    moved: list[Path] = []
+    try:
+        draft = files.unused(folder)
+        draft.mkdir()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield draft
+        try:
+            for name in sorted(os.listdir(draft), key=lambda name: (name == last, name)):
+                os.rename(draft / name, folder / name)
+                moved.append(folder / name)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_unfinished(folder, older: float = 0.0) -> None:
+    """Remove what killed writers of ours left in ``folder`` itself, known by its name; nothing below it, and no failure if it cannot be.
+
+    ``older`` : seconds that spare what another process is writing now; 0 where the folder is held
+    """
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if _UNFINISHED.fullmatch(entry.name):
+                _remove(entry, older)
+
+
+def _remove(entry: os.DirEntry, older: float) -> None:
+    with contextlib.suppress(OSError):  # it may be gone meanwhile
+        if time.time() - entry.stat(follow_symlinks=False).st_mtime < older:
+            return
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.is_file(follow_symlinks=False):
+            os.unlink(entry.path)

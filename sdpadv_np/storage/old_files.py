@@ -1,0 +1,48 @@
+"""Files of format version 1: HDF5 alone, with a checksum inside that is of use only after libhdf5 has read the file.
+
+Runs in a child process (child.py) only.
+"""
+from __future__ import annotations
+
+import hashlib
+import io
+
+import numpy as np
+
+from . import container
+from ..errors import FileError
+from ..extras import needed
+
+FORMAT, VERSION = "sdpadv-np", 1
+
+
+def converted(path: str) -> bytes:
+    """The file at ``path`` as :func:`container.packed`."""
+    h5py = needed("h5py", "files of format version 1")
+    with open(path, "rb") as file:
+        data = file.read()
+    with h5py.File(io.BytesIO(data), "r") as file:
+        header = dict(file.attrs)
+        if header.get("format") != FORMAT:
+            raise FileError("is HDF5, but was not written by sdpadv-np")
+        if header["format_version"] != VERSION:
+            raise FileError(f"has format version {header['format_version']} and lacks what stands before the HDF5 in such a file; take another copy")
+        datasets = {"": file["attributes"]}
+        file["arrays"].visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        for name, dataset in datasets.items():
+            if dataset.is_virtual or dataset.external or dataset.size * dataset.dtype.itemsize > len(data):
+                raise FileError(f"{name or 'attributes'} does not lie in this file")
+        text = datasets.pop("")[()].decode()
+        arrays = {name: dataset[()] for name, dataset in datasets.items()}
+    if _digest(arrays, text) != header.get("sha256"):
+        raise FileError("is damaged: its content does not match its checksum; take another copy")
+    return container.packed(str(header["kind"]), arrays, text)
+
+
+def _digest(arrays: dict, text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,71 @@
+"""Where a result comes from: versions, commit, machine."""
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+
+@functools.lru_cache(maxsize=1)
+def commit() -> str:
+    """The commit of the source tree this package runs from ("+" if changed since), or "unknown"."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return "unknown"
+    try:
+        run = functools.partial(subprocess.run, cwd=root, capture_output=True, text=True, timeout=5, check=True)
+        name = run(["git", "rev-parse", "HEAD"]).stdout.strip()
+        changed = run(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip()
+        return name + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _kernels() -> str:
+    """Which products made it: they round differently."""
+    from ..kernels import dense
+
+    here = dense.implementations()
+    return os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name])
+
+
+def provenance() -> dict:
+    """What is stored with every result."""
+    from .. import __version__
+
+    return {
+        "sdpadv_np": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": _version("numba"),
+        "h5py": _version("h5py"),
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "kernels": _kernels(),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
