@@ -17,6 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..simd.activation import LEAKY, RELU, leaking, rectified
 from ..simd.vector import I32, I64, call, name, of, place_of, splat
 from ..simd.memory import room_for
 from ..simd.processor import FEATURES
@@ -104,9 +105,9 @@ def multiply(typing, vectors, a, rows, first, count, steps, b, b_at, ahead, soon
             tile.change(lambda r, v, total: call(builder, f"llvm.fmuladd.{name(lanes)}", lanes.vector, left[r], right[v], total))
 
         with builder.if_then(builder.icmp_signed("==", activation, I64(RELU))):
-            tile.change(lambda r, v, total: _rectified(builder, total, zero))
+            tile.change(lambda r, v, total: rectified(builder, total, zero))
         with builder.if_then(builder.icmp_signed("==", activation, I64(LEAKY))):
-            tile.change(lambda r, v, total: _rectified(builder, total, _leaking(builder, total)))
+            tile.change(lambda r, v, total: rectified(builder, total, leaking(builder, total)))
         for (r, v), place in tile.sums.items():
             call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), builder.load(place), out(r, v), size, masks[v])
         return context.get_dummy_value()

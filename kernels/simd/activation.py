@@ -11,12 +11,12 @@ LINEAR, RELU, LEAKY = range(3)
 LEAK = 0.2  # the slope of LEAKY below 0
 
 
-def _rectified(builder, value, below):
+def rectified(builder, value, below):
     """``value`` where it is above 0 or not a number."""
     return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
 
 
-def _leaking(builder, value):
+def leaking(builder, value):
     return builder.fmul(ir.Constant(value.type, [LEAK] * value.type.count), value)
 
 
@@ -26,8 +26,8 @@ def activated(typing, lanes, activation):
 
     def code(context, builder, signature, values):
         value, activation = values
-        leaky = _rectified(builder, value, _leaking(builder, value))
-        relu = _rectified(builder, value, ir.Constant(value.type, None))
+        leaky = rectified(builder, value, leaking(builder, value))
+        relu = rectified(builder, value, ir.Constant(value.type, None))
         value = builder.select(builder.icmp_signed("==", activation, I64(LEAKY)), leaky, value)
         return builder.select(builder.icmp_signed("==", activation, I64(RELU)), relu, value)
 

@@ -21,7 +21,7 @@ SECONDS = 60
 MEMORY = 8 << 30  # bytes of address space
 _SLOWEST = 10_000_000  # bytes a second that any disk gives
 _GOOD, _BAD = b"+", b"-"
-_PROGRAM = "import sys; sys.path[:] = {}; from sdpadv_np import child; child.main()"
+_PROGRAM = "import sys; sys.path[:] = {}; from sdpadv_np.storage import child; child.main()"
 
 
 def run(command: list[str], seconds: float, data: bytes = b"", cwd=None, env=None) -> tuple[int, bytes, bytes]:
