@@ -36,9 +36,11 @@ def save(obj, path) -> None:
     """
     if not hasattr(obj, "to_file"):
         raise ArgumentError(
-            f"save: cannot save a {type(obj).__name__}; give a classifier (ModelA, ModelB, ...), a generator, or an attack that is trained (SdpAdv, ATN, ...)"
+            f"save: cannot save a {type(obj).__name__}; give a classifier (ModelA, ModelB, ...), a generator, "
+            "or an attack that is trained (SdpAdv, ATN, ...)"
         )
     model = getattr(obj, "generator", obj)
+    contents = model.to_file()  # first, for its BusyError
     types = [known for kind in _KINDS.values() for known in kind.types]
     base = next((known for known in types if isinstance(model, known)), None)
     if base is not None and type(model) not in types:
@@ -47,7 +49,7 @@ def save(obj, path) -> None:
             f"without what the subclass adds: save a {base.__name__} with its weights (of the same parameters; "
             "plain.store.data[:] = yours.store.data), or pickle it"
         )
-    files.write(path, *obj.to_file())
+    files.write(path, *(contents if model is obj else obj.to_file()))
 
 
 def load(path, device: str = "cpu"):
