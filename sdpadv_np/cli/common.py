@@ -24,6 +24,16 @@ def path(text: str) -> str:
     return text
 
 
+def is_model_file(text: str) -> bool:
+    """Whether ``text`` names the file of a network and not an attack or an architecture."""
+    return Path(text).suffix.lower() in (".h5", ".hdf5")
+
+
+def epochs_text(of: dict[str, int]) -> str:
+    """Epochs by model, for a help text."""
+    return ", ".join(f"{model}: {count}" for model, count in of.items())
+
+
 def add_data_options(command) -> None:
     command.add_argument("--data-dir", type=path, metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
 

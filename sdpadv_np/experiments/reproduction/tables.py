@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..evaluation import paper, readable, tables
+from ...evaluation import paper, readable, tables
 from .cells import SPATIAL, VARIANTS, WORDS, Cell
 
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3
