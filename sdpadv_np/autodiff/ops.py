@@ -1,6 +1,7 @@
 """Every operation by name, and the operators and methods of Tensor, which are operations too."""
 from __future__ import annotations
 
+from .engine import backward
 from .registry import OPS
 from .rules.conv import conv2d, conv2d_layer, conv2d_weight, conv_transpose2d
 from .rules.elementwise import (
@@ -22,6 +23,7 @@ Tensor.__neg__ = neg
 Tensor.__abs__ = abs
 Tensor.__pow__ = lambda self, exponent: power(self, exponent=exponent)
 Tensor.__getitem__ = lambda self, index: getitem(self, index=index)
+Tensor.backward = backward
 Tensor.T = property(transpose)
 Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
 Tensor.reshape = lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape)
