@@ -9,6 +9,7 @@ from .rules.elementwise import (
 )
 from .rules.linalg import dense, matmul
 from .rules.loss import cross_entropy, log_softmax, margin, softmax
+from .rules.pool import avg_pool2d, avg_pool_transpose2d, max_pool2d
 from .rules.reduction import max, mean, norm, sum
 from .rules.sampling import affine_sample, flow_sample, sample, scatter
 from .rules.shape import broadcast_to, concatenate, getitem, place, reflect_fold, reflect_pad, reshape, sum_to, swapaxes, transpose
