@@ -1,11 +1,12 @@
 """Pooling in networks; dropout: its masks, their statistics, the same bits after resuming and in recorded steps."""
+import contextlib
 import copy
 
 import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np import Plan, Tensor, ops
+from sdpadv_np import Plan, Tensor, ops, xp
 from sdpadv_np.errors import ArgumentError, OperationError, PlanError
 from sdpadv_np.nn import AvgPool2d, Conv2d, Dense, Dropout, Flatten, MaxPool2d, Network, ParameterStore, Residual
 from sdpadv_np.nn.dropout import random_mask
@@ -141,3 +142,16 @@ def test_windows_that_are_none_say_so(rng):
                 op(x, **how)
     with pytest.raises(OperationError, match="have 2x2 windows, g has 4x4 pixels"):
         ops.avg_pool_transpose2d(x, size=(4, 4), kernel_size=2)
+
+
+def test_on_a_gpu_the_masks_are_the_same_and_nothing_is_copied(gpu):
+    here, there = Training(), Training()
+    there.store.to("cuda")
+    there.optimiser = Adam(there.store, lr=0.01)
+    for k in range(5):
+        x, y = here.rng.random((8, 1, 8, 8), np.float32), here.rng.integers(0, 3, 8)
+        want, arrays = here.plan(x, y), (gpu.cupy.asarray(x), gpu.cupy.asarray(y))
+        with gpu.without_transfers() if k >= 2 else contextlib.nullcontext():
+            got = there.plan(*arrays)
+        np.testing.assert_allclose(float(got), float(want), rtol=gpu.rtol)
+    np.testing.assert_array_equal(xp.to_numpy(there.store.tensors["net/5/state"].data), here.store.tensors["net/5/state"].data)
