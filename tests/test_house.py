@@ -67,8 +67,6 @@ def test_autodiff_has_an_order_too():
         for name in imported(path, "sdpadv_np.autodiff" + (".rules" if room == "rules" else "")):
             parts = name.split(".")
             if parts[:2] == ["sdpadv_np", "autodiff"] and len(parts) > 2 and parts[2] in INSIDE_AUTODIFF:
-                if path.stem == "tensor" and parts[2] == "engine":
-                    continue  # Tensor.backward, at call time
                 assert INSIDE_AUTODIFF.index(parts[2]) <= INSIDE_AUTODIFF.index(room), f"{path} imports {name}"
 
 
