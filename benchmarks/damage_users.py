@@ -171,7 +171,7 @@ class CellRecord(Description):
     """The record of a cell of ``sdpadv reproduce``."""
 
     cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
-    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds": 0.3, "count": 100}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds_per_100": 0.3, "count": 100}
     value = {
         "settings": settings, "made": {"commit": "unknown"}, "result": _measured | {"count": 1000}, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
         "threads": 1,

@@ -11,7 +11,7 @@ from ..errors import ArgumentError, FileError
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds_per_100"), schema.number(0)) | {"count": schema.whole(1)}
 _PARTS = {  # of a record that hold numbers alone
     "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
 }
@@ -45,6 +45,9 @@ class Store:
             return None
         try:
             record = schema.described(schema.parsed(files.contents(path), str(path)), _FIELDS, str(path))
+            for part in ("result", "hundred"):
+                if "seconds" in record[part]:  # its name before 0.2
+                    record[part]["seconds_per_100"] = record[part].pop("seconds")
             for name, fields in _PARTS.items():
                 schema.described(record[name], fields, f"{path}: {name}")
         except FileError as error:
