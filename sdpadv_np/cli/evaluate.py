@@ -90,7 +90,7 @@ def _one_source(a) -> None:
     if a.images is None:
         if a.true_labels is not None:
             raise ArgumentError("--true-labels: a data set has its own; leave it out, or give the images that they belong to by --images FILE")
-        a.dataset = a.dataset or "mnist"
+        a.dataset = a.dataset or data.DEFAULT
     elif beside := [option for option, value in (("--dataset", a.dataset), ("--data-dir", a.data_dir)) if value is not None]:
         raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(beside)}, or --images")
 

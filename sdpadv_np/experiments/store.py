@@ -59,7 +59,7 @@ class Store:
                     f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
-        test_images = data.TEST_IMAGES[cell.dataset]
+        test_images = data.DATASETS[cell.dataset].test
         for part, count in (("result", min(settings.get("limit") or test_images, test_images)), ("hundred", min(settings.get("limit") or HUNDRED, HUNDRED))):
             if record[part]["count"] != count:
                 raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")
