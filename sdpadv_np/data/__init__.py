@@ -1,6 +1,7 @@
 """Data sets: ``load("mnist")`` and others of the table (datasets.py), and ``from_file("own.npz")`` for your own."""
 from . import sources
-from .loading import Dataset, load
 from .datasets import DATASETS, DEFAULT, DatasetEntry
+from .loading import Dataset, load
+from .own_file import from_file
 
-__all__ = ["DATASETS", "DEFAULT", "Dataset", "DatasetEntry", "load", "sources"]
+__all__ = ["DATASETS", "DEFAULT", "Dataset", "DatasetEntry", "from_file", "load", "sources"]
