@@ -39,4 +39,4 @@ mine = sd.models.Foreign(logits, vjp)
 sdpadv = sd.attacks.SdpAdv(mine, eps=0.1).fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)
 for name, attack in (("no attack", None), ("FGSM", sd.attacks.FGSM(mine, eps=0.1)), ("PGD", sd.attacks.PGD(mine, eps=0.1)), ("SdpAdv", sdpadv)):
     result = sd.evaluate(mine, attack, data.x_test, data.y_test)
-    print(f"{name:10} accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  seconds per 100 images {result.seconds:.4f}")
+    print(f"{name:10} accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  seconds per 100 images {result.seconds_per_100:.4f}")
