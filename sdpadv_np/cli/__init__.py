@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
-    from .. import __version__
+    from ..version import __version__
     from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
 
     top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
