@@ -35,7 +35,7 @@ def vjp(x, g):
     return (g @ W.T).reshape(x.shape)
 
 
-mine = sd.models.Foreign(logits, vjp)
+mine = sd.models.ExternalClassifier(logits, vjp)
 sdpadv = sd.attacks.SdpAdv(mine, eps=0.1).fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)
 for name, attack in (("no attack", None), ("FGSM", sd.attacks.FGSM(mine, eps=0.1)), ("PGD", sd.attacks.PGD(mine, eps=0.1)), ("SdpAdv", sdpadv)):
     result = sd.evaluate(mine, attack, data.x_test, data.y_test)

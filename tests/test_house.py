@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each may import only what stands before it (and itself)
-    "errors", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn", "optim", "losses", "data",
+    "errors", "deprecation", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn", "optim", "losses", "data",
     "training", "warming", "models", "attacks", "evaluation", "experiments", "bench", "cli",
 )
 KERNELS_IMPORT = {
