@@ -34,7 +34,7 @@ def vjp(x, g):
     return (g @ W.T).reshape(x.shape)
 
 
-mine = sd.models.Foreign(logits, vjp)
+mine = sd.models.ExternalClassifier(logits, vjp)
 attacks = {"no attack": None, "FGSM": sd.attacks.FGSM(mine, eps=0.1), "PGD": sd.attacks.PGD(mine, eps=0.1)}
 attacks["SdpAdv"] = sd.attacks.SdpAdv(mine, eps=0.1)
 attacks["SdpAdv"].fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)

@@ -234,7 +234,7 @@ def test_external_classifiers_get_the_kind_of_array_that_is_given(gpu, glyphs, r
     W = rng.standard_normal((784, 10)).astype(np.float32)
     there = gpu.cupy.asarray(W)
     weights = types.SimpleNamespace(of=lambda x: there if isinstance(x, gpu.cupy.ndarray) else W)
-    foreign = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ weights.of(x), lambda x, g: (g @ weights.of(x).T).reshape(x.shape))
+    foreign = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ weights.of(x), lambda x, g: (g @ weights.of(x).T).reshape(x.shape))
     for name in ("FGSM", "PGD"):
         got = [getattr(sd.attacks, name)(foreign)(x) for x in (glyphs.x_test[:4], gpu.cupy.asarray(glyphs.x_test[:4]))]
         assert isinstance(got[1], gpu.cupy.ndarray)
