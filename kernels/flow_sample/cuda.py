@@ -1,7 +1,7 @@
 """flow_sample.cu on CuPy arrays."""
 from __future__ import annotations
 
-from ..sampling.cuda import cupy, kernels, tiles_of_backward
+from ..sampling.cuda import cupy, kernels, copies_for_backward
 from ..runtime.tracing import put
 
 
@@ -20,5 +20,5 @@ def backward(g, x, flow, needs, slopes=None, out=None):
     grad_flow = cupy.empty(flow.shape, x.dtype) if needs[1] else None
     if any(needs):
         arrays = (g, x, flow, slopes, grad_x, grad_flow)
-        kernels("flow_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
+        kernels("flow_sample", x.dtype).launch("backward", copies_for_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
     return put(out, (grad_x, grad_flow))
