@@ -9,7 +9,7 @@ from typing import Protocol
 from .. import data, models, xp
 from ..attacks import registry
 from ..errors import ArgumentError
-from ..models.anybody import classes_of, image_shape_of
+from ..models.interface import classes_of, image_shape_of
 from ..storage import files, folders
 from ..storage.provenance import provenance
 from . import reuse
@@ -76,7 +76,10 @@ class Runner:
         if not isinstance(dataset, str):
             return dataset
         if dataset not in self._data:
-            self._data[dataset] = data.load(dataset, self.settings.data_dir, self.report or (lambda line: None))
+            if dataset in data.DATASETS:
+                self._data[dataset] = data.load(dataset, self.settings.data_dir, self.say)
+            else:
+                self._data[dataset] = data.from_file(dataset, report=self.say)
         return self._data[dataset]
 
     def test_images(self, dataset) -> tuple:
@@ -126,10 +129,13 @@ class Runner:
 
 def _check_fit(classifier, loaded) -> None:
     """Refuse a classifier that is for images of another shape than those of the data set, or has fewer classes."""
-    shape, classes = loaded.x_train.shape[1:], 1 + max(int(y.max()) for y in (loaded.y_train, loaded.y_val, loaded.y_test))
-    its_shape, its_classes = image_shape_of(classifier) or shape, classes_of(classifier) or classes
-    if its_shape != shape or its_classes < classes:
+    shape, classes = image_shape_of(classifier) or loaded.image_shape, classes_of(classifier) or loaded.classes
+    if shape != loaded.image_shape or classes < loaded.classes:
         raise ArgumentError(
-            f"{reuse.title_of(classifier)} is for images of {'x'.join(map(str, its_shape))} in {its_classes} classes; {loaded.name} has images of "
-            f"{'x'.join(map(str, shape))} in {classes}: give a network of your own, a sd.models.Classifier (its file by --classifier FILE)"
+            f"{reuse.title_of(classifier)} is for images of {_text(shape)} in {classes} classes; {loaded.name} has images of "
+            f"{_text(loaded.image_shape)} in {loaded.classes}: give a network of your own, a sd.models.Classifier (its file by --classifier)"
         )
+
+
+def _text(shape) -> str:
+    return "x".join(map(str, shape))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ... import evaluation
 from ...attacks import registry
-from ...evaluation import paper, readable
+from ...evaluation import distortion_text, paper
 from ...storage.provenance import provenance
 from .cells import HUNDRED, Cell
 from ..runner import Runner
@@ -83,10 +83,10 @@ def measured(cell: Cell, runner: Runner) -> dict:
     x, y = runner.test_images(cell.dataset)
     result = evaluation.evaluate(victim, attack, x, y)
     hundred = evaluation.evaluate(victim, attack, x[:HUNDRED], y[:HUNDRED])
-    making = result.seconds * result.count / 100
+    making = result.seconds_per_100 * result.count / 100
     return {
         "settings": settings_of(cell, runner), "result": result.as_dict(), "hundred": hundred.as_dict(),
-        "distortion": None if attack is None else readable.of(attack, x, y),
+        "distortion": None if attack is None else distortion_text.mean_distortion(attack, x, y),
         "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)},
         "threads": runner.settings.threads, "made": provenance(),
     }
