@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import data, xp
-from ..storage import folders
 from ..errors import ArgumentError
+from ..storage import folders
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

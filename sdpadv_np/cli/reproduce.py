@@ -4,10 +4,10 @@ from __future__ import annotations
 from .. import checks, data
 from ..data.sources import cache_folder
 from ..errors import ArgumentError
+from ..evaluation import figures
 from ..experiments import Runner, Settings, WorkFolder, reproduction
 from ..experiments.experiment import CLASSIFIER_EPOCHS, EPOCHS
 from ..experiments.reproduction import TARGETS
-from ..evaluation import figures
 from ..models import ARCHITECTURES
 from ..training.threads import threads
 from .common import Formatter, add_data_options, add_device, add_threads, announce, epochs_text, path

@@ -19,7 +19,17 @@ from ..models import ARCHITECTURES
 from ..models.generator import PROJECTIONS
 from ..storage import files
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_device, add_threads, announce, epochs_text, is_model_file, path, visible
+from .common import (
+    Formatter,
+    add_data_options,
+    add_device,
+    add_threads,
+    announce,
+    epochs_text,
+    is_model_file,
+    path,
+    visible,
+)
 
 METHODS = ("sdpadv", "sdadv", "advgan")
 SHARED = ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "labels", "seed")  # with every attack that has them

@@ -16,6 +16,7 @@ from . import reuse
 from .experiment import Settings
 from .reuse import Files
 
+
 class Places(Protocol):
     """Where trained networks are kept."""
 

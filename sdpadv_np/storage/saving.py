@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from . import files
 from ..errors import ArgumentError
+from . import files
 
 
 class _Kind(NamedTuple):

@@ -9,9 +9,9 @@ import time
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.experiments import reproduction
 from sdpadv_np.cli import main
 from sdpadv_np.evaluation import paper
+from sdpadv_np.experiments import reproduction
 from sdpadv_np.experiments.reproduction import cells, schedule, tables
 
 TINY = ["--dataset", "glyphs", "--models", "B", "--epochs", "1", "--classifier-epochs", "1", "--limit", "60"]

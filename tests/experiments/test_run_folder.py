@@ -5,14 +5,14 @@ import types
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import folders
-from sdpadv_np.experiments import reuse
-from sdpadv_np.experiments.reuse import Files
 from sdpadv_np.attacks.amortised import AmortisedTraining
 from sdpadv_np.cli import main, train
-from sdpadv_np.experiments.run_folder import RunFolder
 from sdpadv_np.errors import FileError
+from sdpadv_np.experiments import reuse
+from sdpadv_np.experiments.reuse import Files
+from sdpadv_np.experiments.run_folder import RunFolder
 from sdpadv_np.models.classifier import ClassifierTraining
+from sdpadv_np.storage import folders
 
 PARAMETERS = {
     "dataset": "glyphs", "data_dir": None, "data": None, "classifier": "B", "classifier_epochs": 4, "retrain": False, "method": "sdpadv", "eps": 0.1, "gamma": 0.3, "objective": "margin",

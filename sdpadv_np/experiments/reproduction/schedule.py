@@ -8,8 +8,8 @@ from ... import evaluation
 from ...attacks import registry
 from ...evaluation import distortion_text, paper
 from ...storage.provenance import provenance
-from .cells import HUNDRED, Cell
 from ..runner import Runner
+from .cells import HUNDRED, Cell
 from .store import Store
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ... import data
-from ...storage import files, folders, schema
 from ...errors import ArgumentError, FileError
+from ...storage import files, folders, schema
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"

@@ -4,9 +4,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...storage import files
 from ...errors import ArgumentError
 from ...evaluation import figures as pictures
+from ...storage import files
 from ...storage.provenance import provenance
 from . import cells, figures, tables
 from .store import Store
