@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     """{part or CLASS_NAMES: array} of the file."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
-    start = files.beginning(path, 8)
+    start = files.read_start(path, 8)
     kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
     if kind is None:
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
