@@ -8,6 +8,15 @@ from .version import __version__
 from .warming import warm_up
 
 __all__ = [
-    "Error", "GradcheckError", "Plan", "Tensor", "__version__", "attacks", "data", "evaluate", "grad", "gradcheck",
-    "hooks", "kernels", "load", "losses", "models", "no_grad", "ops", "save", "warm_up",
+    "Error", "GradcheckError", "Plan", "Tensor", "__version__", "attacks", "data", "evaluate", "experiments", "grad",
+    "gradcheck", "hooks", "kernels", "load", "losses", "models", "no_grad", "ops", "save", "warm_up",
 ]
+
+
+def __getattr__(name: str):
+    """``sd.experiments`` is loaded when it is first used."""
+    if name == "experiments":
+        import importlib
+
+        return importlib.import_module(".experiments", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

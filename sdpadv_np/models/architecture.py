@@ -22,11 +22,11 @@ from ..storage import schema
 
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
 _MOST_LAYERS = 1000
-_size, _pair = schema.integer(1, 1 << 24), schema.sequence(schema.whole(0, 1 << 12), length=2)
+_size, _pair = schema.integer(1, 1 << 24), schema.sequence(schema.integer(0, 1 << 12), length=2)
 PARAMETERS = {
     "inputs": _size, "outputs": _size, "features": _size,
-    "kernel": schema.sequence(schema.integer(1, 1 << 12), length=2), "size": schema.sequence(schema.whole(1, 1 << 16), length=2),
-    "stride": schema.integer(1, 1 << 12), "width": schema.whole(1, 1 << 12),
+    "kernel": schema.sequence(schema.integer(1, 1 << 12), length=2), "size": schema.sequence(schema.integer(1, 1 << 16), length=2),
+    "stride": schema.integer(1, 1 << 12), "width": schema.integer(1, 1 << 12),
     "padding": schema.either(schema.text("valid", "same"), schema.integer(0, 1 << 12), schema.sequence(_pair, length=2)),
     "activation": schema.text(*ACTIVATIONS), "init": schema.text(*INITIAL), "algorithm": schema.text(*ALGORITHMS),
     "bias": schema.optional(schema.sequence(schema.number())), "momentum": schema.number(0, 1), "spread": schema.number(0),

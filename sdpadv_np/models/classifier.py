@@ -138,7 +138,7 @@ def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Clas
     return classifier
 
 
-saving.register("classifier", from_file, *ARCHITECTURES.values())
+saving.register("classifier", from_file, ARCHITECTURES.values())
 
 
 class ClassifierTraining:

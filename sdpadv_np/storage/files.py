@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import child_process, container, schema
 from .. import xp
 from ..errors import FileError
 from ..extras import needed
+from . import child_process, container, schema
 
 LARGEST = 2 << 30  # bytes of a file that is read as a whole
 _HDF5 = b"\x89HDF\r\n\x1a\n"
