@@ -18,7 +18,7 @@ KERNELS_IMPORT = {
     "__future__", "concurrent", "ctypes", "contextlib", "fractions", "functools", "hashlib", "importlib", "logging", "math", "operator", "os", "pathlib", "stat", "sys", "tempfile", "threading", "time", "typing",
     "warnings", "weakref", "numpy", "numba", "llvmlite", "cupy", "sdpadv_np",
 }
-INSIDE_AUTODIFF = ("tensor", "parameters", "registry", "rules", "engine", "sealed", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")
+INSIDE_AUTODIFF = ("tensor", "parameters", "registry", "rules", "accumulation", "engine", "sealed", "gradcheck", "ops", "recorded", "recorder", "cuda_graph", "plan")
 SOURCES = [p for top in (PACKAGE, ROOT / "kernels", ROOT / "examples", ROOT / "benchmarks") for p in top.rglob("*.py")]
 
 
