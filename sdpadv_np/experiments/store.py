@@ -11,11 +11,11 @@ from ..errors import ArgumentError, FileError
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds_per_100"), schema.number(0)) | {"count": schema.integer(1)}
 _PARTS = {  # of a record that hold numbers alone
     "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
 }
-_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.whole(1)}
+_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.integer(1)}
 
 
 class Store:
@@ -27,7 +27,7 @@ class Store:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """The folder, for one command alone; refuses one that holds something else than a reproduction."""
-        with folders.held(self.folder, make=True):
+        with folders.locked(self.folder, make=True):
             others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
             if others and "cells" not in others:
                 raise ArgumentError(f"{self.folder}: holds no reproduction, but other files; choose another --output")
@@ -44,9 +44,12 @@ class Store:
         if not path.exists():
             return None
         try:
-            record = schema.described(schema.parsed(files.contents(path), str(path)), _FIELDS, str(path))
+            record = schema.validated(schema.parse_json(files.read_bytes(path), str(path)), _FIELDS, str(path))
+            for part in ("result", "hundred"):
+                if "seconds" in record[part]:  # its name before 0.2
+                    record[part]["seconds_per_100"] = record[part].pop("seconds")
             for name, fields in _PARTS.items():
-                schema.described(record[name], fields, f"{path}: {name}")
+                schema.validated(record[name], fields, f"{path}: {name}")
         except FileError as error:
             raise FileError(f"{error}; remove the file, and the cell is computed again") from error
         was, now = _flat(record["settings"]), _flat(settings)
@@ -56,7 +59,7 @@ class Store:
                     f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
-        test_images = data.TEST_IMAGES[cell.dataset]
+        test_images = data.DATASETS[cell.dataset].test
         for part, count in (("result", min(settings.get("limit") or test_images, test_images)), ("hundred", min(settings.get("limit") or HUNDRED, HUNDRED))):
             if record[part]["count"] != count:
                 raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")
