@@ -62,15 +62,15 @@ class Ours(Sample):
     def damaged(self, rng, checked):
         if not checked:
             return mutations.anyhow(self.whole, rng)
-        kind, arrays, text = container.unpacked(self.whole, "")
+        kind, arrays, text = container.unpack(self.whole, "")
         how = rng.integers(5)
         if how == 0:
             return mutations.resealed(mutations.anyhow(self.whole, rng))
         if how == 1:
             return mutations.resealed(mutations.odd_index(self.whole, rng))
         if how == 2:
-            return container.packed(kind, mutations.odd_arrays(arrays, rng), text)
-        return container.packed(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
+            return container.pack(kind, mutations.odd_arrays(arrays, rng), text)
+        return container.pack(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
 
 
 class Generator(Ours):

@@ -136,14 +136,14 @@ class DataSet(Sample):
 class Description(Sample):
     """JSON that is read through a schema."""
 
-    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.whole(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
+    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.integer(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
     value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
 
     def make(self):
         return json.dumps(self.value).encode()
 
     def read(self, path):
-        return digest({}, schema.described(schema.parsed(files.contents(path), str(path)), self.fields, str(path), version=1))
+        return digest({}, schema.validated(schema.parse_json(files.read_bytes(path), str(path)), self.fields, str(path), version=1))
 
     def damaged(self, rng, checked):
         return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)

@@ -46,7 +46,7 @@ def run(arguments) -> None:
     checks.threads(arguments.threads)
     try:
         with results(arguments.output, "attack", RECORD) as folder, threads(arguments.threads):
-            with folders.together(folder, RECORD) as draft:
+            with folders.all_or_nothing(folder, RECORD) as draft:
                 _run(arguments, folder, draft)
             print("written: " + ", ".join(str(folder / name) for name in visible(folder)))
     except KeyboardInterrupt:

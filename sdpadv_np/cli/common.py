@@ -47,7 +47,7 @@ def results(given: str | None, name: str, marker: str):
         if (folder / marker).exists():
             raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
 
-    return folders.new(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+    return folders.create(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
 
 
 def visible(folder: Path) -> list[str]:

@@ -43,7 +43,7 @@ def run(arguments) -> None:
     checks.threads(arguments.threads)
     try:
         with results(arguments.output, "evaluate", RECORD) as folder, threads(arguments.threads):
-            with folders.together(folder, RECORD) as draft:
+            with folders.all_or_nothing(folder, RECORD) as draft:
                 _run(arguments, folder, draft)
             print(f"written to {folder}: {', '.join(visible(folder))}")
     except KeyboardInterrupt:

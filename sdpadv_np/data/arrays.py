@@ -26,7 +26,7 @@ def read(path, kind: str, wanted: Wanted) -> dict[str, np.ndarray]:
     try:
         if kind == "h5":
             return hdf5.read(path, wanted, LARGEST)
-        with files.opened(path) as file:
+        with files.open_file(path) as file:
             if kind == "npz":
                 return _npz(file, wanted)
             if kind == "npy":

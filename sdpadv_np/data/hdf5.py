@@ -1,9 +1,9 @@
-"""Users' HDF5 files, read in a child process (child.py): nobody knows who wrote them, and libhdf5 cannot be trusted with that."""
+"""Users' HDF5 files, read in a child process (child_process.py): nobody knows who wrote them, and libhdf5 cannot be trusted with that."""
 from __future__ import annotations
 
 import math
 
-from ..storage import child, container
+from ..storage import child_process, container
 from ..errors import DataError, FileError
 from ..extras import needed
 from .wanted import Wanted
@@ -12,10 +12,10 @@ from .wanted import Wanted
 def read(path, wanted: Wanted, largest: int) -> dict:
     """{name: array} of what is wanted from the file at ``path``; DataError if it lacks it, or is damaged."""
     try:
-        data = child.answer("sdpadv_np.data.hdf5:packed", path, wanted=wanted, largest=largest)
+        data = child_process.call("sdpadv_np.data.hdf5:packed", path, wanted=wanted, largest=largest)
     except FileError as error:
         raise DataError(str(error)) from error
-    return container.unpacked(data, str(path))[1]
+    return container.unpack(data, str(path))[1]
 
 
 def packed(path: str, wanted, largest: int) -> bytes:
@@ -35,7 +35,7 @@ def packed(path: str, wanted, largest: int) -> bytes:
         file.visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         names = Wanted(*wanted).among(datasets, lambda name: f"{name} {datasets[name].shape} {datasets[name].dtype}")
         arrays = {name: _array(name, datasets[name], largest) for name in names}
-        return container.packed("arrays", arrays, "{}")
+        return container.pack("arrays", arrays, "{}")
 
 
 def _array(name, dataset, largest: int):

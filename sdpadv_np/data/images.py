@@ -101,7 +101,7 @@ def _labels_file(path: Path):
 def _kind(path: Path) -> str:
     if os.path.isdir(path):  # Path.is_dir fails where it cannot know
         return "png"
-    start = files.beginning(path, 8)
+    start = files.read_start(path, 8)
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind

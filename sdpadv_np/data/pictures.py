@@ -70,7 +70,7 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
 
 def _grey(path: Path, first: Path, shape: tuple | None, count: int) -> np.ndarray:
     """One picture (H, W) uint8; its header is believed only as far as its size is that of the ``first`` one, and ``count`` of them fit."""
-    image_module, data = _pillow(), files.contents(path, _FILE)
+    image_module, data = _pillow(), files.read_bytes(path, _FILE)
     try:
         chunks = _chunks(data)
         with image_module.open(io.BytesIO(data), formats=["PNG"]) as file:

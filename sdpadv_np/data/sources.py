@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..storage import child, files
+from ..storage import child_process, files
 from ..errors import DataError, FileError
 
 NAMES = {
@@ -124,7 +124,7 @@ def _read(folder: Path, dataset: str, key: str) -> bytes:
     for end in ("", ".gz"):
         path = folder / (NAMES[key] + end)
         if path.exists():
-            data = files.contents(path, _LARGEST)
+            data = files.read_bytes(path, _LARGEST)
             return verified(_unzipped(data, path) if end else data, dataset, key, path)
     raise DataError(f"{folder / NAMES[key]}[.gz]: no such file")
 
@@ -182,7 +182,7 @@ def _run(command: list[str], folder: str) -> None:
     if shutil.which(command[0]) is None:
         raise DataError(f"{command[0]} is not installed")
     try:
-        status, out, err = child.run(command, PACKAGE_SECONDS, cwd=folder)
+        status, out, err = child_process.run(command, PACKAGE_SECONDS, cwd=folder)
         if status:
             last = (err or out).decode(errors="replace").strip().splitlines()[-1:]
             raise DataError(f"{' '.join(command)} failed: {''.join(last)}")

@@ -37,7 +37,7 @@ class RunFolder:
                 raise ArgumentError(f"{path}: holds a run already; go on with it by --resume {path}, or choose another --output")
 
         usual = "runs/{dataset}-{classifier}-{method}".format(**parameters) + datetime.now().strftime("-%Y%m%d-%H%M%S")
-        with folders.new(output, usual, refuse) as path:
+        with folders.create(output, usual, refuse) as path:
             folders.remove_unfinished(path)
             files.write_json(path / _PARAMETERS, {"parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance()})
             yield cls(path, parameters)
@@ -48,7 +48,7 @@ class RunFolder:
         """The folder of an earlier run, with its own parameters; ``resolve`` makes them of parsed arguments, and checks them."""
         path = files.expanded(given)
         stored(path, resolve)  # that it is no run shows before anything is made or removed in it
-        with folders.held(path):
+        with folders.locked(path):
             for folder in (path, path / "checkpoints"):
                 folders.remove_unfinished(folder)
             yield cls(path, stored(path, resolve))
@@ -110,10 +110,10 @@ def stored(path: Path, resolve) -> dict:
     """
     source = path / _PARAMETERS
     try:
-        text = files.contents(source)
+        text = files.read_bytes(source)
     except FileError as error:
         raise FileError(f"{path}: is not a run folder ({error}); give one that sdpadv train made") from error
-    record = schema.parsed(text, str(source))
+    record = schema.parse_json(text, str(source))
     given = record.get("parameters") if isinstance(record, dict) else None
     if not isinstance(given, dict):
         raise FileError(f"{path}: is not a run folder ({_PARAMETERS} has no parameters); give one that sdpadv train made")

@@ -11,11 +11,11 @@ from ..errors import ArgumentError, FileError
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.whole(1)}
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.integer(1)}
 _PARTS = {  # of a record that hold numbers alone
     "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
 }
-_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.whole(1)}
+_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.integer(1)}
 
 
 class Store:
@@ -27,7 +27,7 @@ class Store:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """The folder, for one command alone; refuses one that holds something else than a reproduction."""
-        with folders.held(self.folder, make=True):
+        with folders.locked(self.folder, make=True):
             others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
             if others and "cells" not in others:
                 raise ArgumentError(f"{self.folder}: holds no reproduction, but other files; choose another --output")
@@ -44,9 +44,9 @@ class Store:
         if not path.exists():
             return None
         try:
-            record = schema.described(schema.parsed(files.contents(path), str(path)), _FIELDS, str(path))
+            record = schema.validated(schema.parse_json(files.read_bytes(path), str(path)), _FIELDS, str(path))
             for name, fields in _PARTS.items():
-                schema.described(record[name], fields, f"{path}: {name}")
+                schema.validated(record[name], fields, f"{path}: {name}")
         except FileError as error:
             raise FileError(f"{error}; remove the file, and the cell is computed again") from error
         was, now = _flat(record["settings"]), _flat(settings)

@@ -38,7 +38,7 @@ class Workshop:
     def __init__(self, run: Run, work, report=print):
         self.run, self.work, self.report = run, files.expanded(work), report
         for name in ("classifiers", "generators", "checkpoints"):
-            folders.remove_unfinished(self.work / name, folders.OLD)  # other commands may be writing there now
+            folders.remove_unfinished(self.work / name, folders.STALE)  # other commands may be writing there now
         self._data: dict = {}
         self._classifiers: dict = {}
 

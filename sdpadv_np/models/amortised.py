@@ -7,14 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import schema
+from ..storage import saving, schema
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore
 from .classifier import in_chunks
 from .stored import TRAINED, dtype_of
 
-_COMMON = {"seed": schema.whole(), "image_shape": schema.sequence(schema.whole(1, 2**16), length=3)}
+_COMMON = {"seed": schema.integer(), "image_shape": schema.sequence(schema.integer(1, 2**16), length=3)}
 
 
 class Amortised:
@@ -30,6 +30,12 @@ class Amortised:
 
     kind: ClassVar[str] = ""  # what its files are called inside
     fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
+
+    def __init_subclass__(cls, **keywords):
+        """A class with a ``kind`` of its own can be saved and loaded."""
+        super().__init_subclass__(**keywords)
+        if "kind" in vars(cls):
+            saving.register(cls.kind, cls.from_file, cls)
 
     def __init__(self, networks, image_shape, seed, dtype, device):
         self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
@@ -70,13 +76,13 @@ class Amortised:
 
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": self.made}
-        return self.kind, self.store.arrays(), attributes
+        return self.kind, self.store.snapshot(), attributes
 
     @classmethod
     def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
-        described, dtype = schema.described(attributes, {"generator": schema.mapping(), **TRAINED}, f"{path}: attributes"), dtype_of(arrays, path)
-        parameters = schema.described(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
+        described, dtype = schema.validated(attributes, {"generator": schema.mapping(), **TRAINED}, f"{path}: attributes"), dtype_of(arrays, path)
+        parameters = schema.validated(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
         for network, sizes in cls.chains(parameters).items():  # compared before anything of a size that a file only claims is made
             for number, shape in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
                 found = arrays.get(f"{network}/{number}/W", np.empty(0)).shape

@@ -6,7 +6,7 @@ import copy
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import schema
+from ..storage import saving, schema
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
@@ -125,7 +125,7 @@ class Classifier:
 
     def to_file(self) -> tuple[str, dict, dict]:
         attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
-        return "classifier", self.store.arrays(), attributes
+        return "classifier", self.store.snapshot(), attributes
 
 
 class ModelA(Classifier):
@@ -157,11 +157,14 @@ ARCHITECTURES = {"A": ModelA, "B": ModelB}
 
 def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
-    described = schema.described(attributes, {"architecture": schema.text(*ARCHITECTURES), **TRAINED}, f"{path}: attributes")
+    described = schema.validated(attributes, {"architecture": schema.text(*ARCHITECTURES), **TRAINED}, f"{path}: attributes")
     classifier = ARCHITECTURES[described["architecture"]](dtype=dtype_of(arrays, path), device=device)
     classifier.store.load(arrays, str(path))
     classifier.settings, classifier.history, classifier.made = (described[k] for k in TRAINED)
     return classifier
+
+
+saving.register("classifier", from_file, *ARCHITECTURES.values())
 
 
 class ClassifierTraining:

@@ -67,7 +67,7 @@ class Generator(Amortised):
     kind = "generator"
     fields: ClassVar = {
         "eps": schema.number(0, 1), "gamma": schema.number(0), "projection": schema.text(*PROJECTIONS), "convention": schema.text(*CONVENTIONS),
-        "spatial": schema.flag(), "localisation": schema.sequence(schema.whole(1)), "perturbation": schema.sequence(schema.whole(1)),
+        "spatial": schema.boolean(), "localisation": schema.sequence(schema.integer(1)), "perturbation": schema.sequence(schema.integer(1)),
     }
 
     def __init__(

@@ -28,11 +28,11 @@ from ..errors import ArgumentError, FileError
 MAGIC = b"\x89SDPADV\n"
 VERSION = 2
 _HEAD = struct.Struct("<8sII32s")
-HEAD = _HEAD.size
+HEAD_SIZE = _HEAD.size
 _PLAIN = 16  # bytes of the head before the checksum
 _DTYPES = re.compile(r"<[fiu][248]|\|[iub]1")
 _MOST_ARRAYS, _MOST_AXES, _LONGEST_NAME = 10_000, 8, 300
-_FIELDS = {"kind": schema.text(), "attributes": schema.sequence(schema.whole(), length=2), "arrays": schema.mapping()}
+_FIELDS = {"kind": schema.text(), "attributes": schema.sequence(schema.integer(), length=2), "arrays": schema.mapping()}
 
 
 def little_endian(name: str, array: np.ndarray) -> np.ndarray:
@@ -49,19 +49,19 @@ def index(kind: str, text: int, length: int, arrays: dict, offsets: dict) -> byt
     return json.dumps({"kind": kind, "attributes": [text, length], "arrays": entries}).encode()
 
 
-def start_of_body(index: bytes) -> int:
+def body_offset(index: bytes) -> int:
     """Where the body begins: HDF5 looks for itself at 512, 1024, 2048 and so on."""
-    return max(512, 1 << (HEAD + len(index) - 1).bit_length())
+    return max(512, 1 << (HEAD_SIZE + len(index) - 1).bit_length())
 
 
-def sealed(index: bytes, body: bytes) -> bytes:
+def assemble(index: bytes, body: bytes) -> bytes:
     """The whole file; ``body`` lies at ``start_of_body``, which the offsets of the index take into account."""
-    padded = index.ljust(start_of_body(index) - HEAD, b"\0")
+    padded = index.ljust(body_offset(index) - HEAD_SIZE, b"\0")
     plain = _HEAD.pack(MAGIC, VERSION, len(index), b"")[:_PLAIN]
     return b"".join((plain, _checksum(plain, padded, body), padded, body))
 
 
-def packed(kind: str, arrays: dict, text: str) -> bytes:
+def pack(kind: str, arrays: dict, text: str) -> bytes:
     """Arrays and attributes (JSON text) without HDF5: how a child process hands them to its parent."""
     arrays, body = {name: little_endian(name, a) for name, a in arrays.items()}, [text.encode()]
 
@@ -72,9 +72,9 @@ def packed(kind: str, arrays: dict, text: str) -> bytes:
             at += array.nbytes
         return index(kind, start, len(body[0]), arrays, offsets)
 
-    start = start_of_body(entries(2**62))  # as long as it can get
+    start = body_offset(entries(2**62))  # as long as it can get
     words = entries(start)
-    return sealed(words.ljust(start - HEAD), b"".join(body + [a.tobytes() for a in arrays.values()]))
+    return assemble(words.ljust(start - HEAD_SIZE), b"".join(body + [a.tobytes() for a in arrays.values()]))
 
 
 def _checksum(*parts) -> bytes:
@@ -84,19 +84,19 @@ def _checksum(*parts) -> bytes:
     return digest.digest()
 
 
-def unpacked(data: bytes, source: str) -> tuple[str, dict, str]:
-    """(kind, arrays, attributes as JSON text) of :func:`sealed` bytes; FileError unless all is as it should be."""
+def unpack(data: bytes, source: str) -> tuple[str, dict, str]:
+    """(kind, arrays, attributes as JSON text) of :func:`assemble` bytes; FileError unless all is as it should be."""
     view = memoryview(data)
     if not data.startswith(MAGIC):
         raise FileError(f"{source}: was not written by sdpadv-np, or its first bytes are damaged; take another copy")
-    if len(data) < HEAD:
+    if len(data) < HEAD_SIZE:
         raise FileError(f"{source}: is cut off after {len(data)} bytes; take another copy")
     _, version, length, checksum = _HEAD.unpack_from(data)
-    if _checksum(view[:_PLAIN], view[HEAD:]) != checksum:
+    if _checksum(view[:_PLAIN], view[HEAD_SIZE:]) != checksum:
         raise FileError(f"{source}: is damaged or cut off: its content does not match its checksum; take another copy")
     if version > VERSION:  # a later version may change what follows, not what stands before
         raise FileError(f"{source}: has format version {version}, this sdpadv-np reads up to {VERSION}; install a newer sdpadv-np")
-    head = schema.described(schema.parsed(_part(view, HEAD, length, source, "its index").tobytes(), f"{source}: its index"), _FIELDS, f"{source}: its index")
+    head = schema.validated(schema.parse_json(_part(view, HEAD_SIZE, length, source, "its index").tobytes(), f"{source}: its index"), _FIELDS, f"{source}: its index")
     arrays = _arrays(view, head["arrays"], source)
     try:
         return head["kind"], arrays, _part(view, *head["attributes"], source, "attributes").tobytes().decode()
@@ -115,7 +115,7 @@ def _arrays(view, entries: dict, source: str) -> dict:
     arrays, left = {}, len(view)
     if len(entries) > _MOST_ARRAYS:
         raise FileError(f"{source}: its index names {len(entries)} arrays; expected at most {_MOST_ARRAYS}")
-    whole = schema.whole(0, len(view)).fits
+    whole = schema.integer(0, len(view)).fits
     for name, entry in entries.items():
         fits = isinstance(entry, list) and len(entry) == 3 and isinstance(entry[0], str) and isinstance(entry[1], list) and len(name) <= _LONGEST_NAME
         if not (fits and _DTYPES.fullmatch(entry[0]) and len(entry[1]) <= _MOST_AXES and all(map(whole, [*entry[1], entry[2]]))):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import child, container, schema
+from . import child_process, container, schema
 from .. import xp
 from ..errors import FileError
 from ..extras import needed
@@ -40,7 +40,7 @@ def expanded(path) -> Path:
         raise FileError(f"{path}: this machine knows no such home folder; give the whole path") from error
 
 
-def opened(path):
+def open_file(path):
     """The file at ``path``, open for reading bytes; FileError for what is not there, or no file (a folder, a pipe, a device)."""
     path = expanded(path)
     try:
@@ -53,17 +53,17 @@ def opened(path):
     raise FileError(f"{path}: is a folder, a pipe or a device; give a file")
 
 
-def contents(path, largest: int = LARGEST) -> bytes:
-    """The bytes of the file at ``path``; FileError as :func:`opened`, and for one larger than ``largest``."""
-    data = beginning(path, largest + 1)
+def read_bytes(path, largest: int = LARGEST) -> bytes:
+    """The bytes of the file at ``path``; FileError as :func:`open_file`, and for one larger than ``largest``."""
+    data = read_start(path, largest + 1)
     if len(data) > largest:
         raise FileError(f"{path}: is larger than {largest:,} bytes, more than is read here; split it")
     return data
 
 
-def beginning(path, count: int) -> bytes:
-    """The first ``count`` bytes of the file at ``path``, or all if it has fewer; FileError as :func:`opened`."""
-    with opened(path) as file:
+def read_start(path, count: int) -> bytes:
+    """The first ``count`` bytes of the file at ``path``, or all if it has fewer; FileError as :func:`open_file`."""
+    with open_file(path) as file:
         try:
             return file.read(count)
         except OSError as error:
@@ -80,7 +80,7 @@ def write_bytes(path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = unused(path.parent)
+        temporary = temporary_path(path.parent)
         with open(temporary, "xb") as file:  # not tempfile's, which only the owner may read: to ask for the umask is to change it, for all threads
             file.write(data)
             file.flush()
@@ -94,7 +94,7 @@ def write_bytes(path, data: bytes) -> None:
         raise
 
 
-def unused(folder) -> Path:
+def temporary_path(folder) -> Path:
     """A temporary name of ours in ``folder``, like no other: for a file or a folder that is then made exclusively."""
     return Path(folder) / f"{PREFIX}{secrets.token_hex(4)}{SUFFIX}"
 
@@ -113,12 +113,12 @@ def write(path, kind: str, arrays: dict, attributes: dict) -> None:
     Raises ArgumentError, before anything is written, for what a file cannot hold.
     """
     arrays = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
-    write_bytes(path, _file(kind, arrays, schema.storable(attributes, "attributes")))
+    write_bytes(path, _file(kind, arrays, schema.to_json(attributes, "attributes")))
 
 
 def _file(kind: str, arrays: dict, text: str) -> bytes:
     h5py = needed("h5py", "weights and checkpoints")
-    start = container.start_of_body(container.index(kind, 2**62, len(text), arrays, dict.fromkeys(arrays, 2**62)))  # no offset is longer
+    start = container.body_offset(container.index(kind, 2**62, len(text), arrays, dict.fromkeys(arrays, 2**62)))  # no offset is longer
     memory = io.BytesIO()  # HDF5 copes badly with a disk that fills up; bytes in memory do not mind
     with h5py.File(memory, "w", userblock_size=start) as file:
         file.attrs.update({"format": "sdpadv-np", "format_version": container.VERSION, "kind": kind})
@@ -126,7 +126,7 @@ def _file(kind: str, arrays: dict, text: str) -> bytes:
         group = file.create_group("arrays")
         offsets = {name: group.create_dataset(name, data=array).id.get_offset() for name, array in arrays.items()}
     index = container.index(kind, at, len(text), arrays, offsets)
-    return container.sealed(index.ljust(start - container.HEAD), memory.getvalue()[start:])
+    return container.assemble(index.ljust(start - container.HEAD_SIZE), memory.getvalue()[start:])
 
 
 def read(path, kinds=None) -> tuple[str, dict, dict]:
@@ -136,16 +136,16 @@ def read(path, kinds=None) -> tuple[str, dict, dict]:
     from a newer version, or if it holds numbers that are not finite.
     """
     path = expanded(path)
-    source, data = str(path), contents(path)
+    source, data = str(path), read_bytes(path)
     if data.startswith(_HDF5):  # of format version 1: today's begins otherwise, and no single damaged byte makes it begin so
-        data = child.answer("sdpadv_np.storage.old_files:converted", path)
-    kind, arrays, text = container.unpacked(data, source)
+        data = child_process.call("sdpadv_np.storage.old_files:converted", path)
+    kind, arrays, text = container.unpack(data, source)
     if kinds is not None and kind not in kinds:
         raise FileError(f"{path}: holds a {kind}; expected a {' or '.join(kinds)}")
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise FileError(f"{path}: {name} holds NaN or infinite values; train again")
-    attributes = schema.parsed(text, f"{path}: attributes")
+    attributes = schema.parse_json(text, f"{path}: attributes")
     if not isinstance(attributes, dict):
         raise FileError(f"{path}: attributes is a {type(attributes).__name__}; expected an object")
     return kind, arrays, attributes

@@ -27,14 +27,14 @@ except ImportError:  # Windows
     import msvcrt
 
 LOCK = ".sdpadv-lock"
-OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
+STALE = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
 _AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link is followed, no pipe waited for
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # as some network drives say
 _UNFINISHED = re.compile(re.escape(files.PREFIX) + "[a-z0-9_]{8}" + re.escape(files.SUFFIX))
 
 
 @contextlib.contextmanager
-def new(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None) -> Iterator[Path]:
+def create(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None) -> Iterator[Path]:
     """A folder of results, held: ``given``, or if that is None ``usual`` with -2, -3, ... where there is one already.
 
     A ``given`` one may be there if it is empty but for hidden files. ``refuse`` is called with one that is not, and may
@@ -45,7 +45,7 @@ def new(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None)
             path = stack.enter_context(_made(files.expanded(usual)))
         else:
             path = files.expanded(given)
-            stack.enter_context(held(path, make=True))
+            stack.enter_context(locked(path, make=True))
             if not _empty(path):
                 refuse(path)
                 raise ArgumentError(f"{path}: is there already, with other files in it; choose a new or an empty folder")
@@ -65,12 +65,12 @@ def _made(path: Path) -> Iterator[Path]:
                 raise FileError(f"{numbered.parent}: is no folder; choose another one") from None
         except OSError as error:
             raise _unwritable(numbered, error) from error
-    with held(numbered, ours=True):
+    with locked(numbered, ours=True):
         yield numbered
 
 
 @contextlib.contextmanager
-def held(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
+def locked(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
     """``path``, where nobody else works meanwhile; ArgumentError if somebody does already, FileError if it cannot be written to.
 
     make : make the folder if it is not there, and remove it afterwards if it stayed empty
@@ -176,7 +176,7 @@ def write(folder, contents: dict[str, bytes]) -> None:
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = files.unused(folder.parent)
+        temporary = files.temporary_path(folder.parent)
         temporary.mkdir()
         for name, data in contents.items():
             path = temporary / name
@@ -192,12 +192,12 @@ def write(folder, contents: dict[str, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def together(folder: Path, last: str) -> Iterator[Path]:
+def all_or_nothing(folder: Path, last: str) -> Iterator[Path]:
     """A folder to write results into: all of them come to lie in ``folder``, which is held and empty, ``last`` as the last one; or none does."""
     remove_unfinished(folder)
     moved: list[Path] = []
     try:
-        draft = files.unused(folder)
+        draft = files.temporary_path(folder)
         draft.mkdir()
     except OSError as error:
         raise _unwritable(folder, error) from error

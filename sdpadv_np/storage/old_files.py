@@ -1,6 +1,6 @@
 """Files of format version 1: HDF5 alone, with a checksum inside that is of use only after libhdf5 has read the file.
 
-Runs in a child process (child.py) only.
+Runs in a child process (child_process.py) only.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMAT, VERSION = "sdpadv-np", 1
 
 
 def converted(path: str) -> bytes:
-    """The file at ``path`` as :func:`container.packed`."""
+    """The file at ``path`` as :func:`container.pack`."""
     h5py = needed("h5py", "files of format version 1")
     with open(path, "rb") as file:
         data = file.read()
@@ -36,7 +36,7 @@ def converted(path: str) -> bytes:
         arrays = {name: dataset[()] for name, dataset in datasets.items()}
     if _digest(arrays, text) != header.get("sha256"):
         raise FileError("is damaged: its content does not match its checksum; take another copy")
-    return container.packed(str(header["kind"]), arrays, text)
+    return container.pack(str(header["kind"]), arrays, text)
 
 
 def _digest(arrays: dict, text: str) -> str:

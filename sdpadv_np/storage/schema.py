@@ -1,7 +1,7 @@
 """What a stored description (JSON) must look like: checked field by field, once, before anything uses it.
 
 A checksum says that a file is as it was written, not that it was written well or by this version.
-:func:`described` gives every reader exactly the fields that it asked for, of the types and ranges
+:func:`validated` gives every reader exactly the fields that it asked for, of the types and ranges
 that it asked for, or one FileError that names file, field, what was found, and what is expected.
 """
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Field(NamedTuple):
         return self._replace(default=default, since=since)
 
 
-def whole(low: int = 0, high: float = math.inf) -> Field:
+def integer(low: int = 0, high: float = math.inf) -> Field:
     return Field(f"a whole number{_within(low, high)}", lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high)
 
 
@@ -48,7 +48,7 @@ def text(*options: str) -> Field:
     return Field(f"one of {', '.join(options)}" if options else "a text", lambda v: isinstance(v, str) and (not options or v in options))
 
 
-def flag() -> Field:
+def boolean() -> Field:
     return Field("true or false", lambda v: isinstance(v, bool))
 
 
@@ -76,12 +76,12 @@ def _is_number(value) -> bool:
         return False
 
 
-def described(stored, fields: dict[str, Field], source: str, version: int = 0) -> dict:
+def validated(stored, fields: dict[str, Field], source: str, version: int = 0) -> dict:
     """``stored`` as a dict with exactly ``fields``; ``source`` (the file, and where in it) is named in errors.
 
     version : of the description; a field that is newer is filled in where it lacks
 
-    >>> described({"seed": 1}, {"seed": whole(), "kappa": number(0).added(2, 0.5)}, "parameters.json", version=1)
+    >>> validated({"seed": 1}, {"seed": integer(), "kappa": number(0).added(2, 0.5)}, "parameters.json", version=1)
     {'seed': 1, 'kappa': 0.5}
     """
     if not isinstance(stored, dict):
@@ -110,7 +110,7 @@ def _shown(value) -> str:
     return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
 
 
-def parsed(data: str | bytes, source: str):
+def parse_json(data: str | bytes, source: str):
     """The value of a JSON text; FileError if it is none, is nested deeper than any of ours, or holds NaN."""
     try:
         value = json.loads(data, parse_constant=_no_number)
@@ -134,7 +134,7 @@ def _measure(value) -> None:
     raise RecursionError
 
 
-def storable(value, what: str) -> str:
+def to_json(value, what: str) -> str:
     """``value`` as JSON text; ArgumentError, naming the field of ``what``, if it would not come back as it is."""
     try:
         return json.dumps(value, allow_nan=False)

@@ -100,7 +100,7 @@ def test_only_what_our_writers_left_is_removed_when_a_run_goes_on(folder):
 
 
 def test_a_run_that_is_worked_in_is_refused(folder, capsys):
-    with folders.held(folder):
+    with folders.locked(folder):
         assert "another sdpadv command is working in this folder" in line(capsys, "train", "--resume", folder)
         for command in (["train", "--dataset", "glyphs"], ["attack", "x.npy", "--attack", "fgsm"], ["evaluate", "--classifier", "c.h5", "--attacks", "fgsm"]):
             assert "another sdpadv command is working in this folder" in line(capsys, *command, "--output", folder)

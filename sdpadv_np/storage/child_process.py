@@ -21,7 +21,7 @@ SECONDS = 60
 MEMORY = 8 << 30  # bytes of address space
 _SLOWEST = 10_000_000  # bytes a second that any disk gives
 _GOOD, _BAD = b"+", b"-"
-_PROGRAM = "import sys; sys.path[:] = {}; from sdpadv_np.storage import child; child.main()"
+_PROGRAM = "import sys; sys.path[:] = {}; from sdpadv_np.storage import child_process; child_process.main()"
 
 
 def run(command: list[str], seconds: float, data: bytes = b"", cwd=None, env=None) -> tuple[int, bytes, bytes]:
@@ -45,7 +45,7 @@ def _kill(process) -> None:
     process.kill()
 
 
-def answer(function: str, path: Path, **arguments) -> bytes:
+def call(function: str, path: Path, **arguments) -> bytes:
     """What ``function`` ("module:name" of this package; it returns bytes) gives for the file at ``path`` and ``arguments`` (JSON) in a process of its own.
 
     FileError, which names the file, if it fails, crashes, or takes more than MEMORY, or than SECONDS beyond the time of reading.
