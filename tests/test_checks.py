@@ -155,10 +155,10 @@ class Module:
 
 
 @pytest.mark.parametrize("given, message", (
-    (Estimator(), r"Foreign\(lambda x: np.log\(model.predict_proba"),
+    (Estimator(), r"ExternalClassifier\(lambda x: np.log\(model.predict_proba"),
     (Machine(), r"decision_function.*g @ model.coef_"),
     (Module(), r"torch.autograd.grad"),
-    (lambda x: x, r"Foreign\(f, vjp\)"),
+    (lambda x: x, r"ExternalClassifier\(f, vjp\)"),
     (sd.models.ModelB, r"the class ModelB; .* ModelB\(\)"),
     (3, "is a int, which has no logits"),
     ("ModelB", "is a str"),

@@ -10,11 +10,11 @@ import numpy as np
 from .. import checks, training, xp
 from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised, Foreign
-from ..models.anybody import ask, classes_of, dtype_of, image_shape_of
-from ..models.classifier import in_chunks
+from ..models import Amortised, ExternalClassifier
+from ..models.interface import logits_of, classes_of, dtype_of, image_shape_of
+from ..models.chunks import in_chunks
 from ..nn import Use, store_of
-from .answers import believed, finite_gradient, logits
+from .queries import checked_logits, checked_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -145,7 +145,7 @@ class AmortisedTraining:
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
     def step(self, chosen, epoch):
-        if not isinstance(self.classifier, Foreign):
+        if not isinstance(self.classifier, ExternalClassifier):
             return self.update(chosen, epoch)
         with hooks(_Watch(self.classifier, chosen)):
             return self.update(chosen, epoch)
@@ -170,7 +170,7 @@ class AmortisedTraining:
 
     def validate(self):
         x_adv, target = self.generator(self.x_val), self.attack.target
-        predicted = in_chunks(functools.partial(ask, self.classifier), x_adv).argmax(axis=1)
+        predicted = in_chunks(functools.partial(logits_of, self.classifier), x_adv).argmax(axis=1)
         figures = {
             "validation accuracy": float((predicted == self.y_val).mean()),
             "L2sq": float(np.square(x_adv - self.x_val).sum(axis=(1, 2, 3)).mean()),
@@ -191,9 +191,9 @@ class _Watch:
         self.classifier, self.chosen = classifier, chosen
 
     def forward(self, tensor):
-        if tensor.op is not None and tensor.op.name == "foreign_classifier":
-            believed(tensor.data, len(self.chosen), self.chosen)
+        if tensor.op is not None and tensor.op.name == "external_classifier":
+            checked_logits(tensor.data, len(self.chosen), self.chosen)
 
     def backward(self, tensor, index, contribution):
-        if tensor.op.name == "foreign_classifier":
-            finite_gradient(self.classifier, contribution, self.chosen)
+        if tensor.op.name == "external_classifier":
+            checked_gradient(self.classifier, contribution, self.chosen)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..models import ARCHITECTURES, Classifier, Queries, distil
-from ..models.classifier import in_chunks
+from ..models.chunks import in_chunks
 from .parameters import parameter
 from .sdpadv import SdpAdv
 

@@ -11,7 +11,7 @@ from ..storage import saving, schema
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
 from ..nn import ParameterStore
-from .classifier import in_chunks
+from .chunks import in_chunks
 from .stored import TRAINED, dtype_of
 
 _COMMON = {"seed": schema.integer(), "image_shape": schema.sequence(schema.integer(1, 2**16), length=3)}

@@ -10,38 +10,12 @@ from ..storage import saving, schema
 from ..autodiff import Plan, Tensor, no_grad, ops
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
+from .chunks import in_chunks
 from .stored import TRAINED, dtype_of
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
 # them; so the smaller they begin, the better a classifier withstands spatial attacks (benchmarks/LOG.md).
 _INIT = "fan_in"
-_CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convolutions
-
-
-def in_chunks(function, x, where=None, size: int = _CHUNK):
-    """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
-
-    where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
-
-    With BLAS on one thread, as in training: the last bits are the same whatever other threads do meanwhile.
-    """
-    with training.one_blas_thread():
-        return _in_chunks(function, x, where, size)
-
-
-def _in_chunks(function, x, where, size):
-    def part(start):
-        piece = x[start : start + size]
-        return xp.like(function(piece if where is None else xp.like(piece, where)), x)
-
-    first = part(0)
-    if len(x) <= size:
-        return first
-    result = xp.array_module(first).empty((len(x), *first.shape[1:]), first.dtype)
-    result[:size] = first
-    for start in range(size, len(x), size):
-        result[start : start + size] = part(start)
-    return result
 
 
 class Classifier:
@@ -87,7 +61,7 @@ class Classifier:
         return self
 
     def _layers(self) -> list:
-        raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
+        raise TypeError("use ModelA or ModelB, or sd.models.ExternalClassifier for your own classifier")
 
     def logits(self, x):
         """(N, 10): a recorded Tensor for a Tensor, an array for an array."""

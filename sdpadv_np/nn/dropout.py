@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..autodiff import ops
 from ..autodiff.tensor import raw
-from ..kernels.runtime.tracing import entrance, put
+from ..kernels.runtime.tracing import copy_to, traceable
 from ..xp import array_module
 
 _LEVELS = 1 << 16  # a rate is rounded to multiples of 1 / _LEVELS
@@ -55,7 +55,7 @@ class Dropout:
         return ops.where(keep, x * (_LEVELS / (_LEVELS - dropped)), 0)
 
 
-@entrance
+@traceable
 def random_mask(state, shape, dropped, out=None):
     """Booleans of ``shape``, False with probability dropped / 65536, by SplitMix64 (Steele, Lea & Flood 2014).
 
@@ -64,7 +64,7 @@ def random_mask(state, shape, dropped, out=None):
     module, size = array_module(state), math.prod(shape)
     seed = _mixed(state.astype(np.uint64)[:1] * _DRAWS + state.astype(np.uint64)[1:])
     words = _mixed(seed + module.arange(1, size // 4 + 2, dtype=np.uint64) * _GAMMA)
-    return put(out, (words.view(np.uint16)[:size] >= dropped).reshape(shape))  # four draws per word
+    return copy_to(out, (words.view(np.uint16)[:size] >= dropped).reshape(shape))  # four draws per word
 
 
 def _mixed(z):

@@ -36,7 +36,7 @@ def test_the_attack_on_the_substitute_works_on_the_classifier(classifier, glyphs
 
 
 def test_a_foreign_classifier_without_a_gradient_is_enough(classifier, glyphs, tmp_path):
-    foreign = sd.models.Foreign(classifier.logits, image_shape=(1, 28, 28))
+    foreign = sd.models.ExternalClassifier(classifier.logits, image_shape=(1, 28, 28))
     attack = fit(BlackBoxSdpAdv(foreign.probabilities, rounds=1, substitute_epochs=2), glyphs, epochs=1, count=256)
     sd.save(attack, tmp_path / "g.h5")
     again = sd.load(tmp_path / "g.h5")

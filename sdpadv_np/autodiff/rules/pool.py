@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...kernels.conv2d import resolve_padding
-from ...kernels.runtime.tracing import entrance, put
+from ...kernels.runtime.tracing import copy_to, traceable
 from ...xp import array_module
 from ..registry import define
 from ..tensor import raw
@@ -75,7 +75,7 @@ def _windows(size, kernel_size, stride, padding) -> _Windows:
     return _Windows(tuple(size), kernel, stride, (rows, columns), output)
 
 
-@entrance
+@traceable
 def _max_forward(x, kernel_size, stride, padding, out=None):
     """(y, winner): the maximum of each window, and the offset where it lies: the first of several, the last NaN."""
     windows, module = _windows(x.shape[2:], kernel_size, stride, padding), array_module(x)
@@ -88,39 +88,39 @@ def _max_forward(x, kernel_size, stride, padding, out=None):
         better = (part > y) | (part != part)
         np.copyto(y, part, where=better)
         np.copyto(winner, winner.dtype.type(k), where=better)
-    return put(out, (y, winner))
+    return copy_to(out, (y, winner))
 
 
-@entrance
+@traceable
 def _max_backward(g, winner, size, kernel_size, stride, padding, out=None):
     """g added to where each window's maximum lies: the gradient (N,C,*size)."""
     windows = _windows(size, kernel_size, stride, padding)
     result = windows.canvas(g, 0)
     for k, part in windows.parts(result):
         part += np.where(winner == k, g, g.dtype.type(0))
-    return put(out, windows.inside(result))
+    return copy_to(out, windows.inside(result))
 
 
-@entrance
+@traceable
 def _max_positions(x, kernel_size, stride, padding, out=None):
     """Where each window's maximum lies, as an index into x.reshape(-1)."""
     windows, module = _windows(x.shape[2:], kernel_size, stride, padding), array_module(x)
     winner = _max_forward(x, kernel_size, stride, padding)[1].astype(np.intp)
     row, column = windows.corners(module)
     image = module.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1) * (x.shape[2] * x.shape[3])
-    return put(out, image + (row + winner // windows.kernel[1]) * x.shape[3] + column + winner % windows.kernel[1])
+    return copy_to(out, image + (row + winner // windows.kernel[1]) * x.shape[3] + column + winner % windows.kernel[1])
 
 
-@entrance
+@traceable
 def _average(x, kernel_size, stride, padding, out=None):
     windows = _windows(x.shape[2:], kernel_size, stride, padding)
     total = array_module(x).zeros((*x.shape[:2], *windows.output), x.dtype)
     for _, part in windows.parts(windows.padded(x, 0)):
         total += part
-    return put(out, total / (windows.kernel[0] * windows.kernel[1]))
+    return copy_to(out, total / (windows.kernel[0] * windows.kernel[1]))
 
 
-@entrance
+@traceable
 def _average_transposed(g, size, kernel_size, stride, padding, out=None):
     windows = _windows(size, kernel_size, stride, padding)
     if g.shape[2:] != windows.output:
@@ -128,7 +128,7 @@ def _average_transposed(g, size, kernel_size, stride, padding, out=None):
     result, share = windows.canvas(g, 0), g / (windows.kernel[0] * windows.kernel[1])
     for _, part in windows.parts(result):
         part += share
-    return put(out, windows.inside(result))
+    return copy_to(out, windows.inside(result))
 
 
 _SAMPLES = (dict(kernel_size=(2, 2)), dict(kernel_size=(3, 2), stride=1, padding="same"), dict(kernel_size=3, stride=2, padding=1))
