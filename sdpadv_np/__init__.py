@@ -1,5 +1,5 @@
 """sdpadv-np: adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."""
-from . import attacks, data, kernels, losses, models
+from . import attacks, data, kernels, losses, models, nn
 from .autodiff import Plan, Tensor, grad, gradcheck, hooks, no_grad, ops
 from .errors import Error, GradcheckError
 from .evaluation import evaluate
@@ -7,4 +7,4 @@ from .storage.saving import load, save
 from .warming import warm_up
 
 __version__ = "0.1.0"
-__all__ = ["Error", "GradcheckError", "Plan", "Tensor", "attacks", "data", "evaluate", "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "no_grad", "ops", "save", "warm_up"]
+__all__ = ["Error", "GradcheckError", "Plan", "Tensor", "attacks", "data", "evaluate", "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "nn", "no_grad", "ops", "save", "warm_up"]

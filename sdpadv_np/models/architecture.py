@@ -22,12 +22,13 @@ from ..storage import schema
 
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
 _MOST_LAYERS = 1000
-_size, _pair = schema.whole(1, 1 << 24), schema.sequence(schema.whole(0, 1 << 12), length=2)
+_size = schema.integer(1, 1 << 24)
+_PADDINGS = schema.text("valid", "same"), schema.integer(0, 1 << 12), schema.sequence(schema.sequence(schema.integer(0, 1 << 12), length=2), length=2)
 PARAMETERS = {
     "inputs": _size, "outputs": _size, "features": _size,
-    "kernel": schema.sequence(schema.whole(1, 1 << 12), length=2), "size": schema.sequence(schema.whole(1, 1 << 16), length=2),
-    "stride": schema.whole(1, 1 << 12), "width": schema.whole(1, 1 << 12),
-    "padding": schema.either(schema.text("valid", "same"), schema.whole(0, 1 << 12), schema.sequence(_pair, length=2)),
+    "kernel": schema.sequence(schema.integer(1, 1 << 12), length=2), "size": schema.sequence(schema.integer(1, 1 << 16), length=2),
+    "stride": schema.integer(1, 1 << 12), "width": schema.integer(1, 1 << 12),
+    "padding": schema.Field("valid, same, a whole number, or two pairs of them", lambda value: any(field.fits(value) for field in _PADDINGS)),
     "activation": schema.text(*ACTIVATIONS), "init": schema.text(*INITIAL), "algorithm": schema.text(*ALGORITHMS),
     "bias": schema.optional(schema.sequence(schema.number())), "momentum": schema.number(0, 1), "spread": schema.number(0),
     "layers": schema.sequence(schema.mapping()),
@@ -81,9 +82,9 @@ class Architecture:
     @classmethod
     def from_description(cls, stored, source: str) -> Architecture:
         """The architecture in ``stored``, which came out of a file; FileError, which names ``source``, if it describes none."""
-        expected = {"name": schema.text(), "image_shape": schema.sequence(schema.whole(1, 1 << 16), length=3),
-                    "classes": schema.whole(2, 1 << 24), "layers": PARAMETERS["layers"]}
-        found = schema.described(stored, expected, source)
+        expected = {"name": schema.text(), "image_shape": schema.sequence(schema.integer(1, 1 << 16), length=3),
+                    "classes": schema.integer(2, 1 << 24), "layers": PARAMETERS["layers"]}
+        found = schema.validated(stored, expected, source)
         layers = [_layer(layer, f"{source}: layer {number}") for number, layer in enumerate(found.pop("layers"))]
         try:
             return cls(layers, **found)
@@ -158,10 +159,10 @@ def _plain(value):
 
 def _layer(stored: dict, where: str):
     """The layer that ``stored`` describes; FileError if it is none of LAYERS with parameters that it can have."""
-    kind = schema.described({"kind": stored.get("kind")}, {"kind": schema.text(*LAYERS)}, where)["kind"]
+    kind = schema.validated({"kind": stored.get("kind")}, {"kind": schema.text(*LAYERS)}, where)["kind"]
     layer = LAYERS[kind].layer
     expected = {f.name: PARAMETERS[f.name] if f.default is MISSING else PARAMETERS[f.name].added(1, _plain(f.default)) for f in fields(layer)}
-    found = schema.described({name: value for name, value in stored.items() if name != "kind"}, expected, f"{where}, {kind}")
+    found = schema.validated({name: value for name, value in stored.items() if name != "kind"}, expected, f"{where}, {kind}")
     if "layers" in found:
         found["layers"] = [_layer(inner, f"{where}, {kind}, layer {number}") for number, inner in enumerate(found["layers"])]
     return layer(**{name: _tuples(value) for name, value in found.items()})
