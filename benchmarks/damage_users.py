@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import zipfile
+from dataclasses import replace
 
 import damage_mutations as mutations
 import h5py
@@ -17,11 +18,13 @@ from sdpadv_np.storage import files, schema
 from sdpadv_np.experiments import run_folder
 from sdpadv_np.cli import train
 from sdpadv_np.data import images, sources
+from sdpadv_np.data.datasets import File
 from sdpadv_np.experiments.cells import Cell
 from sdpadv_np.experiments.store import Store
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)
+_MNIST = sd.data.DATASETS["mnist"]
 
 
 class _Images(Sample):
@@ -109,22 +112,24 @@ class DataSet(Sample):
 
     def make(self):
         self.path.mkdir()
-        for key, name in sources.NAMES.items():
-            (self.path / f"{name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
+        for key, file in _MNIST.files.items():
+            (self.path / f"{file.name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
         self._expect(self._raw("x_test"))
-        return (self.path / f"{sources.NAMES['x_test']}.gz").read_bytes()
+        return (self.path / f"{_MNIST.files['x_test'].name}.gz").read_bytes()
 
     def _raw(self, key):
         return _idx(_BYTES if key[0] == "x" else _LABELS)
 
     def _expect(self, raw):
-        sources.SHA256["glyphs"] = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in sources.NAMES}
+        sums = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in _MNIST.files}
+        described = {key: File(file.name, sums[key]) for key, file in _MNIST.files.items()}
+        self.entry = replace(_MNIST, name="glyphs", files=described)
 
     def write(self, data):
-        (self.path / f"{sources.NAMES['x_test']}.gz").write_bytes(data)
+        (self.path / f"{_MNIST.files['x_test'].name}.gz").write_bytes(data)
 
     def read(self, path):
-        raw = sources.fetch("glyphs", path)
+        raw = sources.fetch(self.entry, path)
         return digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
 
     def damaged(self, rng, checked):
@@ -171,7 +176,7 @@ class CellRecord(Description):
     """The record of a cell of ``sdpadv reproduce``."""
 
     cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
-    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds": 0.3, "count": 100}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds_per_100": 0.3, "count": 100}
     value = {
         "settings": settings, "made": {"commit": "unknown"}, "result": _measured | {"count": 1000}, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
         "threads": 1,

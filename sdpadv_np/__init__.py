@@ -4,7 +4,10 @@ from .autodiff import Plan, Tensor, grad, gradcheck, hooks, no_grad, ops
 from .errors import Error, GradcheckError
 from .evaluation import evaluate
 from .storage.saving import load, save
+from .version import __version__
 from .warming import warm_up
 
-__version__ = "0.1.0"
-__all__ = ["Error", "GradcheckError", "Plan", "Tensor", "attacks", "data", "evaluate", "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "nn", "no_grad", "ops", "save", "warm_up"]
+__all__ = [
+    "Error", "GradcheckError", "Plan", "Tensor", "__version__", "attacks", "data", "evaluate", "grad", "gradcheck",
+    "hooks", "kernels", "load", "losses", "models", "nn", "no_grad", "ops", "save", "warm_up",
+]

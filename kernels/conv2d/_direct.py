@@ -3,7 +3,7 @@
 NHWC images. With P the output pixels, K = kh * kw * C the taps of the kernel and O the output
 channels, all three faces are products over windows[P, K], and windows[p, k] = x[place(p) + tap(k)]:
 
-    y[P, O]  = windows[P, K] @ w[K, O]             place and tap are the two tables of product()
+    y[P, O]  = windows[P, K] @ w[K, O]             place and tap are the two tables of gemm()
     dw[K, O] = windows[P, K].T @ g[P, O]           the same two, exchanged
     dx       = the windows' numbers of g[P, O] @ w[K, O].T, each added where it was read
 
@@ -16,12 +16,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
-from .. import simd as lanes
-from ..gemm.packing import grid, pack_rows, product, whole
+from .. import simd
+from ..gemm.macrokernel import gemm
+from ..gemm.packing import grid_offsets, pack_rows, packed_width
+from ..runtime.jit import OPTIONS, njit
+from ..runtime.threads import parallel_for
 from ..simd.activation import LEAK, LEAKY
-from ..runtime.threads import in_threads
 from . import _weights
 
 WORTH = 2  # how many times fewer multiplications make winograd the faster one
@@ -29,7 +30,7 @@ _CACHE = 2**18  # numbers that a group of images may take
 _ROWS = 250  # of output: enough for the last, partly idle, register tile not to matter
 _SUMMED = 120  # rows that make one sum for the weights' gradient: few enough for 64 columns of them to stay in the first-level cache
 TANH = 3  # an activation that has a slope, but is not computed by the product
-_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
+_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, the unit of parallel_for
 
 
 class Shape(NamedTuple):
@@ -56,7 +57,7 @@ class Shape(NamedTuple):
 
     @property
     def work(self):
-        """As in_threads counts it."""
+        """In the unit of parallel_for."""
         return self.multiplications // _A_PIXEL
 
     @property
@@ -111,13 +112,13 @@ def images_in_frames(x, first, count, s, tile):
 @njit(**OPTIONS)
 def _pixels(images, s):
     """Where each output pixel's window begins."""
-    return grid(images, s.tall * s.wide * s.c, s.ho, s.stride * s.wide * s.c, s.wo, s.stride * s.c)
+    return grid_offsets(images, s.tall * s.wide * s.c, s.ho, s.stride * s.wide * s.c, s.wo, s.stride * s.c)
 
 
 @njit(**OPTIONS)
 def _taps(s):
     """Where each number of a window lies, counted from its beginning."""
-    return grid(1, 0, s.kh, s.wide * s.c, s.kw * s.c, 1)
+    return grid_offsets(1, 0, s.kh, s.wide * s.c, s.kw * s.c, 1)
 
 
 @njit(**OPTIONS)
@@ -129,7 +130,7 @@ def _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y
         images = min(group, end - start)
         source = images_in_frames(x, start, images, s, tile)
         target = y[start * size : (start + images) * size]
-        product(source, pixels, images * s.ho * s.wo, taps, weights, target, s.o, s.o, bias, False, activation)
+        gemm(source, pixels, images * s.ho * s.wo, taps, weights, target, s.o, s.o, bias, False, activation)
 
 
 @njit(**OPTIONS)
@@ -139,12 +140,12 @@ def _weight_part(part, parts, s, group, framed, x, g, gradient):
     pixels, taps, size = _pixels(group, s), _taps(s), s.ho * s.wo
     first, last = part * taps.size // parts, (part + 1) * taps.size // parts
     target = gradient[first * s.o : last * s.o]
-    room = np.empty(group * size * whole(s.o), x.dtype)
+    room = np.empty(group * size * packed_width(s.o), x.dtype)
     for start in range(0, s.count, group):
         images = min(group, s.count - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * size
         right = pack_rows(g[start * size * s.o : (start + images) * size * s.o], rows, s.o, room)
-        product(source, taps[first:last], last - first, pixels[:rows], right, target, s.o, s.o, nothing, start > 0, 0)
+        gemm(source, taps[first:last], last - first, pixels[:rows], right, target, s.o, s.o, nothing, start > 0, 0)
 
 
 @njit(**OPTIONS)
@@ -154,17 +155,17 @@ def _add_windows(windows, at, s, tile):
     A pixel's rows are added one after the other, and not a row's pixels: these overlap, and would
     have to wait for each other.
     """
-    row, width = s.kw * s.c, lanes.width(tile)
+    row, width = s.kw * s.c, simd.lanes(tile)
     for i in range(s.ho):
         for j in range(s.wo):
             for a in range(s.kh):
                 target = ((s.stride * i + a) * s.wide + s.stride * j) * s.c
                 for k in range(0, row, width):
                     if row - k >= width:
-                        lanes.store(tile, target + k, lanes.load(tile, target + k) + lanes.load(windows, at + k))
+                        simd.store(tile, target + k, simd.load(tile, target + k) + simd.load(windows, at + k))
                     else:
-                        total = lanes.load_some(tile, target + k, row - k) + lanes.load_some(windows, at + k, row - k)
-                        lanes.store_some(tile, target + k, total, row - k)
+                        total = simd.load_n(tile, target + k, row - k) + simd.load_n(windows, at + k, row - k)
+                        simd.store_n(tile, target + k, total, row - k)
                 at += row
 
 
@@ -188,7 +189,7 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
     depth, pixels = s.kh * s.kw * s.c, s.ho * s.wo
     tile, nothing = np.zeros(s.tall * s.wide * s.c, g.dtype), np.empty(0, g.dtype)
     windows = np.empty(0 if alone else group * pixels * depth, g.dtype)
-    rows, channels, size = grid(1, 0, 1, 0, group * pixels, s.o), grid(1, 0, 1, 0, s.o, 1), pixels * s.o
+    rows, channels, size = grid_offsets(1, 0, 1, 0, group * pixels, s.o), grid_offsets(1, 0, 1, 0, s.o, 1), pixels * s.o
     sloped = np.empty(group * size if y.size else 0, g.dtype)
     end = (part + 1) * s.count // parts
     for start in range(part * s.count // parts, end, group):
@@ -197,7 +198,7 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
         left = g[start * size : (start + images) * size]
         if y.size:
             left = _sloped(left, y[start * size : (start + images) * size], code, sloped)
-        product(left, rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
+        gemm(left, rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
         if not alone:
             for n in range(images):
                 tile[:] = 0
@@ -208,14 +209,14 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
 def forward(s, x, w, bias, activation, y):
     """w (O,C,kh,kw), the others 1-D; bias: one number for each output, or empty."""
     group = s.group(s.tall * s.wide * s.c, _ROWS)
-    in_threads(_forward_part, s.count, s.work, s, group, s.framed, x, _weights.for_outputs(w), bias, activation, y)
+    parallel_for(_forward_part, s.count, s.work, s, group, s.framed, x, _weights.for_outputs(w), bias, activation, y)
 
 
 def input_gradient(s, g, y, code, w, x):
     """w (O,C,kh,kw), the others 1-D; y: what the layer gave, to take its slope from, or empty."""
     depth = s.kh * s.kw * s.c
     group = s.group(s.o if s.alone else s.ho * s.wo * depth, _ROWS)
-    in_threads(_input_part, s.count, s.work, s, group, s.alone, g, y, code, _weights.for_inputs(w), x)
+    parallel_for(_input_part, s.count, s.work, s, group, s.alone, g, y, code, _weights.for_inputs(w), x)
 
 
 def weight_gradient(s, x, g, gradient):
@@ -224,4 +225,4 @@ def weight_gradient(s, x, g, gradient):
         np.dot(x.reshape(s.count, -1).T, g.reshape(s.count, -1), out=gradient.reshape(-1, s.o))
         return
     group = s.group(s.tall * s.wide * s.c, _SUMMED)
-    in_threads(_weight_part, s.kh * s.kw * s.c, s.work, s, group, s.framed, x, g, gradient)
+    parallel_for(_weight_part, s.kh * s.kw * s.c, s.work, s, group, s.framed, x, g, gradient)

@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import simd as lanes
-from ..gemm.packing import panel
+from .. import simd
+from ..gemm.packing import panel_width
+from ..runtime.jit import INLINE, OPTIONS, njit
 from ._transforms import POINTS, TAPS, transform
 
 
@@ -91,17 +91,17 @@ def output_planes(g, first, images, s, k, planes, plane, packed):
                 at = ((n * s.ho + i) * s.wo + j) * s.o
                 if rows < k.m or columns < k.m:
                     part[:] = 0
-                start, width = 0, panel(s.o) if packed else s.o
+                start, width = 0, panel_width(s.o) if packed else s.o
                 for channel in range(0, s.o, 16):
                     if channel == start + width:
-                        start, width = channel, panel(s.o - channel)
+                        start, width = channel, panel_width(s.o - channel)
                     to = start * rows_of_plane + tile * width + channel - start
                     if rows == k.m and columns == k.m:
                         transform("A", k.m, g, at + channel, s.wo * s.o, s.o, planes, to, k.t * plane, plane, 0)
                     else:
                         for a in range(rows):
                             for b in range(columns):
-                                lanes.store(part, 16 * (a * k.m + b), lanes.load(g, at + (a * s.wo + b) * s.o + channel))
+                                simd.store(part, 16 * (a * k.m + b), simd.load(g, at + (a * s.wo + b) * s.o + channel))
                         transform("A", k.m, part, 0, 16 * k.m, 16, planes, to, k.t * plane, plane, 0)
                 tile += 1
 
@@ -117,11 +117,11 @@ def outputs(planes, plane, first, images, s, k, bias, activation, y):
                 at = ((n * s.ho + i) * s.wo + j) * s.o
                 for channel in range(0, s.o, 16):
                     transform("AT", k.m, planes, tile * s.o + channel, k.t * plane, plane, part, 0, 16 * k.m, 16, 0)
-                    start = lanes.load(bias, channel) if bias.size else lanes.zeros(bias)
+                    start = simd.load(bias, channel) if bias.size else simd.zeros(bias)
                     for a in range(min(k.m, s.ho - i)):
                         for b in range(min(k.m, s.wo - j)):
-                            value = lanes.load(part, 16 * (a * k.m + b)) + start
-                            lanes.store(y, at + (a * s.wo + b) * s.o + channel, lanes.activated(value, activation))
+                            value = simd.load(part, 16 * (a * k.m + b)) + start
+                            simd.store(y, at + (a * s.wo + b) * s.o + channel, simd.activate(value, activation))
                 tile += 1
 
 

@@ -6,12 +6,13 @@ lies one after the other in a window are pieces of 16 numbers; a table tells whe
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
-from .. import simd as lanes
-from ..gemm.packing import grid, panel as width_of, whole
-from ..gemm.amx_tiles import WORDS, close_tiles, open_tiles, split
-from ..gemm.amx import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
+from .. import simd
+from ..gemm.amx_gemm import PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
+from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
+from ..gemm.packing import grid_offsets, packed_width, panel_width
+from ..gemm.workspace import run_with_workspace, workspace_of_part
+from ..runtime.jit import OPTIONS, njit
 from . import _direct, _weights
 from ._direct import _pixels, _sloped, images_in_frames, unframe
 
@@ -27,54 +28,54 @@ def fits(s):
 
 def _taps(s):
     """Where the pieces of a window begin."""
-    return grid(1, 0, s.kh, s.wide * s.c, s.kw * s.c // 16, 16)
+    return grid_offsets(1, 0, s.kh, s.wide * s.c, s.kw * s.c // 16, 16)
 
 
 @njit(**OPTIONS)
 def _windows_along(source, pixels, taps, step, steps, tiles):
     """Windows as left tiles, the depth running along them: ``steps`` steps after the first ``step``."""
     for i in range(pixels.size):
-        place, to = pixels[i], i // 16 * steps * TILE + i % 16 * 16
+        place, to = pixels[i], i // 16 * steps * SPLIT_TILE + i % 16 * 16
         for s in range(steps):
             k = 2 * (step + s)
-            split(True, source, place + taps[k], place + taps[k + 1], 0, 0, tiles, to + s * TILE)
+            split_bf16(True, source, place + taps[k], place + taps[k + 1], 0, 0, tiles, to + s * SPLIT_TILE)
 
 
 @njit(**OPTIONS)
 def _windows_across(source, pixels, taps, first, count, tiles):
     """16 * count numbers of the windows from the tile ``first`` on as right tiles, the depth running from window to window."""
-    steps = steps_of(pixels.size)
+    steps = depth_tiles(pixels.size)
     for s in range(steps):
         for line in range(16):
-            i, to = 32 * s + line, s * TILE + 16 * line
+            i, to = 32 * s + line, s * SPLIT_TILE + 16 * line
             a, b = pixels[min(i, pixels.size - 1)], pixels[min(i + 16, pixels.size - 1)]
             for j in range(count):
-                near, far, place = a + taps[first + j], b + taps[first + j], to + j * steps * TILE
+                near, far, place = a + taps[first + j], b + taps[first + j], to + j * steps * SPLIT_TILE
                 if i + 16 < pixels.size:
-                    split(True, source, near, far, 0, 0, tiles, place)
+                    split_bf16(True, source, near, far, 0, 0, tiles, place)
                 else:
-                    split(False, source, near, far, 16 if i < pixels.size else 0, 0, tiles, place)
+                    split_bf16(False, source, near, far, 16 if i < pixels.size else 0, 0, tiles, place)
 
 
 @njit(**OPTIONS)
 def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activation, y, rooms):
-    open_tiles()
-    mine, end, wide, steps = share(rooms, part, parts), (part + 1) * s.count // parts, tiles_of(s.o), s.kh * s.kw * s.c // 32
+    configure_tiles()
+    mine, end, wide, steps = workspace_of_part(rooms, part, parts), (part + 1) * s.count // parts, tile_count(s.o), s.kh * s.kw * s.c // 32
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
     pixels = _pixels(group, s)
     for start in range(part * s.count // parts, end, group):
         images = min(group, end - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * s.ho * s.wo
-        tall = tiles_of(rows)
-        left, sums = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
+        tall = tile_count(rows)
+        left, sums = mine[: tall * _STEPS * SPLIT_TILE], mine[tall * _STEPS * SPLIT_TILE :]
         for step in range(0, steps, _STEPS):
             deep = min(_STEPS, steps - step)
             _windows_along(source, pixels[:rows], taps, step, deep, left)
-            for j in range(0, wide, PANEL):
-                at = (j * steps + step) * TILE
-                panel(left, 0, deep * TILE, tall, weights, at, steps * TILE, min(PANEL, wide - j), deep, sums, j * tall * WORDS, step > 0)
-        finish(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
-    close_tiles()
+            for j in range(0, wide, PANEL_TILES):
+                at = (j * steps + step) * SPLIT_TILE
+                multiply_panel(left, 0, deep * SPLIT_TILE, tall, weights, at, steps * SPLIT_TILE, min(PANEL_TILES, wide - j), deep, sums, j * tall * TILE_WORDS, step > 0)
+        epilogue(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
+    release_tiles()
 
 
 @njit(**OPTIONS)
@@ -83,13 +84,13 @@ def _add_panel(sums, rows, pixels, taps, first, count, target):
     for j in range(count):
         for i in range(rows):
             at = pixels[i] + taps[first + j]
-            lanes.store(target, at, lanes.load(target, at) + lanes.load(sums, (i // 16 * PANEL + j) * WORDS + i % 16 * 16))
+            simd.store(target, at, simd.load(target, at) + simd.load(sums, (i // 16 * PANEL_TILES + j) * TILE_WORDS + i % 16 * 16))
 
 
 @njit(**OPTIONS)
 def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, rooms):
-    open_tiles()
-    mine, end, deep, depth = share(rooms, part, parts), (part + 1) * s.count // parts, steps_of(s.o), s.kh * s.kw * s.c
+    configure_tiles()
+    mine, end, deep, depth = workspace_of_part(rooms, part, parts), (part + 1) * s.count // parts, depth_tiles(s.o), s.kh * s.kw * s.c
     pixels, size, image = _pixels(group, s), s.ho * s.wo * s.o, s.tall * s.wide * s.c
     tile = np.empty(group * image if framed else 0, g.dtype)
     sloped = np.empty(group * size if y.size else 0, g.dtype)
@@ -98,59 +99,59 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
         rows, gradient = images * s.ho * s.wo, g[start * size : (start + images) * size]
         if y.size:
             gradient = _sloped(gradient, y[start * size : (start + images) * size], code, sloped)
-        tall = tiles_of(rows)
-        left, sums = mine[: tall * deep * TILE], mine[tall * deep * TILE :]
-        along(gradient, 0, s.o, rows, s.o, False, left)
+        tall = tile_count(rows)
+        left, sums = mine[: tall * deep * SPLIT_TILE], mine[tall * deep * SPLIT_TILE :]
+        pack_along(gradient, 0, s.o, rows, s.o, False, left)
         target = tile[: images * image] if framed else x[start * image : (start + images) * image]
         target[:] = 0
-        for j in range(0, depth // 16, PANEL):
-            count = min(PANEL, depth // 16 - j)
-            panel(left, 0, deep * TILE, tall, weights, j * deep * TILE, deep * TILE, count, deep, sums, 0, False)
+        for j in range(0, depth // 16, PANEL_TILES):
+            count = min(PANEL_TILES, depth // 16 - j)
+            multiply_panel(left, 0, deep * SPLIT_TILE, tall, weights, j * deep * SPLIT_TILE, deep * SPLIT_TILE, count, deep, sums, 0, False)
             _add_panel(sums, rows, pixels, taps, j, count, target)
         if framed:
             for n in range(images):
                 unframe(target[n * image : (n + 1) * image], start + n, s, x)
-    close_tiles()
+    release_tiles()
 
 
 @njit(**OPTIONS)
 def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
     """Each part does some of the taps, over all images: so the sums are the same for any number of parts."""
-    open_tiles()
-    mine, tall, tiles = share(rooms, part, parts), tiles_of(s.o), s.kh * s.kw * s.c // 16
+    configure_tiles()
+    mine, tall, tiles = workspace_of_part(rooms, part, parts), tile_count(s.o), s.kh * s.kw * s.c // 16
     begin, end = part * tiles // parts, (part + 1) * tiles // parts
     tile = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
     pixels, size = _pixels(group, s), s.ho * s.wo
-    most = steps_of(group * size)
-    left, rest = mine[: tall * most * TILE], mine[tall * most * TILE :]
-    right, sums = rest[: PANEL * _STEPS * TILE], rest[PANEL * _STEPS * TILE :]
+    most = depth_tiles(group * size)
+    left, rest = mine[: tall * most * SPLIT_TILE], mine[tall * most * SPLIT_TILE :]
+    right, sums = rest[: PANEL_TILES * _STEPS * SPLIT_TILE], rest[PANEL_TILES * _STEPS * SPLIT_TILE :]
     for start in range(0, s.count, group):
         images = min(group, s.count - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * size
-        steps = steps_of(rows)
-        across(g, start * size * s.o, s.o, rows, s.o, True, left)
-        for j in range(begin, end, PANEL):
-            count, at = min(PANEL, end - j), (j - begin) * tall * WORDS
+        steps = depth_tiles(rows)
+        pack_across(g, start * size * s.o, s.o, rows, s.o, True, left)
+        for j in range(begin, end, PANEL_TILES):
+            count, at = min(PANEL_TILES, end - j), (j - begin) * tall * TILE_WORDS
             for step in range(0, steps, _STEPS):
                 deep = min(_STEPS, steps - step)
                 _windows_across(source, pixels[32 * step : min(32 * (step + deep), rows)], taps, j, count, right)
-                panel(left, step * TILE, steps * TILE, tall, right, 0, deep * TILE, count, deep, sums, at, start + step > 0)
-    finish_turned(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
-    close_tiles()
+                multiply_panel(left, step * SPLIT_TILE, steps * SPLIT_TILE, tall, right, 0, deep * SPLIT_TILE, count, deep, sums, at, start + step > 0)
+    epilogue_transposed(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
+    release_tiles()
 
 
 @njit(**OPTIONS)
 def _split_packed(matrix, rows, columns, tiles):
     j = 0
     while j < columns:
-        width = width_of(columns - j)
-        across(matrix[j * rows :], 0, width, rows, width, False, tiles[j // 16 * steps_of(rows) * TILE :])
+        width = panel_width(columns - j)
+        pack_across(matrix[j * rows :], 0, width, rows, width, False, tiles[j // 16 * depth_tiles(rows) * SPLIT_TILE :])
         j += width
 
 
 def _right_tiles(matrix, rows, columns):
     """Of a packed matrix (kernels/gemm/packing.py)."""
-    tiles = _weights.on_large_pages(whole(columns) // 16 * -(-rows // 32) * TILE)
+    tiles = _weights.on_large_pages(packed_width(columns) // 16 * -(-rows // 32) * SPLIT_TILE)
     _split_packed(matrix, rows, columns, tiles)
     return tiles
 
@@ -171,8 +172,8 @@ def forward(s, x, w, bias, activation, y):
         return _direct.forward(s, x, w, bias, activation, y)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    size = tall * (_STEPS * TILE + (-(-s.o // 16) + 1) * WORDS)
-    with_room(_forward_part, s.count, s.work, size, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y)
+    size = tall * (_STEPS * SPLIT_TILE + (-(-s.o // 16) + 1) * TILE_WORDS)
+    run_with_workspace(_forward_part, s.count, s.work, size, s, group, s.framed, _taps(s), x, _for_outputs(w), bias, activation, y)
 
 
 def input_gradient(s, g, y, code, w, x):
@@ -181,8 +182,8 @@ def input_gradient(s, g, y, code, w, x):
         return _direct.input_gradient(s, g, y, code, w, x)
     group = s.group(s.tall * s.wide * s.c, _ROWS)
     tall = -(-group * s.ho * s.wo // 16)
-    size = tall * (-(-s.o // 32) * TILE + PANEL * WORDS)
-    with_room(_input_part, s.count, s.work, size, s, group, s.framed, _taps(s), g, y, code, _for_inputs(w), x)
+    size = tall * (-(-s.o // 32) * SPLIT_TILE + PANEL_TILES * TILE_WORDS)
+    run_with_workspace(_input_part, s.count, s.work, size, s, group, s.framed, _taps(s), g, y, code, _for_inputs(w), x)
 
 
 def weight_gradient(s, x, g, gradient):
@@ -191,5 +192,5 @@ def weight_gradient(s, x, g, gradient):
         return _direct.weight_gradient(s, x, g, gradient)
     group, tiles = s.group(s.tall * s.wide * s.c, _SUMMED), s.kh * s.kw * s.c // 16
     tall, most = -(-s.o // 16), -(-group * s.ho * s.wo // 32)
-    size = (tall * most + PANEL * _STEPS) * TILE + tall * (tiles + PANEL) * WORDS
-    with_room(_weight_part, tiles // PANEL, s.work, size, s, group, s.framed, _taps(s), x, g, gradient)
+    size = (tall * most + PANEL_TILES * _STEPS) * SPLIT_TILE + tall * (tiles + PANEL_TILES) * TILE_WORDS
+    run_with_workspace(_weight_part, tiles // PANEL_TILES, s.work, size, s, group, s.framed, _taps(s), x, g, gradient)

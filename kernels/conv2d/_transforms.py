@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..simd.vector import I64, call, name, of, place_of
+from ..simd.vector import I64, address_of, call_intrinsic, llvm_suffix, vec_of
 
 TAPS = 3
 POINTS = {4: (0, 1, -1, Fraction(1, 2), -Fraction(1, 2)), 5: (0, 1, -1, Fraction(1, 2), -Fraction(1, 2), 3)}  # outputs m of a tile: the finite points
@@ -80,7 +80,7 @@ def _combined(builder, lanes, matrix, vectors):
             elif abs(c) == 1:
                 total = (builder.fadd if c == 1 else builder.fsub)(total, vector)
             else:
-                total = call(builder, f"llvm.fmuladd.{name(lanes)}", lanes.vector, _constant(lanes, c), vector, total)
+                total = call_intrinsic(builder, f"llvm.fmuladd.{llvm_suffix(lanes)}", lanes.vector, _constant(lanes, c), vector, total)
         results.append(total)
     return results
 
@@ -95,14 +95,14 @@ def transform(typing, which, m, source, at, row, column, target, to, target_row,
 
     source[at + i * row + j * column] is the first channel of the element (i, j), likewise the target's.
     """
-    lanes, adds = of(source), bool(add.literal_value)
+    lanes, adds = vec_of(source), bool(add.literal_value)
 
     def code(context, builder, signature, values):
         _, m, source_, at, row, column, target_, to, target_row, target_column, _ = values
 
         def address(array, value, start, row, i, column, j):
             place = builder.add(start, builder.add(builder.mul(row, I64(i)), builder.mul(column, I64(j))))
-            return builder.bitcast(place_of(context, builder, array, value, place), lanes.vector.as_pointer())
+            return builder.bitcast(address_of(context, builder, array, value, place), lanes.vector.as_pointer())
 
         def write(matrix):
             n, half = len(matrix[0]), []  # half: rows of the source, combined along the columns

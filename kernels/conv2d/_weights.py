@@ -6,11 +6,11 @@ import weakref
 from typing import NamedTuple
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
-from ..runtime.tracing import put, space
-from ..gemm.packing import grid, packed, panel_of, scatter, whole
-from ..simd.transpose import turn, turn_back
+from ..gemm.packing import grid_offsets, pack, packed_width, panel_at, scatter
+from ..runtime.jit import OPTIONS, njit
+from ..runtime.tracing import copy_to, output_buffer
+from ..simd.transpose import transpose, transpose_back
 from ._planes import weight_planes, weight_taps
 from ._transforms import TAPS
 
@@ -102,7 +102,7 @@ class Order(NamedTuple):
     @property
     def places(self):
         """(of each row, of each column): where its numbers lie, counted from there."""
-        return grid(self.step[0], self.kw, self.step[1], 1, self.c, self.taps), grid(1, 0, 1, 0, self.o, self.c * self.taps)
+        return grid_offsets(self.step[0], self.kw, self.step[1], 1, self.c, self.taps), grid_offsets(1, 0, 1, 0, self.o, self.c * self.taps)
 
 
 @functools.lru_cache(_KEPT)
@@ -122,26 +122,26 @@ def _of_numbers(order):
 @njit(**OPTIONS)
 def _turn_outputs(w, outputs, rows, matrix, row, result):
     """16 outputs side by side."""
-    numbers, blocks = matrix.size, matrix * (rows * whole(outputs))
+    numbers, blocks = matrix.size, matrix * (rows * packed_width(outputs))
     for first in range(0, outputs, 16):
-        start, width = panel_of(first, outputs)
+        start, width = panel_at(first, outputs)
         for k in range(0, numbers, 16):
-            turn(w, first * numbers + k, numbers, numbers - k, result, start * rows + first - start, width, blocks, row, k)
+            transpose(w, first * numbers + k, numbers, numbers - k, result, start * rows + first - start, width, blocks, row, k)
 
 
 @njit(**OPTIONS)
 def _turn_channels(w, outputs, channels, rows, matrix, row, result):
     """16 channels of a tap side by side."""
-    taps, size = matrix.size, outputs * whole(rows)
+    taps, size = matrix.size, outputs * packed_width(rows)
     blocks, widths = np.empty(taps, np.int64), np.empty(taps, np.int64)
     for channel in range(0, channels, 16):
         for t in range(taps):
             column = row[t] + channel
-            start, widths[t] = panel_of(column, rows)
+            start, widths[t] = panel_at(column, rows)
             blocks[t] = matrix[t] * size + start * outputs + column - start
         for o in range(outputs):
             for t in range(0, taps, 16):
-                turn(w, (o * channels + channel) * taps + t, taps, taps - t, result, 0, o, blocks, widths, t)
+                transpose(w, (o * channels + channel) * taps + t, taps, taps - t, result, 0, o, blocks, widths, t)
 
 
 @njit(**OPTIONS)
@@ -149,14 +149,14 @@ def _turn_back(matrices, outputs, rows, matrix, row, w):
     numbers, blocks = matrix.size, matrix * (rows * outputs)
     for first in range(0, outputs, 16):
         for k in range(0, numbers, 16):
-            turn_back(matrices, first, outputs, blocks, row, k, w, first * numbers + k, numbers, numbers - k)
+            transpose_back(matrices, first, outputs, blocks, row, k, w, first * numbers + k, numbers, numbers - k)
 
 
 def _by_outputs(w, order):
     """The matrices, packed, one after the other."""
     flat, (rows, outputs) = w.reshape(-1), order.places
     if order.o % 16:
-        return np.concatenate([packed(flat, rows + start, outputs) for start in order.starts])
+        return np.concatenate([pack(flat, rows + start, outputs) for start in order.starts])
     result = _room(order.count * order.rows, order.o)
     _turn_outputs(flat, order.o, order.rows, *_of_numbers(order), result)
     return result
@@ -166,7 +166,7 @@ def _by_inputs(w, order):
     """The transposes of the matrices, packed, one after the other."""
     flat, (rows, outputs) = w.reshape(-1), order.places
     if order.c % 16:
-        return np.concatenate([packed(flat, outputs, rows + start) for start in order.starts])
+        return np.concatenate([pack(flat, outputs, rows + start) for start in order.starts])
     result = _room(order.count * order.o, order.rows)
     _turn_channels(flat, order.o, order.c, order.rows, *_of_taps(order), result)
     return result
@@ -174,8 +174,8 @@ def _by_inputs(w, order):
 
 def _room(rows, columns):
     """For so many rows packed; what fills the last panel up is 0."""
-    room = on_large_pages(rows * whole(columns))
-    if whole(columns) != columns:
+    room = on_large_pages(rows * packed_width(columns))
+    if packed_width(columns) != columns:
         room[:] = 0
     return room
 
@@ -220,9 +220,9 @@ def for_inputs(w):
 
 def unpacked(gradient, shape, out):
     """w's gradient (O,C,kh,kw) from that of w[K, O], in ``out`` if there is one."""
-    result = space(out, shape, np.float32)
+    result = output_buffer(out, shape, np.float32)
     _from_matrices(gradient, _whole_kernel(shape), result)
-    return put(out, result)
+    return copy_to(out, result)
 
 
 def _filled_up(w, order):
@@ -253,6 +253,6 @@ def from_planes(planes, shape, stride, m, out):
     """w's gradient (O,C,kh,kw) from that of its planes [t * t, channels, O], in ``out`` if there is one."""
     order = _phases(shape, stride)
     full = order[:4]
-    result = space(out if shape == full else None, full, np.float32)
+    result = output_buffer(out if shape == full else None, full, np.float32)
     _from_matrices(weight_taps(planes, m), order, result)
-    return put(out, result[:, :, : shape[2], : shape[3]] if shape != full else result)
+    return copy_to(out, result[:, :, : shape[2], : shape[3]] if shape != full else result)

@@ -16,10 +16,11 @@ tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one ti
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
-from ..gemm.packing import grid, product, whole
-from ..runtime.threads import in_threads
+from ..gemm.macrokernel import gemm
+from ..gemm.packing import grid_offsets, packed_width
+from ..runtime.jit import OPTIONS, njit
+from ..runtime.threads import parallel_for
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
 
@@ -37,11 +38,11 @@ def _group(s, k, tiles):
 @njit(**OPTIONS)
 def _products(count, a, a_plane, rows, a_columns, w, b_columns, c, c_plane):
     """c[q] = a[q] @ w[q] for all planes: a and c of so many rows, w packed."""
-    table, steps, nothing = grid(1, 0, 1, 0, rows, a_columns), grid(1, 0, 1, 0, a_columns, 1), np.empty(0, a.dtype)
+    table, steps, nothing = grid_offsets(1, 0, 1, 0, rows, a_columns), grid_offsets(1, 0, 1, 0, a_columns, 1), np.empty(0, a.dtype)
     size = w.size // count
     for q in range(count):
         left, right = a[q * a_plane : (q + 1) * a_plane], w[q * size :]
-        product(left, table, rows, steps, right, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
+        gemm(left, table, rows, steps, right, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
 
 
 @njit(**OPTIONS)
@@ -88,7 +89,7 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
     """
     depth, tiles, count, blocks = k.phases * k.run, k.down * k.across, k.t * k.t, k.phases * k.run // 16
     frames, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
-    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * whole(s.o) + _APART
+    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * packed_width(s.o) + _APART
     x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane, x.dtype)
     end = 16 * ((part + 1) * blocks // parts)
     for start in range(0, s.count, group):
@@ -98,25 +99,25 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
         for first in range(16 * (part * blocks // parts), end, _CHANNELS):
             channels = min(_CHANNELS, end - first)
             input_planes(source, images, s, k, first, first + channels, x_planes, x_plane)
-            rows, steps = grid(1, 0, 1, 0, channels, 1), grid(1, 0, 1, 0, images * tiles, channels)
+            rows, steps = grid_offsets(1, 0, 1, 0, channels, 1), grid_offsets(1, 0, 1, 0, images * tiles, channels)
             for q in range(count):
                 left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
                 target = gradient[(q * depth + first) * s.o : (q * depth + first + channels) * s.o]
-                product(left, rows, channels, steps, right, target, s.o, s.o, nothing, start > 0, 0)
+                gemm(left, rows, channels, steps, right, target, s.o, s.o, nothing, start > 0, 0)
 
 
 def forward(s, x, weights, bias, activation, y):
     framed, k = tiles_of(s)
-    in_threads(_forward_part, s.count, s.work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
+    parallel_for(_forward_part, s.count, s.work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
 
 
 def input_gradient(s, g, weights, x):
     framed, k = tiles_of(s)
     alone = k.down * k.across == 1 and not framed.framed  # one tile, all of the image: nothing to add
-    in_threads(_input_part, s.count, s.work, framed, k, _group(s, k, _TILES), alone, g, weights, x)
+    parallel_for(_input_part, s.count, s.work, framed, k, _group(s, k, _TILES), alone, g, weights, x)
 
 
 def weight_gradient(s, x, g, gradient):
     """The gradient's planes [t * t, depth, O]."""
     framed, k = tiles_of(s)
-    in_threads(_weight_part, k.depth // 16, s.work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)
+    parallel_for(_weight_part, k.depth // 16, s.work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import functools
 
-from ..gemm.amx_tiles import why_not
+from ..gemm.amx_tiles import why_unavailable
 from . import _tiled, numba_cpu
 
-if reason := why_not():
+if reason := why_unavailable():
     raise ImportError(reason)
 
 forward = functools.partial(numba_cpu.forward, engine=_tiled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import activation as _activation
-from ..runtime.tracing import flat, plain, put
+from ..runtime.tracing import contiguous, copy_to, flattened
 from ..simd.activation import LEAKY, LINEAR, RELU
 from . import _direct, _weights, _winograd, reference
 from ._direct import Shape
@@ -41,7 +41,7 @@ def _reals(*arrays):
 
 def _flat(x):
     """The numbers of x (N,C,H,W) as they lie in NHWC order, 1-D; a copy if they do not."""
-    return flat(x.transpose(0, 2, 3, 1))
+    return flattened(x.transpose(0, 2, 3, 1))
 
 
 def _result(n, c, h, w):
@@ -69,12 +69,12 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
     rest = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation], memory
     if _by_winograd(s, algorithm, engine):
-        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(plain(w), stride, tiles_of(s)[1].m), *rest)
+        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(contiguous(w), stride, tiles_of(s)[1].m), *rest)
     else:
-        engine.forward(s, _flat(x), plain(w), *rest)
+        engine.forward(s, _flat(x), contiguous(w), *rest)
     if activation == "tanh":
         np.tanh(memory, out=memory)
-    return put(out, y)
+    return copy_to(out, y)
 
 
 def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, engine=_direct):
@@ -84,11 +84,11 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activa
     x, memory, out = _room(out, s.count, s.c, s.h, s.w)
     if _by_winograd(s, algorithm, engine):
         g = g if activation == "linear" else _activation.backward(g, y, activation)
-        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(plain(w), stride, tiles_of(s)[1].m), memory)
+        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(contiguous(w), stride, tiles_of(s)[1].m), memory)
     else:
         result = np.empty(0, np.float32) if activation == "linear" else _flat(y)
-        engine.input_gradient(s, _flat(g), result, _CODES[activation], plain(w), memory)
-    return put(out, x)
+        engine.input_gradient(s, _flat(g), result, _CODES[activation], contiguous(w), memory)
+    return copy_to(out, x)
 
 
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None, engine=_direct):

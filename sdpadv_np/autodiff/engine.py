@@ -56,11 +56,21 @@ def grad(output, inputs, grad_output=None, create_graph: bool = False) -> list[T
     return [Tensor(a) for a in _unshared([found.get(id(t)) for t in inputs], inputs)]
 
 
-def backward(output: Tensor, grad_output=None, retain_graph: bool = False) -> None:
-    """Add the gradients of ``output`` to ``.grad`` of the leaves (see Tensor.backward)."""
+def backward(output: Tensor, grad=None, retain_graph: bool = False) -> None:
+    """Add d output / d leaf to ``.grad`` of every leaf that requires it; also a method of Tensor.
+
+    ``grad`` (an array of output's shape) is the gradient of output; 1 if output has one element.
+    The graph is released afterwards unless ``retain_graph``.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> x = sd.Tensor(np.array([1., 2.]), requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.])
+    """
     nodes = _recorded(output)
     leaves = {id(t): t for node in nodes for t in node.inputs if type(t) is Tensor and t.requires_grad and t.op is None}
-    found = _gradients(output, grad_output, set(leaves), False)
+    found = _gradients(output, grad, set(leaves), False)
     reached = [t for key, t in leaves.items() if key in found]
     for t, g in zip(reached, _unshared([found[id(t)] for t in reached], reached)):
         if t.grad is None:

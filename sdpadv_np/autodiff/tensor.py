@@ -6,7 +6,7 @@ whole graph goes with it at once, and nothing is left for the cycle collector. `
 Tensors in the order of their making, copies and those out of a pickle included. Inputs exist before outputs, so this order is a topological
 order, and the backward pass (engine.py) needs no recursion and no graph search beyond a sort.
 
-The operators (``+``, ``@``, ...) are put on the class in ops.py, where the operations are defined.
+The operators (``+``, ``@``, ...) and ``backward`` are attached to the class in ops.py, where the operations are defined.
 """
 from __future__ import annotations
 
@@ -125,16 +125,6 @@ class Tensor:
     dtype = property(lambda self: self.data.dtype)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
-
-    def backward(self, grad=None, retain_graph: bool = False) -> None:
-        """Add d self / d leaf to ``.grad`` of every leaf that requires it.
-
-        ``grad`` (an array of this shape) is the gradient of self; 1 if self has one element.
-        The graph is released afterwards unless ``retain_graph``.
-        """
-        from .engine import backward
-
-        backward(self, grad, retain_graph)
 
     def detach(self) -> Tensor:
         """The same array, without its history."""

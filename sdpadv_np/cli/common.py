@@ -28,8 +28,8 @@ def add_data_options(command) -> None:
     command.add_argument("--data-dir", type=path, metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
 
 
-def add_dataset(command, default: str | None = "mnist") -> None:
-    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else '; mnist if not given'}")
+def add_dataset(command, default: str | None = data.DEFAULT) -> None:
+    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else f'; {data.DEFAULT} if not given'}")
 
 
 def add_threads(command) -> None:

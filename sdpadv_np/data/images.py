@@ -13,7 +13,7 @@ from ..storage import container, files, folders
 from ..errors import ArgumentError, DataError
 from ..extras import needed
 from . import arrays, pictures
-from .wanted import Wanted
+from .requested import Requested
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
 LABELS = ("y", "Y", "labels", "label", "y_test", "targets")
@@ -75,7 +75,7 @@ def load(path, labels=None) -> Images:
     if kind == "png":
         x, y, names = pictures.read(path)
     else:
-        found = arrays.read(path, kind, Wanted("images", IMAGES, LABELS))
+        found = arrays.read(path, kind, Requested("images", (IMAGES,), (LABELS,)))
         x, y, *_ = *found.values(), None
         names = tuple(found) if kind in ("npz", "h5") else ()
     x, layout = _images(x, path)
@@ -94,7 +94,7 @@ def _labels_file(path: Path):
     kind = _kind(path)
     if kind == "png":
         raise DataError(f"{path}: is a folder; give a file of labels (npy, npz, h5 or idx)")
-    (y,) = arrays.read(path, kind, Wanted("labels", LABELS)).values()
+    (y,) = arrays.read(path, kind, Requested("labels", (LABELS,))).values()
     return y
 
 

@@ -11,7 +11,7 @@ from ..errors import ArgumentError, FileError
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds"), schema.number(0)) | {"count": schema.integer(1)}
+_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds_per_100"), schema.number(0)) | {"count": schema.integer(1)}
 _PARTS = {  # of a record that hold numbers alone
     "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
 }
@@ -45,6 +45,9 @@ class Store:
             return None
         try:
             record = schema.validated(schema.parse_json(files.read_bytes(path), str(path)), _FIELDS, str(path))
+            for part in ("result", "hundred"):
+                if "seconds" in record[part]:  # its name before 0.2
+                    record[part]["seconds_per_100"] = record[part].pop("seconds")
             for name, fields in _PARTS.items():
                 schema.validated(record[name], fields, f"{path}: {name}")
         except FileError as error:
@@ -56,7 +59,7 @@ class Store:
                     f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
-        test_images = data.TEST_IMAGES[cell.dataset]
+        test_images = data.DATASETS[cell.dataset].test
         for part, count in (("result", min(settings.get("limit") or test_images, test_images)), ("hundred", min(settings.get("limit") or HUNDRED, HUNDRED))):
             if record[part]["count"] != count:
                 raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..evaluation import paper, readable, tables
+from ..evaluation import paper, distortion_text, tables
 from .cells import SPATIAL, VARIANTS, WORDS, Cell
 
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3
@@ -61,7 +61,7 @@ def details(records: dict[Cell, dict]) -> Block:
         theirs = None if cell.victim else paper.accuracy(cell.dataset, cell.model, cell.attack, cell.eps)
         rows.append((
             cell.name, _number(r["accuracy"]), _theirs(theirs), _number(r["success_rate"]), _number(r["l2sq"], 1), _theirs(paper.l2sq(cell.dataset, cell.attack, cell.eps), 1),
-            _number(r["linf"], 2), _number(r["seconds"]), readable.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
+            _number(r["linf"], 2), _number(r["seconds_per_100"]), distortion_text.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
         ))
     return Block("Every cell", columns, rows)
 
@@ -75,7 +75,7 @@ def table_3(dataset: str, model: str, records: dict[Cell, dict]) -> Block:
             every, hundred, what = record["result"], record["hundred"], (dataset, cell.attack, cell.eps)
             rows.append((
                 cell.attack, cell.variant, "" if cell.eps is None else f"{cell.eps:g}", _number(every["accuracy"]), _theirs(paper.accuracy(dataset, model, *what[1:])),
-                _number(hundred["l2sq"], 2), _number(every["l2sq"], 2), _theirs(paper.l2sq(*what), 2), _number(hundred["seconds"]), _number(every["seconds"]),
+                _number(hundred["l2sq"], 2), _number(every["l2sq"], 2), _theirs(paper.l2sq(*what), 2), _number(hundred["seconds_per_100"]), _number(every["seconds_per_100"]),
                 _theirs(paper.seconds(*what), 2),
             ))
     return Block(f"Model {model} on {dataset}: accuracy, L2sq and seconds for {min(100, _count(records))} images; the paper's of Model A", columns, rows)

@@ -10,7 +10,7 @@ from .. import data, evaluation, xp
 from ..storage import files, folders
 from . import trained
 from ..attacks import registry
-from ..evaluation import paper, readable
+from ..evaluation import paper, distortion_text
 from ..storage.provenance import provenance
 from .cells import HUNDRED, Cell
 
@@ -69,10 +69,10 @@ class Workshop:
         x, y = self.test_images(cell.dataset)
         result = evaluation.evaluate(victim, attack, x, y)
         hundred = evaluation.evaluate(victim, attack, x[:HUNDRED], y[:HUNDRED])
-        making = result.seconds * result.count / 100
+        making = result.seconds_per_100 * result.count / 100
         return {
             "settings": self.settings(cell), "result": result.as_dict(), "hundred": hundred.as_dict(),
-            "distortion": None if attack is None else readable.of(attack, x, y),
+            "distortion": None if attack is None else distortion_text.mean_distortion(attack, x, y),
             "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)}, "threads": self.run.threads, "made": provenance(),
         }
 

@@ -54,7 +54,7 @@ def _kernels() -> str:
 
 def provenance() -> dict:
     """What is stored with every result."""
-    from .. import __version__
+    from ..version import __version__
 
     return {
         "sdpadv_np": __version__,

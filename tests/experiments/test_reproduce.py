@@ -38,7 +38,7 @@ def bits(folder):
     """All of the records but times and places."""
     kept = {}
     for name, record in records(folder).items():
-        kept[name] = [record["settings"], record["distortion"], *({k: v for k, v in record[part].items() if k != "seconds"} for part in ("result", "hundred"))]
+        kept[name] = [record["settings"], record["distortion"], *({k: v for k, v in record[part].items() if k != "seconds_per_100"} for part in ("result", "hundred"))]
     return kept
 
 
@@ -64,7 +64,7 @@ def test_a_cell_is_what_the_library_measures(done, work, glyphs):
     x, y = glyphs.x_test[:60], glyphs.y_test[:60]
     expected = sd.evaluate(classifier, sd.attacks.FGSM(classifier, eps=0.2, labels="true"), x, y).as_dict()
     result = records(done)["glyphs-B-FGSM-eps0.2-true"]["result"]
-    assert {k: v for k, v in result.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+    assert {k: v for k, v in result.items() if k != "seconds_per_100"} == {k: v for k, v in expected.items() if k != "seconds_per_100"}
     (generator,) = [sd.load(p) for p in Path(work, "generators").glob("*SdAdv*")]
     assert records(done)["glyphs-B-SdAdv-margin"]["result"]["accuracy"] == classifier.accuracy(generator(x), y)
     assert not list(Path(work, "checkpoints").iterdir())
@@ -267,7 +267,7 @@ def test_time_left_goes_by_the_cells_most_alike():
     assert drive.left([], {}) == "done"
 
 
-MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds": 0.2, "count": 10_000}
+MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds_per_100": 0.2, "count": 10_000}
 RECORD = {"settings": {"seed": 0}, "result": MEASURED, "hundred": MEASURED | {"count": 100}, "distortion": None, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.0}, "threads": 1, "made": {}}
 
 
