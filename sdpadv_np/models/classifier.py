@@ -8,9 +8,10 @@ from ..autodiff import Tensor, ops
 from ..errors import FileError
 from ..nn import Conv2d, Dense, Flatten, Network
 from ..storage import saving, schema
-from .architecture import Architecture, output_shapes
+from .architecture import Architecture
 from .chunks import in_chunks
 from .classifier_training import ClassifierTraining
+from .layer_table import output_shapes
 from .model import RECORD, Model, dtype_of_weights
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
@@ -86,8 +87,8 @@ class Classifier(Model):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
         Training starts from the present weights, so a further ``fit`` continues. The learning rate falls linearly
-        from ``lr`` to 0. x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,). ``seed`` decides the order of the images and
-        the masks of dropout. ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is
+        from ``lr`` to 0. x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,). ``seed`` decides the order of the images.
+        ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is
         refused. Returns self.
         """
         training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed), checkpoint, progress, self)

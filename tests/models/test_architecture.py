@@ -8,12 +8,13 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np import nn
 from sdpadv_np.errors import ArgumentError, FileError
-from sdpadv_np.models.architecture import LAYERS, PARAMETERS, Architecture, output_shapes
+from sdpadv_np.models.architecture import Architecture
+from sdpadv_np.models.layer_table import LAYERS, PARAMETERS, output_shapes
 
 EVERY = [  # every kind of layer, images (3, 8, 8)
     nn.ReflectPad(1), nn.Conv2d(3, 4, (3, 3), padding="same", activation="leaky_relu"), nn.InstanceNorm("tanh"),
     nn.Residual((nn.Conv2d(4, 4, (3, 3), padding=1), nn.BatchNorm(4, "relu"))), nn.Conv2d(4, 5, (3, 3), stride=2, padding=((0, 1), (1, 0))),
-    nn.ConvTranspose2d(5, 2, (3, 3), (10, 10), stride=2, padding=((0, 1), (1, 0))), nn.BatchNorm(2), nn.Flatten(), nn.Dense(200, 7),
+    nn.ConvTranspose2d(5, 2, (3, 3), (10, 10), stride=2, padding=((0, 1), (1, 0))), nn.BatchNorm(2), nn.MaxPool2d(), nn.AvgPool2d((2, 1), 1, ((1, 0), (0, 0))), nn.Dropout(0.2), nn.Flatten(), nn.Dense(50, 7),
 ]
 
 
@@ -57,6 +58,8 @@ def test_numbers_of_numpy_become_pythons():
     ([nn.ConvTranspose2d(3, 3, (3, 3), (9, 9))], r"makes \(9, 9\) of \(7, 7\); here it gets \(8, 8\)"),
     ([nn.Conv2d(3, 1 << 24, (1, 1))], "makes .* numbers of one image; expected at most"),
     ([nn.Flatten(), nn.Dense(192, 7, bias=(0.0,))], "has 1 numbers as bias; expected 7"),
+    ([nn.MaxPool2d(9)], r"has a kernel larger than its input \(3, 8, 8\)"), ([nn.AvgPool2d(2, padding=2)], "has windows of padding alone"),
+    ([nn.MaxPool2d("2")], "kernel is '2'; expected a whole number or a list of 2"),
     ([nn.Dense], "layer 0 is the class Dense; choose layers of sd.nn: Dense, Conv2d"),
     ([lambda x: x], "layer 0 is a function; choose layers of sd.nn"),
     ([], "layers is \\[\\]; give a list of 1 to 1000 layers"),
@@ -98,10 +101,10 @@ def _saved(tmp_path, change, arrays=None):
     (lambda d: d["layers"][0].update(stride=0), "stride is 0; expected a whole number from 1"),
     (lambda d: d["layers"][0].update(inputs=10**12), "inputs is 1000000000000; expected a whole number"),
     (lambda d: d["layers"][0].update(init="__import__"), "init is '__import__'; expected one of"),
-    (lambda d: d["layers"][3].update(inputs=7), "takes 7 numbers, here it gets 216"),
+    (lambda d: d["layers"][5].update(inputs=7), "takes 7 numbers, here it gets 96"),
     (lambda d: d.update(image_shape=[3, 1 << 16, 1 << 16]), "numbers of one image"),
     (lambda d: d.update(image_shape=[3, 8]), "image_shape is"),
-    (lambda d: (d["layers"].insert(3, {"kind": "Dense", "inputs": 216, "outputs": 216})), r"holds 1,711 weights, its layers have 48,583"),
+    (lambda d: (d["layers"].insert(5, {"kind": "Dense", "inputs": 96, "outputs": 96})), r"holds 873 weights, its layers have 10,185"),
     (lambda d: d["layers"].insert(0, {"kind": "Residual", "layers": [{"kind": "Residual", "layers": [{"kind": "Nothing"}]}]}),
      "layer 0, Residual, layer 0, Residual, layer 0: kind is 'Nothing'"),
     (lambda d: d.update(name="other"), "lacks other/0/W"),
