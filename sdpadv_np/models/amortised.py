@@ -33,7 +33,7 @@ class Amortised(Model):
         """A class with a ``kind`` of its own can be saved and loaded."""
         super().__init_subclass__(**keywords)
         if "kind" in vars(cls):
-            saving.register(cls.kind, cls.from_file, cls)
+            saving.register(cls.kind, cls.from_file, (cls,))
 
     def __init__(self, networks, image_shape, seed, dtype, device):
         self.image_shape = checks.image_shape("image_shape", image_shape)

@@ -22,8 +22,8 @@ import struct
 
 import numpy as np
 
-from . import schema
 from ..errors import ArgumentError, FileError
+from . import schema
 
 MAGIC = b"\x89SDPADV\n"
 VERSION = 2

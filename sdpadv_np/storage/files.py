@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import child_process, container, schema
 from .. import xp
 from ..errors import FileError
 from ..extras import needed
+from . import child_process, container, schema
 
 LARGEST = 2 << 30  # bytes of a file that is read as a whole
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -130,7 +130,7 @@ def _file(kind: str, arrays: dict, text: str) -> bytes:
 
 
 def read(path, kinds=None) -> tuple[str, dict, dict]:
-    """(kind, arrays, attributes) of a file that :func:`write` wrote; the attributes are some JSON object, to be read by schema.described.
+    """(kind, arrays, attributes) of a file that :func:`write` wrote; the attributes are some JSON object, to be read by schema.validated.
 
     Raises FileError if the file is missing, damaged, not ours, of another kind than ``kinds``,
     from a newer version, or if it holds numbers that are not finite.

@@ -17,8 +17,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import files
 from ..errors import ArgumentError, Error, FileError
+from . import files
 
 try:
     import fcntl

@@ -9,9 +9,9 @@ import io
 
 import numpy as np
 
-from . import container
 from ..errors import FileError
 from ..extras import needed
+from . import container
 
 FORMAT, VERSION = "sdpadv-np", 1
 

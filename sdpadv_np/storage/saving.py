@@ -1,26 +1,26 @@
 """``save`` and ``load``: objects as HDF5 files. Each kind of object registers its reader here; none is known by name."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from . import files
 from ..errors import ArgumentError
+from . import files
 
 
 class _Kind(NamedTuple):
     reader: Callable  # (path, arrays, attributes, device) -> object
-    types: tuple[type, ...]  # exactly what the reader gives back
+    types: Iterable[type]  # exactly what the reader gives back
 
 
 _KINDS: dict[str, _Kind] = {}  # by the kind that stands in the file
 
 
-def register(kind: str, reader: Callable, *types: type) -> None:
+def register(kind: str, reader: Callable, types: Iterable[type]) -> None:
     """Let :func:`load` read files of ``kind`` by ``reader(path, arrays, attributes, device)``.
 
-    types : the classes of the objects that it returns, which alone :func:`save` writes as this kind, by their ``to_file()``:
-        (kind, {name: array}, JSON-able attributes)
+    types : the classes of the objects that it returns. They alone are written by :func:`save`, as ``to_file()`` describes
+        them: (kind, {name: array}, JSON-able attributes)
     """
     _KINDS[kind] = _Kind(reader, types)
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import child_process, container, files
 from sdpadv_np.errors import ArgumentError, DataError, FileError, MissingError
+from sdpadv_np.storage import child_process, container, files
 
 ARRAYS = {"a/W": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((), np.int64), "none": np.zeros((0, 3))}
 OLD = Path(__file__).parent / "old_files"  # written by the version before the checksum stood outside the HDF5
