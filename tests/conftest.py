@@ -9,8 +9,8 @@ from cupy_stand_in import CuPy
 from threadpoolctl import threadpool_limits
 
 import sdpadv_np as sd
-from sdpadv_np.kernels.runtime import dispatch as _choice
 from sdpadv_np.kernels import affine_sample, flow_sample
+from sdpadv_np.kernels.runtime import dispatch
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,7 +50,7 @@ def stand_in(monkeypatch):
     module = CuPy()
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setenv("SDPADV_KERNEL", "numpy")  # so that it is compared with the same definitions on NumPy
-    monkeypatch.setattr(_choice, "_told", {"cuda", "numba-cuda"})
+    monkeypatch.setattr(dispatch, "_warned", {"cuda", "numba-cuda"})
     for kernel in (affine_sample, flow_sample):
         monkeypatch.setattr(kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k})
         monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})

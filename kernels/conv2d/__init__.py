@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from .. import activation as _activation
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")
@@ -51,7 +51,7 @@ _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", amx="a
 implementations, why_not = _choose.available, _choose.why_not
 
 
-@entrance
+@traceable
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", implementation=None, out=None):
     """activation(x convolved with w, plus bias): y (N,O,Ho,Wo).
 
@@ -69,7 +69,7 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     return _choose(x, implementation).forward(x, w, stride, padding, bias, activation, algorithm, out)
 
 
-@entrance
+@traceable
 def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None, y=None, activation="linear"):
     """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g.
 
@@ -84,7 +84,7 @@ def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation
     return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, y, activation, out)
 
 
-@entrance
+@traceable
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", implementation=None, out=None):
     """The gradient of w (O,C,*kernel) from that of y, g (N,O,Ho,Wo)."""
     _check_gradient(g, g.shape[1], _output(x.shape[2:], kernel, stride, padding))

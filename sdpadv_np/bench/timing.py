@@ -16,10 +16,10 @@ import time
 import numpy as np
 
 from .. import checks
-from ..kernels.runtime import threads as _threads  # so that it is among the modules whose threads are set
+from ..kernels.runtime import threads as kernel_threads  # so that it is among the modules whose threads are set
 from ..errors import ArgumentError, Error
 
-_THREADS = {"torch": ("get_num_threads", "set_num_threads"), _threads.__name__: ("get_threads", "set_threads"), "cv2": ("getNumThreads", "setNumThreads")}
+_THREADS = {"torch": ("get_num_threads", "set_num_threads"), kernel_threads.__name__: ("get_threads", "set_threads"), "cv2": ("getNumThreads", "setNumThreads")}
 _FEWEST = 3  # samples of a contender, however slow it is
 
 

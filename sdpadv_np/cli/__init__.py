@@ -12,7 +12,7 @@ import traceback
 
 from .. import checks
 from ..errors import Error
-from ..kernels.runtime.dispatch import TAKES
+from ..kernels.runtime.dispatch import ARRAYS_OF
 from . import streams
 
 
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
-        checks.choice("SDPADV_KERNEL", kernel, TAKES)
+        checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
     from ..training.compiling import told
 
     with told():

@@ -6,7 +6,7 @@ from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
 from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError, OperationError
-from ..kernels.runtime.tracing import entrance, put
+from ..kernels.runtime.tracing import traceable, copy_to
 
 
 class Foreign:
@@ -45,9 +45,9 @@ class Foreign:
 
     def _register(self):
         """Make of this object's own methods what the autodiff calls."""
-        self._gradient = entrance(self._pulled_back)
+        self._gradient = traceable(self._pulled_back)
         rule = self._rule if self._vjp is not None else self._no_rule
-        self._op = Op("foreign_classifier", entrance(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
+        self._op = Op("foreign_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
                       hint="look at the two functions given to Foreign")
 
     def __getstate__(self):
@@ -75,7 +75,7 @@ class Foreign:
         if z.shape != (len(x), self.classes):
             more = f"; if it has {z.shape[1]} classes, say Foreign(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
             raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes}){more}")
-        return put(out, z)
+        return copy_to(out, z)
 
     def _rule(self, g, y, x):
         if isinstance(g, Tensor):
@@ -86,7 +86,7 @@ class Foreign:
         gradient = _answer("vjp", self._vjp, x, g)
         if gradient.shape != x.shape:
             raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, that of the images")
-        return put(out, gradient)
+        return copy_to(out, gradient)
 
     def _no_rule(self, g, y, x):
         raise OperationError("this classifier was given without a vjp; pass Foreign(logits, vjp)")

@@ -7,7 +7,7 @@ import pytest
 
 from sdpadv_np.bench import timing
 from sdpadv_np.errors import ArgumentError, Error
-from sdpadv_np.kernels.runtime import threads as _threads
+from sdpadv_np.kernels.runtime import threads
 
 
 class Clock:
@@ -89,10 +89,10 @@ def test_cuda_events_surround_the_calls():
 def test_threads_are_set_and_set_back():
     from threadpoolctl import threadpool_info
 
-    before, pools = _threads.get_threads(), threadpool_info()
+    before, pools = threads.get_threads(), threadpool_info()
     with timing.equal_threads(1):
-        assert _threads.get_threads() == 1 and all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
-    assert _threads.get_threads() == before
+        assert threads.get_threads() == 1 and all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
+    assert threads.get_threads() == before
     assert [p["num_threads"] for p in threadpool_info()][: len(pools)] == [p["num_threads"] for p in pools]
     for count, words in ((0, "threads is 0"), (100_000, "this machine has")):
         with pytest.raises(ArgumentError, match=words):
@@ -104,8 +104,8 @@ def test_a_library_that_changes_its_threads_under_way_ends_the_benchmark(monkeyp
     """Numba's first parallel kernel once set OpenMP's number, and with it PyTorch's: 20 times slower, on a busy machine."""
     with timing.equal_threads(1) as still_equal:
         still_equal()
-        monkeypatch.setattr(_threads._limit, "count", 2)
-        with pytest.raises(Error, match="_threads has changed from 1 to 2 threads"):
+        monkeypatch.setattr(threads._limit, "count", 2)
+        with pytest.raises(Error, match="runtime.threads has changed from 1 to 2 threads"):
             still_equal()
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sdpadv_np.kernels.runtime.tracing import plain
+from sdpadv_np.kernels.runtime.tracing import contiguous
 
 pytest.importorskip("numba")
 
@@ -33,32 +33,32 @@ def test_what_others_compile_is_not_ours():
     import numba
     from numba.core import event
 
-    from sdpadv_np.kernels.runtime import jit as _njit
+    from sdpadv_np.kernels.runtime import jit
 
-    before = dict(_njit.seconds)
+    before = dict(jit.compile_seconds)
     assert numba.njit(lambda a: a + 1)(1) == 2
     assert numba.vectorize(lambda a: a + 1)(1) == 2
     with event.trigger_event("numba:compile"):
         pass
-    assert _njit.seconds == before
+    assert jit.compile_seconds == before
 
 
 def test_a_read_only_array_is_of_the_same_type_and_is_not_copied():
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert plain(array) is array
+    assert contiguous(array) is array
     array.flags.writeable = False
-    same = plain(array)
+    same = contiguous(array)
     assert np.shares_memory(same, array) and same.flags.carray and same.dtype == array.dtype and same.shape == (2, 3)
     assert not array.flags.writeable
     del array
     np.testing.assert_array_equal(same, [[0, 1, 2], [3, 4, 5]])  # it keeps the memory
-    assert plain(np.zeros((0, 3), np.float32)).shape == (0, 3)
+    assert contiguous(np.zeros((0, 3), np.float32)).shape == (0, 3)
 
 
 def test_what_lies_otherwise_is_copied():
     unaligned = np.frombuffer(bytearray(13), np.uint8)[1:].view(np.float32)
     for array in (unaligned, np.zeros((3, 4), np.float32).T, np.zeros(8, np.float32)[::2]):
-        copy = plain(array)
+        copy = contiguous(array)
         assert copy.flags.carray and not np.shares_memory(copy, array)
         np.testing.assert_array_equal(copy, array)
 
@@ -68,14 +68,14 @@ def test_what_is_compiled_is_told_once_and_only_where_somebody_listens(tmp_path)
 import logging, sys
 import numpy as np
 from sdpadv_np.kernels import clip, perturb, activation
-from sdpadv_np.kernels.runtime import jit as _njit
+from sdpadv_np.kernels.runtime import jit
 from sdpadv_np.training.compiling import told
 x = np.zeros(3, np.float32)
 clip.backward(x, x, 0., 1.)
 with told(), told():
     clip.backward(x, x, 0., 1.), perturb.forward(x, x, .1), perturb.backward(x, x, x, .1)
 activation.forward(x[None], x, "relu")
-print(*_njit.seconds, all(seconds > 0 for seconds in _njit.seconds.values()))
+print(*jit.compile_seconds, all(seconds > 0 for seconds in jit.compile_seconds.values()))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""})
     assert done.stdout == "clip perturb activation True\n", done.stderr

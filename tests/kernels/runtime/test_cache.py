@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from sdpadv_np.kernels.runtime import cache as _kept  # noqa: E402
+from sdpadv_np.kernels.runtime import cache  # noqa: E402
 from sdpadv_np.kernels.runtime.jit import njit  # noqa: E402
 
 
@@ -20,8 +20,8 @@ def plus(a, b):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder that is set in NUMBA_CACHE_DIR."""
-    monkeypatch.setattr(_kept.config, "CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(_kept, "_told", [])
+    monkeypatch.setattr(cache.config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_warned", [])
     return tmp_path / "cache"
 
 
@@ -80,23 +80,23 @@ def test_what_is_no_file_is_not_waited_for(here, make):
 
 def test_a_changed_source_is_compiled_again(here, monkeypatch):
     compiled(1, 2)
-    monkeypatch.setattr(_kept, "_stamp", lambda sources: b"another")
+    monkeypatch.setattr(cache, "_stamp", lambda sources: b"another")
     assert compiled(1, 2) == (3, False) and compiled(1, 2) == (3, True)
     assert len(list(here.glob("*/*"))) == 1
 
 
 def test_the_sources_are_those_a_kernel_is_built_of(tmp_path):
     (tmp_path / "a.py").write_text("1")
-    before = _kept._stamp(tmp_path)
+    before = cache._stamp(tmp_path)
     (tmp_path / "a.py").write_text("2")
-    _kept._stamp.cache_clear()
-    assert _kept._stamp(tmp_path) != before
+    cache._stamp.cache_clear()
+    assert cache._stamp(tmp_path) != before
     (tmp_path / "archive.zip").write_text("1")
     inside = tmp_path / "archive.zip" / "sdpadv_np" / "kernels"
-    before = _kept._stamp(inside)
+    before = cache._stamp(inside)
     (tmp_path / "archive.zip").write_text("12")
-    _kept._stamp.cache_clear()
-    assert _kept._stamp(inside) != before
+    cache._stamp.cache_clear()
+    assert cache._stamp(inside) != before
 
 
 def test_what_cannot_be_kept_is_said_once_and_works(here):
@@ -107,7 +107,7 @@ def test_what_cannot_be_kept_is_said_once_and_works(here):
 
 
 def test_a_full_disk_leaves_nothing_half(here, monkeypatch):
-    monkeypatch.setattr(_kept.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(cache.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.warns(RuntimeWarning, match="No space left on device"):
         assert compiled(1, 2) == (3, False)
     assert not list(here.glob("*/*")) and not list(here.glob("*/.*"))
@@ -116,24 +116,24 @@ def test_a_full_disk_leaves_nothing_half(here, monkeypatch):
 def test_it_is_looked_for_in_every_folder_and_kept_in_the_first_that_can_be_written_to(tmp_path, monkeypatch):
     """As in a container: compiled ahead by one user, in folders that others may only read."""
     first, second = tmp_path / "first", tmp_path / "second"
-    monkeypatch.setattr(_kept, "folders", lambda sources: [first, second])
+    monkeypatch.setattr(cache, "folders", lambda sources: [first, second])
     compiled(1, 2)
     assert list(first.iterdir()) and not second.exists()
     (first / "blocked").write_text("")
-    monkeypatch.setattr(_kept, "folders", lambda sources: [first / "blocked", second, first])
+    monkeypatch.setattr(cache, "folders", lambda sources: [first / "blocked", second, first])
     assert compiled(1, 2) == (3, True) and compiled(1.5, 2.0) == (3.5, False)
     assert len(list(second.iterdir())) == 1
 
 
 def test_where(monkeypatch, tmp_path):
-    monkeypatch.setattr(_kept.config, "CACHE_DIR", "~/numba")
+    monkeypatch.setattr(cache.config, "CACHE_DIR", "~/numba")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert [p.parent for p in _kept.folders(tmp_path)] == [tmp_path / "numba"]
-    monkeypatch.setattr(_kept.config, "CACHE_DIR", "")
-    beside, users = _kept.folders(tmp_path)
+    assert [p.parent for p in cache.folders(tmp_path)] == [tmp_path / "numba"]
+    monkeypatch.setattr(cache.config, "CACHE_DIR", "")
+    beside, users = cache.folders(tmp_path)
     assert beside == tmp_path / "__pycache__" and users.is_absolute()
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # nobody's home is known
-    assert "~" not in str(_kept.folders(tmp_path))
+    assert "~" not in str(cache.folders(tmp_path))
 
 
 def test_processes_that_start_cold_at_once_all_get_it_right(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sdpadv_np.kernels import activation, adam, affine_sample, clip, dense, flow_sample, logit_loss, perturb
-from sdpadv_np.kernels.runtime.tracing import carry_out, entrance, told_by
+from sdpadv_np.kernels.runtime.tracing import execute, traceable, calls_made_by
 
 IDENTITY = np.eye(2, 3).reshape(6)
 CALLS = {  # kernel's function, shapes of its arrays, settings, shapes of its results
@@ -48,7 +48,7 @@ def test_what_is_told_does_the_same_to_other_numbers(rng, name, make_input, make
                 array[...] = IDENTITY + 0.1 * array
 
     fill()
-    told = told_by(functools.partial(function.__wrapped__, out=out, **settings), *arrays)
+    told = calls_made_by(functools.partial(function.__wrapped__, out=out, **settings), *arrays)
     for _ in range(2):
         fill()
         for call, arguments in told:
@@ -62,7 +62,7 @@ def test_what_is_told_does_the_same_to_other_numbers(rng, name, make_input, make
 @pytest.mark.parametrize("loss", (logit_loss.cross_entropy, logit_loss.margin))
 def test_losses_are_repeated_with_the_labels_there_are_then(rng, loss, labels):
     z, y, out = np.zeros((9, 4), np.float32), np.zeros(9, labels), (np.zeros(9, np.float32), np.zeros((9, 4), np.float32))
-    told = told_by(functools.partial(loss.__wrapped__, out=out), z, y)
+    told = calls_made_by(functools.partial(loss.__wrapped__, out=out), z, y)
     for _ in range(2):
         z[...], y[...] = rng.standard_normal(z.shape), rng.integers(0, 4, 9)
         for call, arguments in told:
@@ -80,7 +80,7 @@ def test_adam_is_repeated_with_the_rate_and_count_there_are_then(rng):
     arrays[3] **= 2
     state = [*arrays, np.zeros((), np.int64), np.array(0.1)]
     other = [a.copy() for a in state]
-    told = told_by(adam.step.__wrapped__, *state, 0.9, 0.999, 1e-8)
+    told = calls_made_by(adam.step.__wrapped__, *state, 0.9, 0.999, 1e-8)
     adam.step(*other, 0.9, 0.999, 1e-8)
     state[5][...] = other[5][...] = 0.02
     for call, arguments in told:
@@ -94,22 +94,22 @@ def test_checks_are_not_repeated():
     if not dense.implementations()["numba"]:
         pytest.skip(f"dense on numba: {dense.why_not('numba')}")
     x, W, b, y = np.ones((9, 8), np.float32), np.ones((8, 7), np.float32), np.zeros(7, np.float32), np.empty((9, 7), np.float32)
-    told = told_by(functools.partial(dense.forward.__wrapped__, implementation="numba", out=y), x, W, b)
+    told = calls_made_by(functools.partial(dense.forward.__wrapped__, implementation="numba", out=y), x, W, b)
     assert [call for call, _ in told] == [np.dot, np.add]
 
 
 def test_a_kernel_that_calls_another_is_repeated_whole():
-    @entrance
+    @traceable
     def inner(x, out=None):
-        carry_out((np.negative, (x, out)))
+        execute((np.negative, (x, out)))
         return out
 
-    @entrance
+    @traceable
     def outer(x, out=None):
         return inner(x + 1, out=out)
 
     x, y = np.arange(3.0), np.empty(3)
-    ((call, arguments),) = told_by(functools.partial(outer.__wrapped__, out=y), x)
+    ((call, arguments),) = calls_made_by(functools.partial(outer.__wrapped__, out=y), x)
     x += 1
     call(*arguments)
     assert y.tolist() == [-2, -3, -4]
