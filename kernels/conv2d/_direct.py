@@ -67,7 +67,8 @@ def _weight_part(part, parts, conv, x, g, gradient):
         source, rows = padded_images(x, start, images, conv, padded), images * conv.pixels
         begin = start * conv.pixels * conv.o
         right = pack_rows(g[begin : begin + rows * conv.o], rows, conv.o, workspace)
-        gemm(source, taps[first:last], last - first, pixels[:rows], right, target, conv.o, conv.o, no_bias, start > 0, 0)
+        columns, add = taps[first:last], start > 0
+        gemm(source, columns, columns.size, pixels[:rows], right, target, conv.o, conv.o, no_bias, add, 0)
 
 
 @njit(**OPTIONS)

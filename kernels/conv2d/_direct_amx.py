@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import simd
 from ..gemm.amx_gemm import (
-    PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count,
+    PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along,
+    tile_count,
 )
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
 from ..gemm.packing import grid_offsets, packed_width, panel_width
@@ -26,7 +27,7 @@ _ROWS = 400  # output pixels of a group, which share one pass over the weights o
 
 
 def _applies(conv):
-    """Whether windows consist of runs of 16 numbers and whole tiles, and are so many that splitting the weights pays."""
+    """Whether windows fill tiles with runs of 16 numbers, and are so many that splitting the weights pays."""
     return conv.kw * conv.c % 16 == conv.taps % 32 == 0 and conv.o >= 16 and conv.n * conv.pixels >= _ROWS
 
 
@@ -38,7 +39,7 @@ def _run_offsets(conv):
 
 @njit(**OPTIONS)
 def _windows_along(source, pixels, runs, first, steps, tiles):
-    """``steps`` tiles of depth of the windows, from number ``first`` on, as left tiles: the depth runs along a window."""
+    """``steps`` tiles of depth of the windows, from tile ``first`` on, as left tiles: the depth runs along a window."""
     for i in range(pixels.size):
         window, to = pixels[i], i // 16 * steps * SPLIT_TILE + i % 16 * 16
         for s in range(steps):
@@ -48,7 +49,7 @@ def _windows_along(source, pixels, runs, first, steps, tiles):
 
 @njit(**OPTIONS)
 def _windows_across(source, pixels, runs, first, count, tiles):
-    """``count`` runs of the windows, from number ``first`` on, as right tiles: the depth runs from window to window."""
+    """``count`` runs of the windows, from run ``first`` on, as right tiles: the depth runs from window to window."""
     steps = depth_tiles(pixels.size)
     for s in range(steps):
         for line in range(16):

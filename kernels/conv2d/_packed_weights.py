@@ -1,4 +1,4 @@
-"""Weights in the order in which the kernels read them: one matrix for the direct convolution, several for Winograd's."""
+"""Weights as the kernels read them: one packed matrix for the direct convolution, t * t for Winograd's."""
 from __future__ import annotations
 
 import functools

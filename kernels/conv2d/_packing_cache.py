@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 
 _MOST = 32  # cached packings of one array; a classifier has a few layers with two packings each
-_cache: dict = {}  # id of the array that owns the memory -> (a weak reference to it, {packing and array: (bytes, packed)})
+_cache: dict = {}  # id of the array that owns the memory: (a weak reference to it, {key: (bytes of w, packed)})
 _LARGE_PAGE = 2**21  # bytes
 
 

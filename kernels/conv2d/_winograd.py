@@ -22,7 +22,9 @@ from ..gemm.packing import grid_offsets, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
 from ._geometry import crop_image, padded_images
-from ._winograd_patches import inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of
+from ._winograd_patches import (
+    inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of,
+)
 
 _PATCHES = 36  # of a group
 _SUM_PATCHES = 128  # in one sum of the weight gradient before it is added in memory
@@ -51,7 +53,8 @@ def _forward_part(part, parts, conv, patches, x, weights, bias, activation, y):
     padded = np.zeros(conv.group * conv.padded_size if conv.is_padded else 0, x.dtype)
     rows, depth = conv.group * patches.per_image, patches.depth
     x_stride, y_stride = rows * depth + _GAP, rows * conv.o + _GAP
-    x_matrices, y_matrices = np.empty(patches.matrices * x_stride, x.dtype), np.empty(patches.matrices * y_stride, x.dtype)
+    x_matrices = np.empty(patches.matrices * x_stride, x.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, x.dtype)
     end = (part + 1) * conv.n // parts
     for start in range(part * conv.n // parts, end, conv.group):
         images = min(conv.group, end - start)
@@ -67,7 +70,8 @@ def _input_part(part, parts, conv, patches, g, weights, x):
     padded = np.zeros(0 if one_patch else conv.padded_size, g.dtype)
     rows, depth, size = conv.group * patches.per_image, patches.depth, conv.padded_size
     x_stride, y_stride = rows * depth + _GAP, rows * conv.o + _GAP
-    x_matrices, y_matrices = np.empty(patches.matrices * x_stride, g.dtype), np.empty(patches.matrices * y_stride, g.dtype)
+    x_matrices = np.empty(patches.matrices * x_stride, g.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, g.dtype)
     end = (part + 1) * conv.n // parts
     for start in range(part * conv.n // parts, end, conv.group):
         images = min(conv.group, end - start)
@@ -94,7 +98,8 @@ def _weight_part(part, parts, conv, patches, x, g, gradient):
     padded = np.zeros(conv.group * conv.padded_size if conv.is_padded else 0, x.dtype)
     rows, depth, blocks = conv.group * patches.per_image, patches.depth, patches.depth // 16
     x_stride, y_stride, no_bias = rows * _SUM_CHANNELS + _GAP, rows * packed_width(conv.o) + _GAP, np.empty(0, x.dtype)
-    x_matrices, y_matrices = np.empty(patches.matrices * x_stride, x.dtype), np.empty(patches.matrices * y_stride, x.dtype)
+    x_matrices = np.empty(patches.matrices * x_stride, x.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, x.dtype)
     end = 16 * ((part + 1) * blocks // parts)
     for start in range(0, conv.n, conv.group):
         images = min(conv.group, conv.n - start)

@@ -37,7 +37,8 @@ def patches_of(conv):
     for m in POINTS:
         rows, columns, channels = -(-conv.ho // m), -(-conv.wo // m), conv.stride * conv.c
         matrices = (m + TAPS - 1) ** 2
-        choices.append(Patches(m, rows, columns, conv.stride, channels, rows * columns, matrices, conv.stride * channels))
+        depth = conv.stride * channels
+        choices.append(Patches(m, rows, columns, conv.stride, channels, rows * columns, matrices, depth))
     best = min(choices, key=lambda patches: patches.multiplications)
     padded = (conv.stride * (best.m * count + TAPS - 1) for count in (best.rows, best.columns))
     return conv.padded_to(*padded), best
@@ -51,7 +52,7 @@ def _patch_offset(conv, patches, i, j):
 
 @njit(**INLINE)
 def _matrices_at(start, patches, stride):
-    """Element (i, j) of a transformed patch lies in matrix number i * t + j; the matrices are ``stride`` numbers apart."""
+    """Element (i, j) of a transformed patch lies in matrix i * t + j; the matrices are ``stride`` numbers apart."""
     return Elements(start, (patches.m + 2) * stride, stride)
 
 
@@ -87,7 +88,8 @@ def inputs_from_matrices(matrices, stride, conv, patches, n, image, add):
             for phase in range(patches.phases):
                 for rest in range(0, patches.channels, 16):
                     start = patch * patches.depth + phase * patches.channels + rest
-                    source, inputs = _matrices_at(start, patches, stride), _inputs_at(at + phase * conv.padded_w * conv.c + rest, conv)
+                    source = _matrices_at(start, patches, stride)
+                    inputs = _inputs_at(at + phase * conv.padded_w * conv.c + rest, conv)
                     if add:
                         transform("B", patches.m, matrices, source, image, inputs, True)
                     else:

@@ -1,4 +1,4 @@
-"""float32 in AMX tiles: ``direct`` by _direct_amx.py; ``winograd``, and sizes that do not fill tiles, by numba_cpu.py."""
+"""float32 in AMX tiles: ``direct`` by _direct_amx.py; ``winograd`` and small sizes by numba_cpu.py."""
 from __future__ import annotations
 
 import functools

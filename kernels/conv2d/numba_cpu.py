@@ -27,9 +27,9 @@ def _use_winograd(conv, algorithm, direct):
     applies = applies and (conv.stride * conv.c) % 16 == conv.o % 16 == 0
     if algorithm == "winograd" and not applies:
         raise ValueError(
-            "algorithm winograd is for kernels of three taps per stride (3x3 stride 1, 5x5 and 6x6 stride 2), with "
-            f"stride * C and O multiples of 16, not for {conv.kh}x{conv.kw} stride {conv.stride} from {conv.c} to {conv.o} "
-            'channels; use "direct" or "auto"'
+            "algorithm winograd is for kernels of three taps per stride (3x3 stride 1, 5x5 and 6x6 stride 2), "
+            f"with stride * C and O multiples of 16, not for {conv.kh}x{conv.kw} stride {conv.stride} "
+            f'from {conv.c} to {conv.o} channels; use "direct" or "auto"'
         )
     if algorithm != "auto":
         return algorithm == "winograd"
@@ -47,7 +47,7 @@ def _nhwc(x):
 
 
 def _result(out, n, c, h, w):
-    """(array (n,c,h,w), its 1-D NHWC memory, array to copy it to afterwards); ``out`` itself if it lies in that order."""
+    """(array (n,c,h,w), its 1-D NHWC memory, array to copy it to afterwards): ``out`` itself if NHWC in memory."""
     if out is not None and out.dtype == np.float32 and (memory := out.transpose(0, 2, 3, 1)).flags.c_contiguous:
         return out, memory.reshape(-1), None
     memory = np.empty((n, h, w, c), np.float32)
@@ -75,7 +75,9 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     return copy_to(out, y)
 
 
-def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, direct=_direct):
+def input_gradient(
+    g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, direct=_direct,
+):
     if not _float32(g, w, y):
         return reference.input_gradient(g, w, size, stride, padding, algorithm, y, activation, out)
     conv = _convolution((len(g), w.shape[1], *size), w.shape, stride, padding)
