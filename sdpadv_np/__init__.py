@@ -8,8 +8,8 @@ from .version import __version__
 from .warming import warm_up
 
 __all__ = [
-    "Error", "GradcheckError", "Plan", "Tensor", "__version__", "attacks", "data", "defences", "evaluate", "experiments", "grad",
-    "gradcheck", "hooks", "kernels", "load", "losses", "models", "nn", "no_grad", "ops", "save", "warm_up",
+    "Error", "GradcheckError", "Plan", "Tensor", "__version__", "attacks", "data", "defences", "evaluate", "experiments",
+    "grad", "gradcheck", "hooks", "kernels", "load", "losses", "models", "nn", "no_grad", "ops", "save", "warm_up",
 ]
 
 
