@@ -7,14 +7,15 @@ import time
 import numpy as np
 
 from .. import checks
-from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import figures, distortion_text
+from ..evaluation import distortion_text, figures
 from ..evaluation.metrics import measure
+from ..experiments.reuse import load_classifier
+from ..storage import files, folders
 from ..storage.provenance import provenance
-from . import chosen
 from ..training.threads import threads
+from . import selection
 from .common import Formatter, add_device, add_threads, announce, path, results, visible
 
 RECORD = "record.json"
@@ -35,7 +36,7 @@ def add_parser(commands):
     command.add_argument("--classifier", type=path, metavar="FILE", help="the classifier that is attacked: the classifier.h5 of a run")
     command.add_argument("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
     command.add_argument("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
-    chosen.add_options(command)
+    selection.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, a new or an empty one; runs/attack-TIME if not given")
@@ -54,8 +55,8 @@ def run(arguments) -> None:
 
 
 def _run(a, folder, draft) -> None:
-    classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
-    (attack,) = chosen.choose([a.attack], classifier, a)
+    classifier = load_classifier(a.classifier, a.device) if a.classifier else None
+    (attack,) = selection.select([a.attack], classifier, a)
     given = user_images.load(a.images, a.true_labels)
     if classifier is not None and given.y is not None:
         checks.labels(given.y, len(given.x), classifier.classes, f"{a.true_labels or a.images}: y")

@@ -4,13 +4,14 @@ from __future__ import annotations
 import sys
 
 from .. import checks, data, evaluation
-from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import figures, paper, distortion_text, tables
+from ..evaluation import distortion_text, figures, paper, tables
+from ..experiments.reuse import load_classifier
+from ..storage import files, folders
 from ..storage.provenance import provenance
-from . import chosen
 from ..training.threads import threads
+from . import selection
 from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, results, visible
 
 RECORD = "evaluation.json"
@@ -31,7 +32,7 @@ def add_parser(commands):
     command.add_argument("--images", type=path, metavar="FILE", help="your own images in place of a data set; see sdpadv attack --help")
     command.add_argument("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
-    chosen.add_options(command)
+    selection.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
@@ -52,8 +53,8 @@ def run(arguments) -> None:
 
 def _run(a, folder, draft) -> None:
     _one_source(a)
-    classifier = chosen.classifier(a.classifier, a.device)
-    attacks = chosen.choose(a.attacks, classifier, a)
+    classifier = load_classifier(a.classifier, a.device)
+    attacks = selection.select(a.attacks, classifier, a)
     if a.limit is not None:
         checks.whole("limit", a.limit)
     if a.picture:
