@@ -19,10 +19,11 @@ import numpy as np
 
 from .. import simd
 from ..gemm.macrokernel import gemm
+from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, pack_rows, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
-from ..simd.activation import LEAK, LEAKY
+from ..simd.activation import LEAK, LEAKY, LINEAR
 from . import _weights
 
 WORTH = 2  # how many times fewer multiplications make winograd the faster one
@@ -130,7 +131,7 @@ def _forward_part(part, parts, s, group, framed, x, weights, bias, activation, y
         images = min(group, end - start)
         source = images_in_frames(x, start, images, s, tile)
         target = y[start * size : (start + images) * size]
-        gemm(source, pixels, images * s.ho * s.wo, taps, weights, target, s.o, s.o, bias, False, activation)
+        gemm(Left(source, pixels, taps, images * s.ho * s.wo), weights, Output(target, s.o, s.o, False, bias, activation))
 
 
 @njit(**OPTIONS)
@@ -145,7 +146,7 @@ def _weight_part(part, parts, s, group, framed, x, g, gradient):
         images = min(group, s.count - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * size
         right = pack_rows(g[start * size * s.o : (start + images) * size * s.o], rows, s.o, room)
-        gemm(source, taps[first:last], last - first, pixels[:rows], right, target, s.o, s.o, nothing, start > 0, 0)
+        gemm(Left(source, taps[first:last], pixels[:rows], last - first), right, Output(target, s.o, s.o, start > 0, nothing, LINEAR))
 
 
 @njit(**OPTIONS)
@@ -198,7 +199,7 @@ def _input_part(part, parts, s, group, alone, g, y, code, weights, x):
         left = g[start * size : (start + images) * size]
         if y.size:
             left = _sloped(left, y[start * size : (start + images) * size], code, sloped)
-        gemm(left, rows, images * pixels, channels, weights, target, depth, depth, nothing, False, 0)
+        gemm(Left(left, rows, channels, images * pixels), weights, Output(target, depth, depth, False, nothing, LINEAR))
         if not alone:
             for n in range(images):
                 tile[:] = 0

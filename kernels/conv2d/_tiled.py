@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import simd
-from ..gemm.amx_gemm import PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
+from ..gemm.amx_gemm import PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
+from ..gemm.operands import Matrix
 from ..gemm.packing import grid_offsets, packed_width, panel_width
 from ..gemm.workspace import run_with_workspace, workspace_of_part
 from ..runtime.jit import OPTIONS, njit
@@ -73,8 +74,9 @@ def _forward_part(part, parts, s, group, framed, taps, x, weights, bias, activat
             _windows_along(source, pixels[:rows], taps, step, deep, left)
             for j in range(0, wide, PANEL_TILES):
                 at = (j * steps + step) * SPLIT_TILE
-                multiply_panel(left, 0, deep * SPLIT_TILE, tall, weights, at, steps * SPLIT_TILE, min(PANEL_TILES, wide - j), deep, sums, j * tall * TILE_WORDS, step > 0)
-        epilogue(sums, tall, rows, s.o, bias, activation, y, start * s.ho * s.wo * s.o, s.o)
+                right, panel = Matrix(weights, at, steps * SPLIT_TILE), Matrix(sums, j * tall * TILE_WORDS, PANEL_STRIDE)
+                multiply_panel(Matrix(left, 0, deep * SPLIT_TILE), tall, right, min(PANEL_TILES, wide - j), deep, panel, step > 0)
+        epilogue(sums, tall, rows, s.o, bias, activation, Matrix(y, start * s.ho * s.wo * s.o, s.o))
     release_tiles()
 
 
@@ -101,12 +103,13 @@ def _input_part(part, parts, s, group, framed, taps, g, y, code, weights, x, roo
             gradient = _sloped(gradient, y[start * size : (start + images) * size], code, sloped)
         tall = tile_count(rows)
         left, sums = mine[: tall * deep * SPLIT_TILE], mine[tall * deep * SPLIT_TILE :]
-        pack_along(gradient, 0, s.o, rows, s.o, False, left)
+        pack_along(Matrix(gradient, 0, s.o), rows, s.o, False, left)
         target = tile[: images * image] if framed else x[start * image : (start + images) * image]
         target[:] = 0
         for j in range(0, depth // 16, PANEL_TILES):
             count = min(PANEL_TILES, depth // 16 - j)
-            multiply_panel(left, 0, deep * SPLIT_TILE, tall, weights, j * deep * SPLIT_TILE, deep * SPLIT_TILE, count, deep, sums, 0, False)
+            right = Matrix(weights, j * deep * SPLIT_TILE, deep * SPLIT_TILE)
+            multiply_panel(Matrix(left, 0, deep * SPLIT_TILE), tall, right, count, deep, Matrix(sums, 0, PANEL_STRIDE), False)
             _add_panel(sums, rows, pixels, taps, j, count, target)
         if framed:
             for n in range(images):
@@ -129,14 +132,15 @@ def _weight_part(part, parts, s, group, framed, taps, x, g, gradient, rooms):
         images = min(group, s.count - start)
         source, rows = images_in_frames(x, start, images, s, tile), images * size
         steps = depth_tiles(rows)
-        pack_across(g, start * size * s.o, s.o, rows, s.o, True, left)
+        pack_across(Matrix(g, start * size * s.o, s.o), rows, s.o, True, left)
         for j in range(begin, end, PANEL_TILES):
             count, at = min(PANEL_TILES, end - j), (j - begin) * tall * TILE_WORDS
             for step in range(0, steps, _STEPS):
                 deep = min(_STEPS, steps - step)
                 _windows_across(source, pixels[32 * step : min(32 * (step + deep), rows)], taps, j, count, right)
-                multiply_panel(left, step * SPLIT_TILE, steps * SPLIT_TILE, tall, right, 0, deep * SPLIT_TILE, count, deep, sums, at, start + step > 0)
-    epilogue_transposed(sums, tall, s.o, 16 * (end - begin), gradient, 16 * begin * s.o, s.o)
+                of_step, panel = Matrix(left, step * SPLIT_TILE, steps * SPLIT_TILE), Matrix(sums, at, PANEL_STRIDE)
+                multiply_panel(of_step, tall, Matrix(right, 0, deep * SPLIT_TILE), count, deep, panel, start + step > 0)
+    epilogue_transposed(sums, tall, s.o, 16 * (end - begin), Matrix(gradient, 16 * begin * s.o, s.o))
     release_tiles()
 
 
@@ -145,7 +149,7 @@ def _split_packed(matrix, rows, columns, tiles):
     j = 0
     while j < columns:
         width = panel_width(columns - j)
-        pack_across(matrix[j * rows :], 0, width, rows, width, False, tiles[j // 16 * depth_tiles(rows) * SPLIT_TILE :])
+        pack_across(Matrix(matrix, j * rows, width), rows, width, False, tiles[j // 16 * depth_tiles(rows) * SPLIT_TILE :])
         j += width
 
 

@@ -18,9 +18,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..gemm.macrokernel import gemm
+from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
+from ..simd.activation import LINEAR
 from ._direct import images_in_frames, unframe
 from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
 
@@ -42,7 +44,8 @@ def _products(count, a, a_plane, rows, a_columns, w, b_columns, c, c_plane):
     size = w.size // count
     for q in range(count):
         left, right = a[q * a_plane : (q + 1) * a_plane], w[q * size :]
-        gemm(left, table, rows, steps, right, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
+        out = c[q * c_plane : (q + 1) * c_plane]
+        gemm(Left(left, table, steps, rows), right, Output(out, b_columns, b_columns, False, nothing, LINEAR))
 
 
 @njit(**OPTIONS)
@@ -103,7 +106,7 @@ def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
             for q in range(count):
                 left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
                 target = gradient[(q * depth + first) * s.o : (q * depth + first + channels) * s.o]
-                gemm(left, rows, channels, steps, right, target, s.o, s.o, nothing, start > 0, 0)
+                gemm(Left(left, rows, steps, channels), right, Output(target, s.o, s.o, start > 0, nothing, LINEAR))
 
 
 def forward(s, x, weights, bias, activation, y):
