@@ -36,7 +36,7 @@ def add_parser(commands):
 def run(arguments) -> None:
     usual = f"runs/bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}"
     try:
-        with folders.new(None, usual) if arguments.output is None else folders.held(files.expanded(arguments.output), make=True) as output:
+        with folders.create(None, usual) if arguments.output is None else folders.locked(files.expanded(arguments.output), make=True) as output:
             _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
