@@ -17,7 +17,7 @@ _W = np.random.default_rng(1).standard_normal((4, 10)).astype(np.float32)
 
 
 def _foreign():
-    return sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
+    return sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
 
 
 class Sample:

@@ -10,7 +10,6 @@ from sdpadv_np import checks
 from sdpadv_np.attacks import BIM, FGSM, RFGSM, STM, SdpAdv
 from sdpadv_np.errors import ArgumentError
 
-
 QUARTERS = (0.25, np.float64(0.25), np.float32(0.25), np.float16(0.25), np.array(0.25), Fraction(1, 4))
 
 
@@ -155,10 +154,10 @@ class Module:
 
 
 @pytest.mark.parametrize("given, message", (
-    (Estimator(), r"Foreign\(lambda x: np.log\(model.predict_proba"),
+    (Estimator(), r"ExternalClassifier\(lambda x: np.log\(model.predict_proba"),
     (Machine(), r"decision_function.*g @ model.coef_"),
     (Module(), r"torch.autograd.grad"),
-    (lambda x: x, r"Foreign\(f, vjp\)"),
+    (lambda x: x, r"ExternalClassifier\(f, vjp\)"),
     (sd.models.ModelB, r"the class ModelB; .* ModelB\(\)"),
     (3, "is a int, which has no logits"),
     ("ModelB", "is a str"),

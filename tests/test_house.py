@@ -17,8 +17,8 @@ import house as plan  # noqa: E402
 
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each room of sdpadv_np may import only itself and what stands before it
-    "errors", "version", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn", "optim",
-    "losses", "data", "training", "warming", "models", "attacks", "evaluation", "experiments", "bench", "cli",
+    "errors", "version", "deprecation", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn",
+    "optim", "losses", "data", "training", "warming", "models", "attacks", "defences", "evaluation", "experiments", "bench", "cli",
 )
 INSIDE_AUTODIFF = (
     "tensor", "parameters", "operation", "registry", "rules", "accumulation", "engine", "sealed", "differences",

@@ -10,7 +10,7 @@ CLASSES = 10
 
 
 class Tiny(NamedTuple):
-    """``classifier`` (sd.models.Foreign) and images with labels, all of them classified correctly."""
+    """``classifier`` (sd.models.ExternalClassifier) and images with labels, all of them classified correctly."""
 
     classifier: object
     x: np.ndarray
@@ -45,7 +45,7 @@ def tiny(shape=(1, 8, 8)) -> Tiny:
         y = rng.integers(0, CLASSES, count)
         return np.clip(patterns[y] + rng.normal(0, 0.05, (count, *shape)), 0, 1).astype(np.float32), y
 
-    result = Tiny(sd.models.Foreign(logits, vjp, shape, CLASSES), *images(128), *images(60))
+    result = Tiny(sd.models.ExternalClassifier(logits, vjp, shape, CLASSES), *images(128), *images(60))
     for x in (result.x, result.x_val):
         x.flags.writeable = False
     return result

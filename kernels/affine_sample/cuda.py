@@ -5,7 +5,7 @@ import numpy as np
 
 from ..runtime.tables import cached_table
 from ..runtime.tracing import copy_to
-from ..sampling.cuda import cupy, device, kernels, tiles_of_backward
+from ..sampling.cuda import copies_for_backward, cupy, device, kernels
 from .reference import border, grid
 
 
@@ -41,5 +41,5 @@ def backward(g, x, theta, convention, needs, slopes=None, out=None):
         output = g.shape[2:]
         axes, cut = _tables(x, output, convention)
         arrays = (g, x, theta, axes, slopes, grad_x, grad_theta)
-        kernels("affine_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], output, arrays, *x.shape, *output, cut)
+        kernels("affine_sample", x.dtype).launch("backward", copies_for_backward(needs, slopes), x.shape[2:], output, arrays, *x.shape, *output, cut)
     return copy_to(out, (grad_x, grad_theta))

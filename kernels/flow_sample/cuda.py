@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..runtime.tracing import copy_to
-from ..sampling.cuda import cupy, kernels, tiles_of_backward
+from ..sampling.cuda import copies_for_backward, cupy, kernels
 
 
 def forward(x, flow, slopes=False, out=None):
@@ -20,5 +20,5 @@ def backward(g, x, flow, needs, slopes=None, out=None):
     grad_flow = cupy.empty(flow.shape, x.dtype) if needs[1] else None
     if any(needs):
         arrays = (g, x, flow, slopes, grad_x, grad_flow)
-        kernels("flow_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
+        kernels("flow_sample", x.dtype).launch("backward", copies_for_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
     return copy_to(out, (grad_x, grad_flow))

@@ -11,8 +11,8 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..attacks.parameters import classifier_like
-from ..models.anybody import ask, classes_of, image_shape_of
-from ..models.classifier import in_chunks
+from ..models.interface import logits_of, classes_of, image_shape_of
+from ..models.chunks import in_chunks
 from ..nn import reading
 
 
@@ -74,7 +74,7 @@ def _evaluated(classifier, attack, x, y) -> Evaluation:
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
     """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
-    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(ask, classifier)
+    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(logits_of, classifier)
     right = in_chunks(asked, x).argmax(axis=1) == y
     still = in_chunks(asked, x_adv).argmax(axis=1) == y
     change = x_adv.astype(np.float64) - x

@@ -16,7 +16,7 @@ from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
 from ..nn import Dense, Flatten, Network, ParameterStore
 from .amortised import Amortised
-from .classifier import in_chunks
+from .chunks import in_chunks
 
 PROJECTIONS = ("box", "l2")
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # (a, b, e, c, d, f)

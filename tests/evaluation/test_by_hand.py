@@ -11,7 +11,7 @@ Y = np.array([1, 1, 0, 1])  # the last is misclassified from the outset
 
 def bright():
     """Class 1: the first pixel is above one half."""
-    return sd.models.Foreign(lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2)
+    return sd.models.ExternalClassifier(lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2)
 
 
 def moved(*changes):

@@ -9,7 +9,7 @@ from sdpadv_np.evaluation.metrics import measure
 
 
 def test_measured_by_hand(rng):
-    f = sd.models.Foreign(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)  # class 0: a bright corner
+    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)  # class 0: a bright corner
     x = np.zeros((4, 1, 2, 2), np.float32)
     x[:3, 0, 0, 0] = 1
     y = np.array([0, 0, 1, 1])  # right, right, wrong, right
@@ -163,7 +163,7 @@ def test_what_is_no_classifier_is_refused(glyphs):
         def predict_proba(self, x):
             return np.full((len(x), 10), 0.1)
 
-    with pytest.raises(ArgumentError, match="no logits.*sd.models.Foreign"):
+    with pytest.raises(ArgumentError, match="no logits.*sd.models.ExternalClassifier"):
         sd.evaluate(Fitted(), None, glyphs.x_test[:2], glyphs.y_test[:2])
 
 

@@ -1,4 +1,4 @@
-"""What an attack asks of the classifier, and how the answers are looked at before they are believed."""
+"""What an attack asks of the classifier, and how the answers are looked at before they are checked_logits."""
 from __future__ import annotations
 
 import contextlib
@@ -11,8 +11,8 @@ from .. import checks, xp
 from ..autodiff import Plan, Tensor, grad, no_grad, ops
 from ..autodiff.tensor import enable_grad, raw
 from ..errors import ArgumentError, AttackError
-from ..models import Foreign
-from ..models.anybody import ask
+from ..models import ExternalClassifier
+from ..models.interface import logits_of
 from ..nn import store_of
 
 
@@ -23,7 +23,7 @@ class Goal(NamedTuple):
     targeted: bool = False
     images: np.ndarray | None = None
 
-    def climb(self, logits):
+    def loss(self, logits):
         """(N,), what gradient attacks increase: CE(f(x), label), or -CE(f(x), target)."""
         loss = ops.cross_entropy(logits, labels=self.labels)
         return -loss if self.targeted else loss
@@ -80,13 +80,13 @@ def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]
             _plans.active[key] = Plan(step, [classifier.store])
         z, gradient = _plans.active[key](x, goal.labels)
     images = goal.images if goal is not None else images
-    return believed(z, len(x), images), finite_gradient(classifier, gradient, images)
+    return checked_logits(z, len(x), images), checked_gradient(classifier, gradient, images)
 
 
 @enable_grad()
 def _slope(classifier, x, function):
     t = Tensor(x, requires_grad=True)
-    z = ask(classifier, t)
+    z = logits_of(classifier, t)
     with np.errstate(over="ignore"):  # of a sum that nobody looks at: the logits and the gradient are, by whoever asked
         total = ops.sum(function(z))
     return z.data, grad(total, [t])[0].data
@@ -96,27 +96,27 @@ def _slope(classifier, x, function):
 def jacobian(classifier, x, classes, images=None) -> tuple[np.ndarray, np.ndarray]:
     """(logits, d Z_k / dx for each k of ``classes`` (N, k), as (N, k, C, H, W)): one forward pass, k backward passes."""
     t = Tensor(x, requires_grad=True)
-    z = ask(classifier, t)
+    z = logits_of(classifier, t)
     rows = []
     for column in classes.T:
         g = (column[:, None] == xp.array_module(column).arange(z.shape[1])).astype(z.dtype)
-        rows.append(finite_gradient(classifier, grad(z, [t], g)[0].data, images))
+        rows.append(checked_gradient(classifier, grad(z, [t], g)[0].data, images))
     return z.data, np.stack(rows, axis=1)
 
 
 def logits(classifier, x, images=None) -> np.ndarray:
-    """The classifier's logits (N, K) at x, believed only after they were looked at."""
+    """The classifier's logits (N, K) at x, checked_logits only after they were looked at."""
     with no_grad():
-        z = raw(ask(classifier, x))
+        z = raw(logits_of(classifier, x))
     if not hasattr(z, "shape"):
         raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; expected an array ({len(x)}, classes)")
-    z = believed(xp.as_array(z), len(x), images)
+    z = checked_logits(xp.as_array(z), len(x), images)
     if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
         raise ArgumentError("the classifier returns probabilities (no row has a negative number, each sums to 1); attacks need logits: return those before the softmax")
     return z
 
 
-def believed(z, count: int, images=None):
+def checked_logits(z, count: int, images=None):
     """``z``, if it is finite logits (count, K)."""
     if z.ndim != 2 or len(z) != count:
         raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; expected ({count}, classes)")
@@ -127,18 +127,18 @@ def believed(z, count: int, images=None):
     return z
 
 
-def finite_gradient(classifier, gradient, images=None):
+def checked_gradient(classifier, gradient, images=None):
     """``gradient`` (N, C, H, W), if all of it is finite."""
     if checks.finite(gradient):
         return gradient
     whose, remedy = "the classifier's gradient", "look at its weights"
-    if isinstance(classifier, Foreign):
+    if isinstance(classifier, ExternalClassifier):
         whose, remedy = "what your vjp function returned", "look for a division by 0, a root or a logarithm of 0, or an overflow in it"
     what = "NaN" if np.isnan(gradient).any() else "infinite"
     raise AttackError(f"{whose} is {what} at image {_first(~np.isfinite(gradient), images)}; {remedy}")
 
 
-def adversarial(method: str, x_adv, x, eps: float | None, images):
+def checked_adversarial(method: str, x_adv, x, eps: float | None, images):
     """What a method made of the batch x, if it is images of the same kind, no further than eps from x in any pixel."""
     if x_adv.shape != x.shape or x_adv.dtype != x.dtype:
         raise AttackError(f"{method} made {x_adv.dtype}{list(x_adv.shape)} of {x.dtype}{list(x.shape)}; an attack keeps shape and dtype")

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, AttackError
 from ..nn import store_of
 
 
-def ask(classifier, x):
+def logits_of(classifier, x):
     """``classifier.logits(x)``; one that is not ours gets no memory that anybody else reads, whatever it does with it.
 
     An array is handed over as a copy. A Tensor stays the one that is differentiated, with numbers that cannot be

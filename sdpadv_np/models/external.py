@@ -9,7 +9,7 @@ from ..errors import ArgumentError, AttackError, OperationError
 from ..kernels.runtime.tracing import traceable, copy_to
 
 
-class Foreign:
+class ExternalClassifier:
     """A classifier given by its logits and their vector-Jacobian product.
 
     Parameters
@@ -30,7 +30,7 @@ class Foreign:
 
     >>> import numpy as np, sdpadv_np as sd
     >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
-    >>> mine = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape))
+    >>> mine = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape))
     >>> sd.attacks.FGSM(mine, eps=0.1)(np.full((2, 1, 28, 28), 0.5, np.float32)).shape
     (2, 1, 28, 28)
     """
@@ -47,8 +47,8 @@ class Foreign:
         """Make of this object's own methods what the autodiff calls."""
         self._gradient = traceable(self._pulled_back)
         rule = self._rule if self._vjp is not None else self._no_rule
-        self._op = Op("foreign_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
-                      hint="look at the two functions given to Foreign")
+        self._op = Op("external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
+                      hint="look at the two functions given to ExternalClassifier")
 
     def __getstate__(self):
         """Whatever can be done with the two functions (copied, pickled) can be done with it, and with what a subclass adds."""
@@ -73,7 +73,7 @@ class Foreign:
     def _forward(self, x, out=None):
         z = _answer("logits", self._logits, x)
         if z.shape != (len(x), self.classes):
-            more = f"; if it has {z.shape[1]} classes, say Foreign(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
+            more = f"; if it has {z.shape[1]} classes, say ExternalClassifier(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
             raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes}){more}")
         return copy_to(out, z)
 
@@ -89,7 +89,7 @@ class Foreign:
         return copy_to(out, gradient)
 
     def _no_rule(self, g, y, x):
-        raise OperationError("this classifier was given without a vjp; pass Foreign(logits, vjp)")
+        raise OperationError("this classifier was given without a vjp; pass ExternalClassifier(logits, vjp)")
 
 
 def _answer(name: str, function, x, *others):
