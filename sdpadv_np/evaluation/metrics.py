@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from .. import checks, xp
+from ..deprecation import RenamedAttribute
 from ..errors import ArgumentError
 from ..attacks.parameters import classifier_like
 from ..models.interface import logits_of, classes_of, image_shape_of
@@ -28,11 +28,7 @@ class Evaluation:
     seconds_per_100: float  # to make x_A, per 100 images
     count: int
 
-    @property
-    def seconds(self) -> float:
-        """Deprecated name of ``seconds_per_100``."""
-        warnings.warn("Evaluation.seconds is deprecated; use seconds_per_100", DeprecationWarning, stacklevel=2)
-        return self.seconds_per_100
+    seconds = RenamedAttribute("seconds_per_100", "0.2")
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -60,11 +56,11 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
 def _evaluated(classifier, attack, x, y) -> Evaluation:
     x_adv, seconds = x, 0.0
     if attack is not None:
-        xp.finish(attack(x[:2].copy(), y[:2].copy()))  # compile and load what is compiled and loaded on first use
+        xp.synchronize(attack(x[:2].copy(), y[:2].copy()))  # compile and load what is compiled and loaded on first use
         given = x.copy(), y.copy()  # it may be anybody's, and write into them
         started = time.perf_counter()
         x_adv = attack(*given)
-        xp.finish(x_adv)
+        xp.synchronize(x_adv)
         seconds = time.perf_counter() - started
         if x_adv.shape != x.shape:
             raise ArgumentError(f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape")
