@@ -29,7 +29,7 @@ def number(name: str, value: Any, low: float = 0.0, high: float = math.inf, abov
     try:
         result = float(value)
     except OverflowError:  # 10**400
-        result = math.inf if value > 0 else -math.inf
+        result = math.inf if given > 0 else -math.inf
     if not (low < result if above else low <= result) or not result <= high or math.isinf(result):
         limit = "finite" if math.isinf(high) else f"at most {high:g}"
         remedy = ""
