@@ -40,5 +40,5 @@ attacks["SdpAdv"] = sd.attacks.SdpAdv(mine, eps=0.1)
 attacks["SdpAdv"].fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)
 for name, attack in attacks.items():
     result = sd.evaluate(mine, attack, data.x_test, data.y_test)
-    figures = f"accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  seconds per 100 images {result.seconds_per_100:.4f}"
-    print(f"{name:10} {figures}")
+    seconds = f"seconds per 100 images {result.seconds_per_100:.4f}"
+    print(f"{name:10} accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  {seconds}")

@@ -7,7 +7,7 @@ from types import ModuleType
 from .errors import MissingError
 
 _PROVIDED_BY = {
-    "h5py": "sdpadv-np", "matplotlib": "sdpadv-np[plot]", "PIL": "sdpadv-np[plot]", "threadpoolctl": "sdpadv-np[cli]",
+    "h5py": "sdpadv-np", "matplotlib": "sdpadv-np[plot]", "PIL": "sdpadv-np[images]", "threadpoolctl": "sdpadv-np[cli]",
 }
 
 

@@ -52,7 +52,9 @@ def stand_in(monkeypatch):
     monkeypatch.setenv("SDPADV_KERNEL", "numpy")  # the same definitions on both devices
     monkeypatch.setattr(dispatch, "_warned", {"cuda", "numba-cuda"})
     for kernel in (affine_sample, flow_sample):
-        monkeypatch.setattr(kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k})
+        monkeypatch.setattr(
+            kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k},
+        )
         monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})
     return types.SimpleNamespace(cupy=module, without_transfers=module.without_transfers, rtol=1e-5, atol=1e-6)
 

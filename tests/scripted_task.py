@@ -23,7 +23,10 @@ class Scripted:
         self.trains, self.reads, self.plan = [], [], None
 
     def settings(self):
-        return {"method": "scripted", "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "count": self.count}
+        return {
+            "method": "scripted", "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed,
+            "count": self.count,
+        }
 
     def origin(self):
         return {"data": str(self.count)}

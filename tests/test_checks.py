@@ -10,7 +10,6 @@ from sdpadv_np import checks
 from sdpadv_np.attacks import BIM, FGSM, RFGSM, STM, SdpAdv
 from sdpadv_np.errors import ArgumentError
 
-
 QUARTERS = (0.25, np.float64(0.25), np.float32(0.25), np.float16(0.25), np.array(0.25), Fraction(1, 4))
 
 

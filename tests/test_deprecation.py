@@ -9,7 +9,9 @@ from sdpadv_np.deprecation import RenamedAttribute
 
 
 def test_a_renamed_class_is_the_new_one():
-    with pytest.warns(DeprecationWarning, match=r"sdpadv_np.models.Foreign is called ExternalClassifier since 0.2") as caught:
+    with pytest.warns(
+        DeprecationWarning, match=r"sdpadv_np.models.Foreign is called ExternalClassifier since 0.2",
+    ) as caught:
         assert sd.models.Foreign is sd.models.ExternalClassifier
     assert caught[0].filename == __file__
     with pytest.warns(DeprecationWarning):
@@ -19,7 +21,7 @@ def test_a_renamed_class_is_the_new_one():
 
 def test_unknown_names_stay_unknown():
     with pytest.raises(AttributeError, match="module 'sdpadv_np.models' has no attribute 'Forein'"):
-        sd.models.Forein
+        _ = sd.models.Forein
     assert not hasattr(sd.models, "__wrapped__")
 
 

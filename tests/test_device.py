@@ -185,7 +185,8 @@ def test_attacks_return_the_kind_of_array_they_are_given(gpu, glyphs, classifier
             got = attack(images, y, targets, progress=False)
             assert type(got) is type(images) and got.dtype == np.float32
             apart = np.abs(xp.to_numpy(got) - want).max(axis=(1, 2, 3))
-            assert np.median(apart) < 2e-3, apart  # on a GPU signs of tiny gradients, and choices between equals, differ
+            # on a GPU signs of tiny gradients, and choices between equals, differ
+            assert np.median(apart) < 2e-3, apart
 
 
 def test_evaluation_takes_arrays_of_both_kinds(gpu, glyphs, classifier, tmp_path):
@@ -196,9 +197,12 @@ def test_evaluation_takes_arrays_of_both_kinds(gpu, glyphs, classifier, tmp_path
     results = [sd.evaluate(c, sd.attacks.FGSM(c, eps=0.1), images, y).as_dict() for c, images in kinds]
     for result in results:
         assert all(type(v) in (int, float) for v in result.values())
-        assert {k: v for k, v in result.items() if k != "seconds_per_100"} == pytest.approx({k: v for k, v in results[0].items() if k != "seconds_per_100"}, rel=1e-3, abs=1e-6)
+        got, want = ({k: v for k, v in r.items() if k != "seconds_per_100"} for r in (result, results[0]))
+        assert got == pytest.approx(want, rel=1e-3, abs=1e-6)
     for attack in (sd.attacks.STM(f, angle=(-30.0, 30.0, 2)), sd.attacks.StAdv(f, evaluations=3), sd.attacks.SdpAdv(f)):
-        assert distortion_text.mean_distortion(attack, x[:3]) == pytest.approx(distortion_text.mean_distortion(attack, gpu.cupy.asarray(x[:3])), rel=1e-3, abs=1e-3)
+        assert distortion_text.mean_distortion(attack, x[:3]) == pytest.approx(
+            distortion_text.mean_distortion(attack, gpu.cupy.asarray(x[:3])), rel=1e-3, abs=1e-3,
+        )
     still = sd.models.Generator(spatial=False, device="cuda")
     assert [type(still.theta(a)) for a in (x, gpu.cupy.asarray(x))] == [np.ndarray, gpu.cupy.ndarray]
 
@@ -207,7 +211,7 @@ def test_pictures_of_a_generator_on_the_gpu(gpu, glyphs):
     from sdpadv_np.evaluation import figures
 
     rows = figures.steps(sd.models.Generator(device="cuda"), glyphs.x_test[:3])
-    assert [name for name, _ in rows][1] == "distorted $x_T$" and all(isinstance(images, np.ndarray) for _, images in rows)
+    assert rows[1][0] == "distorted $x_T$" and all(isinstance(images, np.ndarray) for _, images in rows)
 
 
 @pytest.mark.parametrize("make", (
@@ -234,7 +238,9 @@ def test_external_classifiers_get_the_kind_of_array_that_is_given(gpu, glyphs, r
     W = rng.standard_normal((784, 10)).astype(np.float32)
     there = gpu.cupy.asarray(W)
     weights = types.SimpleNamespace(of=lambda x: there if isinstance(x, gpu.cupy.ndarray) else W)
-    foreign = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ weights.of(x), lambda x, g: (g @ weights.of(x).T).reshape(x.shape))
+    foreign = sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ weights.of(x), lambda x, g: (g @ weights.of(x).T).reshape(x.shape),
+    )
     for name in ("FGSM", "PGD"):
         got = [getattr(sd.attacks, name)(foreign)(x) for x in (glyphs.x_test[:4], gpu.cupy.asarray(glyphs.x_test[:4]))]
         assert isinstance(got[1], gpu.cupy.ndarray)
