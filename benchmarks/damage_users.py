@@ -15,12 +15,11 @@ from PIL import Image
 
 import sdpadv_np as sd
 from sdpadv_np.storage import files, schema
-from sdpadv_np.experiments import run_folder
 from sdpadv_np.cli import train
 from sdpadv_np.data import images, sources
 from sdpadv_np.data.datasets import File
-from sdpadv_np.experiments.cells import Cell
-from sdpadv_np.experiments.store import Store
+from sdpadv_np.experiments.reproduction.cells import Cell
+from sdpadv_np.experiments.reproduction.store import Store
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)
@@ -161,7 +160,7 @@ class Parameters(Description):
 
     def make(self):
         self.path.mkdir()
-        resolved = train._resolved(run_folder._parsed({}))
+        resolved = train.resolved(train.parsed({}))
         type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
         return super().make()
 
@@ -169,7 +168,7 @@ class Parameters(Description):
         (self.path / "parameters.json").write_bytes(data)
 
     def read(self, path):
-        return digest({}, run_folder.stored(path, train._resolved))
+        return digest({}, train.stored(path))
 
 
 class CellRecord(Description):
@@ -190,7 +189,7 @@ class CellRecord(Description):
         Store(self.path).path(self.cell).write_bytes(data)
 
     def read(self, path):
-        return digest({}, Store(path).record(self.cell, self.settings))
+        return digest({}, Store(path).read(self.cell, self.settings))
 
 
 SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)

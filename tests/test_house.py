@@ -18,12 +18,11 @@ import house as plan  # noqa: E402
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each room of sdpadv_np may import only itself and what stands before it
     "errors", "version", "deprecation", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn",
-    "optim",
-    "losses", "data", "training", "warming", "models", "attacks", "evaluation", "experiments", "bench", "cli",
+    "optim", "losses", "data", "training", "warming", "models", "attacks", "defences", "evaluation", "experiments", "bench", "cli",
 )
 INSIDE_AUTODIFF = (
-    "tensor", "parameters", "registry", "rules", "engine", "sealed", "differences", "gradcheck", "ops", "recorded",
-    "recorder", "cuda_graph", "plan",
+    "tensor", "parameters", "registry", "rules", "accumulation", "engine", "sealed", "differences", "gradcheck", "ops",
+    "recorded", "recorder", "cuda_graph", "plan",
 )
 KERNELS_IMPORT = {
     "__future__", "collections", "concurrent", "contextlib", "ctypes", "cupy", "dataclasses", "fractions", "functools",

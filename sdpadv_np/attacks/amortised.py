@@ -38,7 +38,12 @@ class AmortisedAttack(Parameters):
         super().__post_init__()
         object.__setattr__(self, "use", Use(f"this {self.title}"))
         self._check_target(classes_of(self.classifier))
-        object.__setattr__(self, "generator", self._generator(image_shape_of(self.classifier) or (1, 28, 28)))
+        object.__setattr__(self, "generator", self._generator(self._image_shape or (1, 28, 28)))
+
+    @property
+    def _image_shape(self) -> tuple | None:
+        """(C, H, W), where the classifier says which images it takes."""
+        return image_shape_of(self.classifier)
 
     def _check_target(self, classes: int | None):
         if self.target is not None and classes is not None and self.target >= classes:
@@ -83,11 +88,13 @@ class AmortisedAttack(Parameters):
         return self
 
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
-        if image_shape_of(self.classifier) is None:  # then the images tell
-            x = checks.images(x)
-            if x.shape[1:] != self.generator.image_shape:
-                object.__setattr__(self, "generator", self._generator(x.shape[1:]))
+        self._match(x)
         training.train(self._training(x, y, x_val, y_val, epochs, batch_size), checkpoint, progress, self.generator)
+
+    def _match(self, x) -> None:
+        """Make the generator anew for the shape of the images x, where the classifier does not say which it takes."""
+        if self._image_shape is None and (shape := checks.images(x).shape[1:]) != self.generator.image_shape:
+            object.__setattr__(self, "generator", self._generator(shape))
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""

@@ -104,13 +104,11 @@ class Tensor:
         if isinstance(array, Tensor):
             raise ArgumentError("Tensor of a Tensor; use t.detach(), or t itself")
         self.data = xp.as_array(array)
-        if self.data.dtype.kind not in "fiub" or self.data.dtype == np.float16:
-            raise ArgumentError(f"Tensor: dtype {self.data.dtype} is not supported; use float32 or float64")
-        if requires_grad and self.data.dtype not in xp.FLOATS:
-            raise ArgumentError(
-                f"Tensor: requires_grad=True needs float32 or float64, got {self.data.dtype}; "
-                "convert with array.astype(np.float32)"
-            )
+        if (dtype := self.data.dtype) not in xp.FLOATS:
+            if dtype.kind not in "fiub" or dtype == np.float16:
+                raise ArgumentError(f"Tensor: dtype {dtype} is not supported; use float32 or float64")
+            if requires_grad:
+                raise ArgumentError(f"Tensor: requires_grad=True needs float32 or float64, got {dtype}; convert with array.astype(np.float32)")
         self.grad = None
         self.requires_grad = requires_grad
         self.op = None

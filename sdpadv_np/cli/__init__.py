@@ -28,7 +28,15 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
     from ..version import __version__
-    from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
+    from . import (  # here, so that an interruption meanwhile is one line as well
+        attack,
+        bench,
+        data,
+        evaluate,
+        reproduce,
+        train,
+        warm_up,
+    )
 
     top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")

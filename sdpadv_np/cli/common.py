@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import data, xp
-from ..storage import folders
 from ..errors import ArgumentError
+from ..storage import folders
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -22,6 +22,16 @@ def path(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty; give a name, or leave the option out")
     return text
+
+
+def is_model_file(text: str) -> bool:
+    """Whether ``text`` names the file of a network and not an attack or an architecture."""
+    return Path(text).suffix.lower() in (".h5", ".hdf5")
+
+
+def epochs_text(of: dict[str, int]) -> str:
+    """Epochs by model, for a help text."""
+    return ", ".join(f"{model}: {count}" for model, count in of.items())
 
 
 def add_data_options(command) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from .. import checks
 from ..errors import ArgumentError, DataError
 from ..storage import files
+from .layout import LAYOUTS, checked_pixels, layout_of, to_nchw
 from .loading import Dataset
 from .requested import Requested
 
@@ -17,7 +18,6 @@ NAMES = {  # of the arrays; several where users differ
     "x_val": ("x_val",), "y_val": ("y_val",), "x_test": ("x_test",), "y_test": ("y_test",),
 }
 CLASS_NAMES = "class_names"
-LAYOUTS = ("NHW", "NCHW", "NHWC")
 SHARE = 0.15  # of the images, for a validation or test part that the file lacks
 _MAGIC = {b"PK": "npz", b"\x89HDF": "h5"}
 _WORDS = {"val": "validation", "test": "test"}
@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     """{part or CLASS_NAMES: array} of the file."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
-    start = files.beginning(path, 8)
+    start = files.read_start(path, 8)
     kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
     if kind is None:
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
@@ -97,34 +97,13 @@ def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
 
 
 def _images(x: np.ndarray, name: str, layout: str | None, report) -> np.ndarray:
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataError(f"{name} has dtype {x.dtype}; expected uint8 from 0 to 255, or floats in [0, 1]")
     if layout is None:
-        layout = _layout(x.shape, name)
+        layout = layout_of(x, name)
         if layout == "NHWC":
             report(f"{name} of shape {x.shape} is taken as (N, H, W, C)")
     if x.ndim != len(layout):
         raise DataError(f"{name} has shape {x.shape}; layout {layout} has {len(layout)} axes")
-    x = {"NHW": lambda: x[:, None], "NCHW": lambda: x, "NHWC": lambda: np.moveaxis(x, 3, 1)}[layout]()
-    if x.dtype == np.uint8:
-        if x.size and x.max() <= 1:
-            raise DataError(f"{name} is uint8 with no value above 1, which divided by 255 is black; use {name}.astype(np.float32) for images of 0 and 1")
-        x = x.astype(np.float32) / np.float32(255)
-    return np.ascontiguousarray(checks.images(x.astype(np.float32, copy=False), name))
-
-
-def _layout(shape: tuple, name: str) -> str:
-    """The layout of images of this shape; DataError if it is not clear."""
-    if len(shape) == 3:
-        return "NHW"
-    if len(shape) == 4:
-        second, last = (shape[axis] in (1, 3) for axis in (1, 3))
-        if last and not second:
-            return "NHWC"
-        if second and not last or shape[1] < min(shape[2:]) and not last:
-            return "NCHW"
-        raise DataError(f'{name} has shape {shape}, whose channels may be the second axis or the last; say layout="NCHW" or layout="NHWC"')
-    raise DataError(f"{name} has shape {shape}; expected (N, H, W), (N, C, H, W) or (N, H, W, C)")
+    return checked_pixels(to_nchw(x, layout), name)
 
 
 def _class_names(names, y: np.ndarray) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..autodiff import ops
 from ..autodiff.tensor import raw
-from ..kernels.runtime.tracing import copy_to, traceable
+from ..kernels.runtime.tracing import traceable, copy_to
 from ..xp import array_module
 
 _LEVELS = 1 << 16  # a rate is rounded to multiples of 1 / _LEVELS

@@ -134,7 +134,9 @@ def test_probabilities_of_another_library_are_taken(glyphs, rng):
 
 @pytest.mark.parametrize("change, message", [
     (lambda p: p.argmax(axis=1), r"has shape \(5,\) for 5 images; expected \(5, 10\), .*np.eye\(10, dtype=np.float32\)\["),
-    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), (lambda p: p[:, :9], r"has shape \(5, 9\) for 5 images; expected \(5, 10\)"), (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
+    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), 
+    (lambda p: p[:, :9], r"(has shape \(5, 9\) for 5 images; expected \(5, 10\)|rows that are no probabilities)"),  # p itself tells how many classes there are
+    (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
     (lambda p: p * np.nan, "rows that are no probabilities .*image 0 of 5"), (lambda p: np.log(p), "rows that are no probabilities"), (lambda p: p * 2, "with sum 1"),
     (lambda p: [[1.0], [0.5, 0.5]], "is no array"), (lambda p: p.astype(str), "has dtype <U"), (lambda p: np.ma.array(p, mask=p > 0.05), "masked array"), (lambda p: None, r"shape \(\) for 5"),
 ])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import files
 from sdpadv_np.cli import main
+from sdpadv_np.storage import files
 
 SMALL = ["train", "--dataset", "glyphs", "--classifier-epochs", "2", "--epochs", "2"]
 FILES = {"classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json", "pictures.png", "sdadv.h5", "table.md", "table.txt"}

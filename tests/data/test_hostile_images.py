@@ -94,7 +94,7 @@ def npy(shape, descr="|u1", data=b""):
 
 @pytest.mark.parametrize("data, message", [
     (npy((10**6, 10**6)), "more than the .* bytes that are read here"), (npy((10**30, 10**30)), "more than the"), (npy((-1, 5)), "expected numbers"),
-    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|images have shape"),
+    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|x has shape"),
     (npy((3,), "|O"), "dtype object; expected numbers"), (npy((3,), "<U9"), "expected numbers"), (npy("(" * 50), "is not a whole npy"),
 ])
 def test_npy_headers(tmp_path, data, message):

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from sdpadv_np.storage import files, folders
 from sdpadv_np.errors import ArgumentError, Error, FileError
+from sdpadv_np.storage import files, folders
 
 OURS = ".sdpadv-ab12cd_x.unfinished"
 FOREIGN = (".notes.unfinished", ".sdpadv-notes.unfinished", ".my.document.unfinished", "sdpadv-ab12cd_x.unfinished", ".sdpadv-ab12cd_x.unfinished.txt", ".sdpadv-AB12CD_X.unfinished")

@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..storage import files
-from ..errors import ArgumentError
-from ..evaluation import figures as pictures
-from ..storage.provenance import provenance
+from ...errors import ArgumentError
+from ...evaluation import figures as pictures
+from ...storage import files
+from ...storage.provenance import provenance
 from . import cells, figures, tables
 from .store import Store
 
@@ -36,7 +36,7 @@ def _only_details(datasets, models, records):
     return [tables.details(records)]
 
 
-def _tradeoff_picture(dataset, model, records, workshop):
+def _tradeoff_picture(dataset, model, records, runner):
     title = f"SdpAdv against Model {model} on {dataset}, and the other attacks"
     return figures.tradeoff(title, cells.of_tradeoff(dataset, model), records)
 
@@ -91,10 +91,10 @@ def files_of(name: str, datasets, models, records: dict, store: Store, parameter
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]
 
 
-def picture_of(name: str, datasets, models, records: dict, store: Store, workshop) -> list:
+def picture_of(name: str, datasets, models, records: dict, store: Store, runner) -> list:
     """Draw the target's picture, if it has one; returns the paths written."""
     target, path = TARGETS[name], store.folder / f"{name}.png"
     if target.picture is None:
         return []
-    files.write_bytes(path, pictures.png(target.picture(datasets[0], models[0], records, workshop)))
+    files.write_bytes(path, pictures.png(target.picture(datasets[0], models[0], records, runner)))
     return [path]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..evaluation import paper, distortion_text, tables
+from ...evaluation import distortion_text, paper, tables
 from .cells import SPATIAL, VARIANTS, WORDS, Cell
 
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3

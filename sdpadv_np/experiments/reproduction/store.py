@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import data
-from ..storage import files, folders, schema
-from ..errors import ArgumentError, FileError
+from ... import data
+from ...errors import ArgumentError, FileError
+from ...storage import files, folders, schema
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
@@ -25,7 +25,7 @@ class Store:
         self.folder = files.expanded(folder)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """The folder, for one command alone; refuses one that holds something else than a reproduction."""
         with folders.locked(self.folder, make=True):
             others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
@@ -38,7 +38,7 @@ class Store:
     def path(self, cell: Cell) -> Path:
         return self.folder / "cells" / f"{cell.name}.json"
 
-    def record(self, cell: Cell, settings: dict) -> dict | None:
+    def read(self, cell: Cell, settings: dict) -> dict | None:
         """The cell's record if it was computed; FileError if it was with other ``settings``, or is damaged."""
         path = self.path(cell)
         if not path.exists():
@@ -65,7 +65,7 @@ class Store:
                 raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")
         return record
 
-    def keep(self, cell: Cell, record: dict) -> None:
+    def write(self, cell: Cell, record: dict) -> None:
         files.write_json(self.path(cell), record)
 
 

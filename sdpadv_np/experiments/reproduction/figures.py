@@ -5,7 +5,8 @@ import string
 
 import numpy as np
 
-from ..evaluation import figures, paper
+from ...evaluation import figures, paper
+from . import schedule
 from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure
 
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
@@ -38,12 +39,12 @@ def _absent(axis, title: str) -> None:
 class _Shown:
     """What the panels of a figure share: the images, the classifier, the finished cells."""
 
-    def __init__(self, dataset, model, records, workshop, count):
-        self.dataset, self.model, self.records, self.workshop = dataset, model, records, workshop
-        self.classifier = workshop.classifier(dataset, model)
-        x, y = workshop.test_images(dataset)
+    def __init__(self, dataset, model, records, runner, count):
+        self.dataset, self.model, self.records, self.runner = dataset, model, records, runner
+        self.classifier = runner.classifier(dataset, model)
+        x, y = runner.test_images(dataset)
         chosen = figures.examples(self.classifier, x, y, count)
-        self.x, self.y, self.class_names = x[chosen], y[chosen], workshop.data(dataset).class_names
+        self.x, self.y, self.class_names = x[chosen], y[chosen], runner.data(dataset).class_names
 
     def panel(self, axis, letter: str, name: str, cell: Cell, columns: int, size: float, count: int | None = None) -> None:
         """The panel of one cell."""
@@ -51,7 +52,7 @@ class _Shown:
         if cell not in self.records:
             return _absent(axis, title)
         x, y = self.x[:count], self.y[:count]
-        shown = x if cell.attack == paper.CLEAN else self.workshop.attack(cell)[0](x, y)
+        shown = x if cell.attack == paper.CLEAN else schedule.attack_of(cell, self.runner)(x, y)
         classes, p = figures.confidence(self.classifier, shown)
         texts = [f"{self.class_names[k]} {100 * q:.0f}%" for k, q in zip(classes, p)]
         theirs = paper.accuracy(self.dataset, self.model, cell.attack, cell.eps)
@@ -67,18 +68,18 @@ def _sheet(title: str):
     return figure
 
 
-def samples(dataset: str, model: str, records, workshop) -> object:
+def samples(dataset: str, model: str, records, runner) -> object:
     """Figures 3 and 4: the originals and five attacks on the same images, with the model's predictions."""
-    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figure(dataset, model, SAMPLES)
+    shown, cells = _Shown(dataset, model, records, runner, 20), of_figure(dataset, model, SAMPLES)
     figure = _sheet(f"{dataset}, Model {model}: images and their adversarial ones; above each the predicted class and its probability, red where it is wrong")
     for axis, letter, name in zip(figure.subplots(2, 3).flat, string.ascii_lowercase, SAMPLES):
         shown.panel(axis, letter, name, cells[name], 5, 7)
     return figure
 
 
-def demonstration(dataset: str, model: str, records, workshop) -> object:
+def demonstration(dataset: str, model: str, records, runner) -> object:
     """Figure 1: one image of each class and its spatial distortion; below, originals, PGD and SdpAdv on the same images."""
-    shown, cells = _Shown(dataset, model, records, workshop, 20), of_figure(dataset, model, DEMONSTRATION)
+    shown, cells = _Shown(dataset, model, records, runner, 20), of_figure(dataset, model, DEMONSTRATION)
     figure = _sheet(f"{dataset}, Model {model}: spatial distortions alone, and combined with a small perturbation")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))
     above = top.subplots(2, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..evaluation import paper
+from ...evaluation import paper
 
 HUNDRED = 100  # the images of Table 3
 LABELS, OBJECTIVES = ("predicted", "true"), ("cross_entropy", "margin")
