@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 
-from ..storage import files
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..models.interface import logits_of
+from ..storage import files
 
 
 def canvas(width, height):
@@ -74,7 +74,7 @@ def steps(attack, x, x_adv=None, y=None) -> list[tuple[str, np.ndarray]]:
 
 
 def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
-    """One image (N, 1, H, W) beside the other; ``rows`` are (name, images), the first the originals, the last a difference.
+    """One image (N, C, H, W) beside the other; ``rows`` are (name, images), the first the originals, the last a difference.
 
     Above each image stand the class that ``classifier`` predicts and its probability; red where
     the prediction is not the original's. Without a classifier nothing does.
@@ -87,13 +87,21 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
     for (name, images), line in zip(rows, axes):
         difference = images is rows[-1][1]
         for axis, image in zip(line, images):
-            axis.imshow(image[0], **({"cmap": "RdBu", "vmin": -1, "vmax": 1} if difference else {"cmap": "gray", "vmin": 0, "vmax": 1}))
+            _show(axis, image, difference)
             axis.set(xticks=[], yticks=[])
         if first is not None and not difference:
             for axis, k, p, was in zip(line, *confidence(classifier, images), first):
                 axis.set_title(f"{class_names[k] if class_names else k}\n{p:.0%}", fontsize=8, color="crimson" if k != was else "black")
         line[0].set_ylabel(name, fontsize=9)
     files.write_bytes(path, png(figure))
+
+
+def _show(axis, image, difference: bool) -> None:
+    """Show one image (C, H, W): three channels in colour (a difference of 0 is grey), otherwise the mean of the channels."""
+    if len(image) == 3:
+        axis.imshow(np.clip((image + 1) / 2 if difference else image, 0, 1).transpose(1, 2, 0))
+    else:
+        axis.imshow(image.mean(axis=0), **({"cmap": "RdBu", "vmin": -1, "vmax": 1} if difference else {"cmap": "gray", "vmin": 0, "vmax": 1}))
 
 
 def confidence(classifier, x) -> tuple[np.ndarray, np.ndarray]:
