@@ -5,7 +5,7 @@ import importlib
 
 from .errors import MissingError
 
-_BROUGHT_BY = {"h5py": "sdpadv-np", "matplotlib": "sdpadv-np[plot]", "PIL": "sdpadv-np[plot]", "threadpoolctl": "sdpadv-np[cli]"}
+_BROUGHT_BY = {"h5py": "sdpadv-np", "matplotlib": "sdpadv-np[plot]", "PIL": "sdpadv-np[images]", "threadpoolctl": "sdpadv-np[cli]"}
 
 
 def needed(package: str, what: str):

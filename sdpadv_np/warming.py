@@ -27,20 +27,20 @@ def warm_up(progress: bool = True) -> dict[str, float]:
     if reason := hindrance():
         warnings.warn(f"nothing was compiled, and slower kernels are used: {reason}", RuntimeWarning, stacklevel=2)
         return {}
-    from .kernels.runtime import jit as _njit
+    from .kernels.runtime import jit
     from .kernels.runtime.warm_up import warm_up as call_all
 
-    before = dict(_njit.seconds)
+    before = dict(jit.compile_seconds)
     with told() if progress else contextlib.nullcontext():
         call_all()
-    spent = {kernel: seconds - before.get(kernel, 0.0) for kernel, seconds in _njit.seconds.items()}
+    spent = {kernel: seconds - before.get(kernel, 0.0) for kernel, seconds in jit.compile_seconds.items()}
     return {kernel: seconds for kernel, seconds in spent.items() if seconds}
 
 
 def hindrance() -> str:
     """Why nothing can be compiled here; "" where it can."""
     try:
-        from .kernels.runtime import jit as _njit  # noqa: F401
+        from .kernels.runtime import jit  # noqa: F401
     except ImportError as error:
         return str(error)
     return ""

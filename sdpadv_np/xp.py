@@ -39,8 +39,10 @@ def array_module(*arrays):
 
 def is_array(value) -> bool:
     """True for NumPy and CuPy arrays, and for what stands in for one while a step is recorded (autodiff/recorder.py)."""
+    if isinstance(value, np.ndarray) or hasattr(value, "recorder"):
+        return True
     cupy = _cupy()
-    return isinstance(value, np.ndarray) or hasattr(value, "recorder") or (cupy is not None and isinstance(value, cupy.ndarray))
+    return cupy is not None and isinstance(value, cupy.ndarray)
 
 
 def as_array(value):

@@ -8,7 +8,7 @@ from torch import nn
 from sdpadv_np.kernels.conv2d import resolve_padding
 from sdpadv_np.nn import Conv2d, Dense, Flatten
 
-_ACTIVATIONS = {"linear": lambda: [], "relu": lambda: [nn.ReLU()], "leaky_relu": lambda: [nn.LeakyReLU(0.2)],
+_ACTIVATIONS = {"linear": list, "relu": lambda: [nn.ReLU()], "leaky_relu": lambda: [nn.LeakyReLU(0.2)],
                 "tanh": lambda: [nn.Tanh()]}
 
 

@@ -9,7 +9,7 @@ slope at x can be read off their result, so that nothing else need be kept for t
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
 LEAK = 0.2
@@ -23,7 +23,7 @@ def check(activation):
         raise ValueError(f"activation is {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
 
 
-@entrance(writes=("y",))
+@traceable(writes=("y",))
 def forward(y, bias, activation, implementation=None):
     """y = activation(y + bias), in place; bias may be None.
 
@@ -40,7 +40,7 @@ def forward(y, bias, activation, implementation=None):
     _choose(y, implementation).forward(y, bias, activation)
 
 
-@entrance
+@traceable
 def backward(g, y, activation, implementation=None, out=None):
     """g * slope: the gradient before the activation, from that after it and the result y; laid out in memory as y is."""
     check(activation)

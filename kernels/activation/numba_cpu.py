@@ -1,8 +1,8 @@
 """One pass over memory, vectorised by LLVM; tanh stays NumPy's, which has vectors of its own for it."""
 import numpy as np
-from ..runtime.jit import njit
 
-from ..runtime.tracing import carry_out, flat
+from ..runtime.jit import njit
+from ..runtime.tracing import execute, flattened
 from . import reference
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -51,7 +51,7 @@ def forward(y, bias, activation):
     rows = channels_last(y)
     if bias is None or rows is None or bias.dtype != y.dtype:
         return reference.forward(y, bias, activation)
-    carry_out(*calls(rows.reshape(-1, rows.shape[-1]), flat(bias), activation))
+    execute(*calls(rows.reshape(-1, rows.shape[-1]), flattened(bias), activation))
 
 
 def backward(g, y, activation, out=None):
@@ -62,9 +62,9 @@ def backward(g, y, activation, out=None):
     target = channels_last(h)
     if target is None:
         return reference.backward(g, y, activation, out)
-    given = flat(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
+    given = flattened(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
     if activation == "tanh":
-        carry_out((_backward_tanh, (given, flat(seen), target.reshape(-1))))
+        execute((_backward_tanh, (given, flattened(seen), target.reshape(-1))))
     else:
-        carry_out((_backward, (given, flat(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
+        execute((_backward, (given, flattened(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
     return h

@@ -1,7 +1,7 @@
 """The definition, in plain NumPy."""
 import numpy as np
 
-from ..runtime.tracing import put
+from ..runtime.tracing import copy_to
 
 
 def forward(y, bias, activation):
@@ -24,4 +24,4 @@ def backward(g, y, activation, out=None):
         h = g * (1 - y * y)
     else:
         h = g.copy()
-    return put(out, h)
+    return copy_to(out, h)

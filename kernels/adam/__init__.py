@@ -13,13 +13,13 @@ compute tens of times slower. With weights anywhere near 1 this changes no resul
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
 
 
-@entrance(writes=("p", "m", "v", "t"))
+@traceable(writes=("p", "m", "v", "t"))
 def step(p, g, m, v, t, lr, beta1, beta2, eps, implementation=None):
     """Update p, m and v (1-D, contiguous, one dtype) and t (0-d, integer) in place; lr is a number or a 0-d array.
 

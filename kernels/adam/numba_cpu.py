@@ -5,9 +5,9 @@ the vectorisation (three times slower). The flags leave out nnan and ninf on pur
 gradient still gives NaN weights and is noticed.
 """
 import numpy as np
-from ..runtime.jit import njit
 
-from ..runtime.tracing import carry_out
+from ..runtime.jit import njit
+from ..runtime.tracing import execute
 
 _FLAGS = {"contract", "reassoc", "arcp", "afn", "nsz"}
 
@@ -25,7 +25,7 @@ def _step(p, g, m, v, rate, beta1, beta2, rest1, rest2, correction, eps, tiny):
 
 
 def step(*arguments):
-    carry_out((_advance, arguments))
+    execute((_advance, arguments))
 
 
 def _advance(p, g, m, v, t, lr, beta1, beta2, eps):

@@ -26,7 +26,7 @@ taken is that towards floor(p) + 1. References: Jaderberg et al. 2015, Eq. 5-7.
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 CONVENTIONS = ("half_pixel", "align_corners", "tf_reference")
 
@@ -34,7 +34,7 @@ _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="
 implementations, why_not = _choose.available, _choose.why_not
 
 
-@entrance
+@traceable
 def forward(x, theta, convention="half_pixel", size=None, implementation=None, slopes=False, out=None):
     """Sample images along affine grids.
 
@@ -57,7 +57,7 @@ def forward(x, theta, convention="half_pixel", size=None, implementation=None, s
     return _choose(x, implementation).forward(x, theta, convention, size, slopes, out)
 
 
-@entrance
+@traceable
 def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), slopes=None, out=None):
     """The gradients (grad_x, grad_theta) of :func:`forward`; None for one that ``needs`` leaves out.
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..sampling.cuda import cupy, device, kernels, tiles_of_backward
-from ..runtime.tracing import put
-from ..runtime.tables import recent
+from ..runtime.tables import cached_table
+from ..runtime.tracing import copy_to
+from ..sampling.cuda import copies_for_backward, cupy, device, kernels
 from .reference import border, grid
 
 
-@recent
+@cached_table
 def _axes(size, output, convention, dtype, device):
     """reference.grid as affine_sample.cu wants it: one number per column and row instead of per pixel."""
     base, basis, scale = grid(size, output, convention, dtype)
@@ -29,7 +29,7 @@ def forward(x, theta, convention, size, slopes=False, out=None):
     along = cupy.empty((len(x), 2, *y.shape[1:]), x.dtype) if slopes else None
     axes, cut = _tables(x, size, convention)
     kernels("affine_sample", x.dtype).launch("forward", 1, x.shape[2:], size, (x, theta, axes, y, along), *x.shape, *size, cut)
-    return put(out, (y, along) if slopes else y)
+    return copy_to(out, (y, along) if slopes else y)
 
 
 def backward(g, x, theta, convention, needs, slopes=None, out=None):
@@ -41,5 +41,5 @@ def backward(g, x, theta, convention, needs, slopes=None, out=None):
         output = g.shape[2:]
         axes, cut = _tables(x, output, convention)
         arrays = (g, x, theta, axes, slopes, grad_x, grad_theta)
-        kernels("affine_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], output, arrays, *x.shape, *output, cut)
-    return put(out, (grad_x, grad_theta))
+        kernels("affine_sample", x.dtype).launch("backward", copies_for_backward(needs, slopes), x.shape[2:], output, arrays, *x.shape, *output, cut)
+    return copy_to(out, (grad_x, grad_theta))

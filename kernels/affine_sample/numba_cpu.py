@@ -8,14 +8,13 @@ positions that are known anyway, than to write and read two numbers a pixel.
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import simd as lanes
-from ..runtime.tracing import carry_out, flat, space
-from ..runtime.tracing import put as put_out
+from .. import simd
+from ..runtime.jit import INLINE, OPTIONS, njit
+from ..runtime.tables import cached_table
+from ..runtime.threads import parallel_for
+from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 from ..sampling.bilinear import BLOCK, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
-from ..runtime.tables import recent
-from ..runtime.threads import in_threads
 from . import reference
 
 
@@ -33,15 +32,15 @@ def _deviation(theta, scale):
 def _locate(tables, k, deviation, h, w, cut):
     """(index from the image's first pixel, weights s and t) of output pixels k, k + 1, ..."""
     (a, b, e), (c, d, f) = deviation
-    width = lanes.width(tables)
-    u, v = lanes.load(tables, 4 * k + 2 * width), lanes.load(tables, 4 * k + 3 * width)
-    p = lanes.load(tables, 4 * k) + (u * a + v * b + e)
-    q = lanes.load(tables, 4 * k + width) + (u * c + v * d + f)
+    width = simd.lanes(tables)
+    u, v = simd.load(tables, 4 * k + 2 * width), simd.load(tables, 4 * k + 3 * width)
+    p = simd.load(tables, 4 * k) + (u * a + v * b + e)
+    q = simd.load(tables, 4 * k + width) + (u * c + v * d + f)
     if cut:
-        p, q = lanes.within(p, 0, w - 1, -2), lanes.within(q, 0, h - 1, -2)
-    p, q = lanes.clamp(p, -2, w), lanes.clamp(q, -2, h)
-    j, i = lanes.floor(p), lanes.floor(q)
-    return lanes.whole(i * (w + 4) + j), p - j, q - i
+        p, q = simd.select_within(p, 0, w - 1, -2), simd.select_within(q, 0, h - 1, -2)
+    p, q = simd.clamp(p, -2, w), simd.clamp(q, -2, h)
+    j, i = simd.floor(p), simd.floor(q)
+    return simd.to_int(i * (w + 4) + j), p - j, q - i
 
 
 @njit(**INLINE)
@@ -69,7 +68,7 @@ def _values(n, k, room, shape, pixels, tile, tables, deviation, cut, y, slopes):
 def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
     count, channels, h, w = shape
     pixels, plane = y.size // max(count * channels, 1), tile_size(h, w)
-    tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
+    tile, width = np.zeros(channels * plane, x.dtype), simd.lanes(y)
     for n in range(part * count // parts, (part + 1) * count // parts):
         deviation = _deviation(theta[n], scale)
         for channel in range(channels):
@@ -84,8 +83,8 @@ def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
 @njit(**INLINE)
 def _summed(sums, tables, k, along_x, along_y):
     """The six sums of slope times (u, v, 1), those of pixels k, k + 1, ... added."""
-    width = lanes.width(tables)
-    u, v = lanes.load(tables, 4 * k + 2 * width), lanes.load(tables, 4 * k + 3 * width)
+    width = simd.lanes(tables)
+    u, v = simd.load(tables, 4 * k + 2 * width), simd.load(tables, 4 * k + 3 * width)
     (a, b, e), (c, d, f) = sums
     return (a + along_x * u, b + along_x * v, e + along_x), (c + along_y * u, d + along_y * v, f + along_y)
 
@@ -93,17 +92,17 @@ def _summed(sums, tables, k, along_x, along_y):
 @njit(**INLINE)
 def _write(grad_theta, n, sums, scale):
     for row, (a, b, e) in enumerate(sums):
-        grad_theta[n, row, 0], grad_theta[n, row, 1], grad_theta[n, row, 2] = lanes.total(a) * scale[row], lanes.total(b) * scale[row], lanes.total(e) * scale[row]
+        grad_theta[n, row, 0], grad_theta[n, row, 1], grad_theta[n, row, 2] = simd.sum_of_lanes(a) * scale[row], simd.sum_of_lanes(b) * scale[row], simd.sum_of_lanes(e) * scale[row]
 
 
 @njit(**OPTIONS)
 def _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta):
     """theta's gradient from the slopes of the forward pass."""
     count, channels, _, _ = shape
-    pixels, zero = g.size // max(count * channels, 1), lanes.zeros(g)
+    pixels, zero = g.size // max(count * channels, 1), simd.zeros(g)
     for n in range(part * count // parts, (part + 1) * count // parts):
         sums = (zero, zero, zero), (zero, zero, zero)
-        for k in range(0, pixels, lanes.width(g)):
+        for k in range(0, pixels, simd.lanes(g)):
             along_x, along_y = along(g, slopes, n, channels, pixels, k)
             sums = _summed(sums, tables, k, along_x, along_y)
         _write(grad_theta, n, sums, scale)
@@ -113,7 +112,7 @@ def _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta):
 def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta):
     """The image's gradient, or theta's, whose slopes are read from the images again, or both in one go."""
     count, channels, h, w = shape
-    pixels, zero = g.size // max(count * channels, 1), lanes.zeros(g)
+    pixels, zero = g.size // max(count * channels, 1), simd.zeros(g)
     tile = np.zeros(tile_size(h, w) if grad_theta.size else 0, g.dtype)
     corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
     indices, quads, above = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype), np.empty(w + 16, g.dtype)
@@ -125,7 +124,7 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
                 frame(x, channel * h * w, h, w, tile, 0)
             for start in range(0, pixels, BLOCK):
                 length = min(BLOCK, pixels - start)
-                for k in range(0, length, lanes.width(g)):
+                for k in range(0, length, simd.lanes(g)):
                     index, s, t = _locate(tables, start + k, deviation, h, w, cut)
                     value = get(g, channel * pixels + start + k, length - k)
                     if grad_theta.size:
@@ -141,7 +140,7 @@ def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x,
             _write(grad_theta, n, sums, scale)
 
 
-@recent
+@cached_table
 def _tables(size, output, convention, dtype):
     """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
     base, basis, scale = reference.grid(size, output, convention, dtype)
@@ -152,22 +151,22 @@ def forward(x, theta, convention, size, slopes=False, out=None):
     if not fits(x):
         return reference.forward(x, theta, convention, size, slopes, out)
     into = (out if slopes else (out, None)) or (None, None)
-    y = space(into[0], (*x.shape[:2], *size), x.dtype)
-    saved = space(into[1], (len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
+    y = output_buffer(into[0], (*x.shape[:2], *size), x.dtype)
+    saved = output_buffer(into[1], (len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
     tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
-    theta = flat(theta).reshape(-1, 2, 3)
-    carry_out((in_threads, (_forward_part, len(x), y.size, x.shape, flat(x), theta, *tables, flat(y), flat(saved))))
-    return put_out(out, (y, saved) if slopes else y)
+    theta = flattened(theta).reshape(-1, 2, 3)
+    execute((parallel_for, (_forward_part, len(x), y.size, x.shape, flattened(x), theta, *tables, flattened(y), flattened(saved))))
+    return copy_to(out, (y, saved) if slopes else y)
 
 
 def backward(g, x, theta, convention, needs, slopes=None, out=(None, None)):
     if not fits(x):
         return reference.backward(g, x, theta, convention, needs, slopes, out)
-    grad_x, grad_theta = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
+    grad_x, grad_theta = output_buffer(out[0], x.shape if needs[0] else 0, x.dtype), output_buffer(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
     tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
     if needs == (False, True) and slopes is not None:
-        carry_out((in_threads, (_saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), tables, scale, grad_theta)))
+        execute((parallel_for, (_saved_part, len(x), g.size, x.shape, flattened(g), flattened(slopes), tables, scale, grad_theta)))
     else:
-        theta = flat(theta).reshape(-1, 2, 3)
-        carry_out((in_threads, (_gradients_part, len(x), g.size, x.shape, flat(g), flat(x), theta, tables, scale, cut, flat(grad_x), grad_theta)))
-    return put_out(out, (grad_x if needs[0] else None, grad_theta if needs[1] else None))
+        theta = flattened(theta).reshape(-1, 2, 3)
+        execute((parallel_for, (_gradients_part, len(x), g.size, x.shape, flattened(g), flattened(x), theta, tables, scale, cut, flattened(grad_x), grad_theta)))
+    return copy_to(out, (grad_x if needs[0] else None, grad_theta if needs[1] else None))

@@ -6,12 +6,12 @@ import math
 import numpy as np
 from numba import cuda
 
-from ..runtime.tracing import put
+from ..runtime.tables import cached_table
+from ..runtime.tracing import copy_to
 from ..sampling.numba_cuda import THREADS, blocks_for, interpolate, launch, steps, target, xp
-from ..runtime.tables import recent
 from .reference import FAR, border, grid
 
-_grid = recent(grid)
+_grid = cached_table(grid)
 
 
 def _tables(x, output, convention):
@@ -94,7 +94,7 @@ def forward(x, theta, convention, size, slopes=False, out=None):
     if len(x):
         launch(_forward, blocks_for(len(x) * pixels), x, _change(theta, scale), base, basis, border(convention) == "cut", y, along, slopes)
     y = y.reshape(*x.shape[:2], *size)
-    return put(out, (y, along.reshape(len(x), 2, *y.shape[1:])) if slopes else y)
+    return copy_to(out, (y, along.reshape(len(x), 2, *y.shape[1:])) if slopes else y)
 
 
 def backward(g, x, theta, convention, needs, slopes=None, out=None):
@@ -114,4 +114,4 @@ def backward(g, x, theta, convention, needs, slopes=None, out=None):
         if count:
             slopes = forward(x, theta, convention, output, slopes=True)[1] if slopes is None else xp.ascontiguousarray(slopes)
             launch(_backward_theta, count, flat, slopes.reshape(count, 2, x.shape[1], base.shape[1]), basis, scale, grad_theta)
-    return put(out, (grad_x, grad_theta))
+    return copy_to(out, (grad_x, grad_theta))

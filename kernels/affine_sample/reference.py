@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..runtime.dispatch import module_of
-from ..runtime.tracing import entrance, put
-from ..runtime.tables import recent
+from ..runtime.dispatch import array_module
+from ..runtime.tables import cached_table
+from ..runtime.tracing import copy_to, traceable
 
 FAR = 1e6  # pixels; beyond it floor(p) may not fit an index
 
@@ -45,10 +45,10 @@ def grid(size, output, convention, dtype):
 
 def grid_for(theta, size, output, convention):
     """(base, basis, scale, identity) of theta's kind: its dtype, NumPy's or CuPy's."""
-    return _tables(tuple(size), tuple(output), convention, theta.dtype, module_of(theta))
+    return _tables(tuple(size), tuple(output), convention, theta.dtype, array_module(theta))
 
 
-@recent
+@cached_table
 def _tables(size, output, convention, dtype, module):
     """Made once: to move them to a GPU in each call would stop it."""
     return tuple(module.asarray(table) for table in (*grid(size, output, convention, dtype), np.eye(2, 3, dtype=dtype)))
@@ -97,27 +97,27 @@ def _chosen(counts, values):
     return np.where(counts[:, None], values, values.dtype.type(0))
 
 
-@entrance
+@traceable
 def sample(x, positions, dy=0, dx=0, edge="zeros", out=None):
     """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
     y = sum(weight[:, None] * _chosen(counts, np.take_along_axis(flat, index[:, None], axis=2)) for index, weight, counts in _corners(positions, (h, w), dy, dx, edge))
-    return put(out, y.reshape(n, c, *positions.shape[2:]))
+    return copy_to(out, y.reshape(n, c, *positions.shape[2:]))
 
 
-@entrance
+@traceable
 def scatter(g, positions, size, dy=0, dx=0, edge="zeros", out=None):
     """The transpose of :func:`sample`: each g (N,C,Ho,Wo) added to its four pixels of (N,C,*size)."""
     n, c = g.shape[:2]
     pixels = size[0] * size[1]
     flat = g.reshape(n, c, g.shape[2] * g.shape[3])
-    module = module_of(g)
+    module = array_module(g)
     image = module.arange(n * c).reshape(n, c, 1) * pixels
     total = module.zeros(n * c * pixels)
     for index, weight, counts in _corners(positions, size, dy, dx, edge):
         total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * _chosen(counts, flat)).ravel(), minlength=total.size)
-    return put(out, total.astype(g.dtype).reshape(n, c, *size))
+    return copy_to(out, total.astype(g.dtype).reshape(n, c, *size))
 
 
 def slopes_at(x, positions, edge):
@@ -128,7 +128,7 @@ def slopes_at(x, positions, edge):
 def forward(x, theta, convention, size, slopes=False, out=None):
     where, edge = positions(theta, x.shape[2:], size, convention), border(convention)
     y = sample(x, where, edge=edge)
-    return put(out, (y, slopes_at(x, where, edge)) if slopes else y)
+    return copy_to(out, (y, slopes_at(x, where, edge)) if slopes else y)
 
 
 def backward(g, x, theta, convention, needs, slopes=None, out=None):
@@ -136,9 +136,9 @@ def backward(g, x, theta, convention, needs, slopes=None, out=None):
     where = positions(theta, size, output, convention)
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
-        return put(out, (grad_x, None))
+        return copy_to(out, (grad_x, None))
     _, basis, scale, _ = grid_for(theta, size, output, convention)
     slopes = slopes_at(x, where, edge) if slopes is None else slopes
     towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
     grad_theta = (scale * towards) @ basis.T
-    return put(out, (grad_x, grad_theta))
+    return copy_to(out, (grad_x, grad_theta))

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
 
 
-@entrance
+@traceable
 def backward(g, x, low, high, implementation=None, out=None):
     """g where x lies within [low, high] (numbers, or arrays that broadcast to x's shape), 0 elsewhere.
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from .. import activation as _activation
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", amx="amx")
 implementations, why_not = _choose.available, _choose.why_not
 
 
-@entrance
+@traceable
 def forward(x, W, b, activation="linear", implementation=None, out=None):
     """activation(x W + b) (N, O).
 
@@ -35,7 +35,7 @@ def forward(x, W, b, activation="linear", implementation=None, out=None):
     return _choose(x, implementation).forward(x, W, b, activation, out)
 
 
-@entrance
+@traceable
 def input_gradient(g, W, implementation=None, out=None):
     """g Wᵀ (N, K), from the gradient g (N, O) of x W + b."""
     if g.ndim != 2 or W.ndim != 2 or g.shape[1] != W.shape[1]:
@@ -44,7 +44,7 @@ def input_gradient(g, W, implementation=None, out=None):
     return _choose(g, implementation).input_gradient(g, W, out)
 
 
-@entrance
+@traceable
 def weight_gradient(g, x, implementation=None, out=None):
     """xᵀ g (K, O)."""
     if g.ndim != 2 or x.ndim != 2 or len(g) != len(x):

@@ -2,16 +2,17 @@
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
-from ..runtime.tracing import carry_out, flat, plain, put
+from ..gemm.amx_gemm import PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
+from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, why_unavailable
+from ..gemm.workspace import run_with_workspace, workspace_of_part
+from ..runtime.jit import OPTIONS, njit
+from ..runtime.tracing import contiguous, copy_to, execute, flattened
 from ..simd.activation import LINEAR
-from ..gemm.amx_tiles import WORDS, close_tiles, open_tiles, why_not
-from ..gemm.amx import PANEL, TILE, across, along, finish, finish_turned, panel, share, steps_of, tiles_of, with_room
 from . import numba_cpu
 from .numba_cpu import _A_PIXEL, _CODES, _result, takes, tanh_of
 
-if reason := why_not():
+if reason := why_unavailable():
     raise ImportError(reason)
 
 _STEPS = 2  # of 32 numbers of depth, split at a time
@@ -26,38 +27,38 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
     l : the left matrix [rows, depth], or if ``l_across`` [depth, rows]
     r : the right matrix [depth, columns], or if ``r_along`` [columns, depth]
     """
-    open_tiles()
-    mine, end, wide, steps = share(rooms, part, parts), (part + 1) * rows // parts, tiles_of(columns), steps_of(depth)
+    configure_tiles()
+    mine, end, wide, steps = workspace_of_part(rooms, part, parts), (part + 1) * rows // parts, tile_count(columns), depth_tiles(depth)
     for first in range(part * rows // parts, end, _ROWS):
         count = min(_ROWS, end - first)
-        tall = tiles_of(count)
-        left, rest = mine[: tall * _STEPS * TILE], mine[tall * _STEPS * TILE :]
-        right, sums = rest[: PANEL * _STEPS * TILE], rest[PANEL * _STEPS * TILE :]
+        tall = tile_count(count)
+        left, rest = mine[: tall * _STEPS * SPLIT_TILE], mine[tall * _STEPS * SPLIT_TILE :]
+        right, sums = rest[: PANEL_TILES * _STEPS * SPLIT_TILE], rest[PANEL_TILES * _STEPS * SPLIT_TILE :]
         for step in range(0, steps, _STEPS):
             deep, there = min(_STEPS, steps - step), min(32 * _STEPS, depth - 32 * step)
             if l_across:
-                across(l, first + 32 * step * rows, rows, there, count, True, left)
+                pack_across(l, first + 32 * step * rows, rows, there, count, True, left)
             else:
-                along(l, first * depth + 32 * step, depth, count, there, False, left)
-            for j in range(0, wide, PANEL):
-                at, some = j * tall * WORDS, min(16 * PANEL, columns - 16 * j)
+                pack_along(l, first * depth + 32 * step, depth, count, there, False, left)
+            for j in range(0, wide, PANEL_TILES):
+                at, some = j * tall * TILE_WORDS, min(16 * PANEL_TILES, columns - 16 * j)
                 if r_along:
-                    along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
+                    pack_along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
                 else:
-                    across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
-                panel(left, 0, deep * TILE, tall, right, 0, deep * TILE, tiles_of(some), deep, sums, at, step > 0)
+                    pack_across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
+                multiply_panel(left, 0, deep * SPLIT_TILE, tall, right, 0, deep * SPLIT_TILE, tile_count(some), deep, sums, at, step > 0)
         if turned:
-            finish_turned(sums, tall, count, columns, y, first, rows)
+            epilogue_transposed(sums, tall, count, columns, y, first, rows)
         else:
-            finish(sums, tall, count, columns, bias, activation, y, first * columns, columns)
-    close_tiles()
+            epilogue(sums, tall, count, columns, bias, activation, y, first * columns, columns)
+    release_tiles()
 
 
 def _compute(rows, columns, depth, *rest):
     """A call of :func:`_part`."""
     tall, wide = -(-min(rows, _ROWS) // 16), -(-columns // 16)
-    size = (tall + PANEL) * _STEPS * TILE + tall * (wide + 1) * WORDS
-    return with_room, (_part, rows, rows * columns * depth // _A_PIXEL, size, rows, columns, depth, *rest)
+    size = (tall + PANEL_TILES) * _STEPS * SPLIT_TILE + tall * (wide + 1) * TILE_WORDS
+    return run_with_workspace, (_part, rows, rows * columns * depth // _A_PIXEL, size, rows, columns, depth, *rest)
 
 
 def _fits(n, k, o, *arrays):
@@ -72,8 +73,8 @@ def forward(x, W, b, activation="linear", out=None):
     if not _fits(n, k, o, x, W, b):
         return numba_cpu.forward(x, W, b, activation, out)
     y = _result(out, n, o)
-    carry_out(_compute(n, o, k, flat(x), False, flat(W), False, plain(b), _CODES[activation], False, y.reshape(-1)), *tanh_of(y, activation))
-    return put(out, y)
+    execute(_compute(n, o, k, flattened(x), False, flattened(W), False, contiguous(b), _CODES[activation], False, y.reshape(-1)), *tanh_of(y, activation))
+    return copy_to(out, y)
 
 
 def input_gradient(g, W, out=None):
@@ -81,8 +82,8 @@ def input_gradient(g, W, out=None):
     if not _fits(n, k, o, g, W):
         return numba_cpu.input_gradient(g, W, out)
     x = _result(out, n, k)
-    carry_out(_compute(k, n, o, flat(W), False, flat(g), True, _NOTHING, LINEAR, True, x.reshape(-1)))
-    return put(out, x)
+    execute(_compute(k, n, o, flattened(W), False, flattened(g), True, _NOTHING, LINEAR, True, x.reshape(-1)))
+    return copy_to(out, x)
 
 
 def weight_gradient(g, x, out=None):
@@ -90,9 +91,9 @@ def weight_gradient(g, x, out=None):
     if not _fits(n, k, o, g, x):
         return numba_cpu.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
-    x, g, y = flat(x), flat(g), gradient.reshape(-1)
+    x, g, y = flattened(x), flattened(g), gradient.reshape(-1)
     if o * (6 * n + 4 * k) < k * 6 * n:  # shuffles to turn g's tiles and those of the result, or x's
-        carry_out(_compute(o, k, n, g, True, x, False, _NOTHING, LINEAR, True, y))
+        execute(_compute(o, k, n, g, True, x, False, _NOTHING, LINEAR, True, y))
     else:
-        carry_out(_compute(k, o, n, x, True, g, False, _NOTHING, LINEAR, False, y))
-    return put(out, gradient)
+        execute(_compute(k, o, n, x, True, g, False, _NOTHING, LINEAR, False, y))
+    return copy_to(out, gradient)

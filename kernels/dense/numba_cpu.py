@@ -7,23 +7,23 @@ fetched into the second level. Bias and activation are computed while the number
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import OPTIONS, njit
 
 from ..activation import numba_cpu as activations
-from ..runtime.tracing import carry_out, flat, plain, put, space
-from ..gemm.packing import grid
-from ..simd.memory import load_some, store
+from ..gemm.microkernel import MR, WIDEST, microkernel
+from ..gemm.packing import grid_offsets
+from ..runtime.jit import OPTIONS, njit
+from ..runtime.threads import parallel_for
+from ..runtime.tracing import contiguous, copy_to, execute, flattened, output_buffer
 from ..simd.activation import LEAKY, LINEAR, RELU
-from ..gemm.microkernel import HEIGHT, WIDE, multiply
-from ..simd.transpose import turn
-from ..runtime.threads import in_threads
+from ..simd.memory import load_n, store
+from ..simd.transpose import transpose
 from . import reference
 
 _DEPTH = 128  # rows of b to a block: a panel of 64 columns then takes 32 KB
 _FEWEST, _MOST = 48, 256  # columns, rows of x: with fewer half of the lanes idle; of more NumPy's product makes as much or more
 _LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
-_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, which in_threads counts
-_HEIGHTS = tuple(HEIGHT.get(vectors, 1) for vectors in range(5))
+_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, the unit of parallel_for
+_HEIGHTS = tuple(MR.get(vectors, 1) for vectors in range(5))
 _CODES = {"linear": LINEAR, "tanh": LINEAR, "relu": RELU, "leaky_relu": LEAKY}
 
 
@@ -45,13 +45,13 @@ def _tiles(vectors, a, rows, first, last, steps, b, ahead, soon, pace, stride, t
         done = (i - first) // height
         at, by = (soon + stride * done, pace) if done < turns else (soon, 0)
         if vectors == 4:
-            multiply(4, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(4, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
         elif vectors == 3:
-            multiply(3, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(3, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
         elif vectors == 2:
-            multiply(2, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(2, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
         else:
-            multiply(1, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(1, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
 
 
 @njit(**OPTIONS)
@@ -60,7 +60,7 @@ def _packed(b, columns, j, vectors, top, bottom, room):
     to = 0
     for i in range(top, bottom):
         for v in range(vectors):
-            store(room, to, load_some(b, i * columns + j + 16 * v, columns - j - 16 * v))
+            store(room, to, load_n(b, i * columns + j + 16 * v, columns - j - 16 * v))
             to += 16
 
 
@@ -73,7 +73,7 @@ def _aligned(count, like):
 
 @njit(**OPTIONS)
 def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
-    rows, steps, blocks = grid(1, 0, 1, 0, n, k), grid(1, 0, 1, 0, k, 1), -(-k // _DEPTH)
+    rows, steps, blocks = grid_offsets(1, 0, 1, 0, n, k), grid_offsets(1, 0, 1, 0, k, 1), -(-k // _DEPTH)
     room, end = _aligned(64 * (_DEPTH + 1), w), (part + 1) * n // parts
     start = part * n // parts
     for block in range(blocks):
@@ -90,7 +90,7 @@ def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
 
 @njit(**OPTIONS)
 def _weight_part(part, parts, n, k, o, x, g, gradient):
-    rows, images, nothing, blocks = grid(1, 0, 1, 0, k, 1), grid(1, 0, 1, 0, n, k), np.empty(0, x.dtype), -(-n // _DEPTH)
+    rows, images, nothing, blocks = grid_offsets(1, 0, 1, 0, k, 1), grid_offsets(1, 0, 1, 0, n, k), np.empty(0, x.dtype), -(-n // _DEPTH)
     room, start, end = _aligned(64 * (_DEPTH + 1), g), part * k // parts, (part + 1) * k // parts
     for block in range(blocks):
         top, bottom = block * n // blocks, (block + 1) * n // blocks
@@ -109,7 +109,7 @@ def _turned(w, o, first, width, pitch, top, bottom, room, zeros, places):
     whole = width // 16 * 16
     for j in range(0, whole, 16):
         for i in range(top, bottom, 16):
-            turn(w, (first + j) * o + i, o, bottom - i, room, (i - top) * pitch + j, pitch, zeros, places, 0)
+            transpose(w, (first + j) * o + i, o, bottom - i, room, (i - top) * pitch + j, pitch, zeros, places, 0)
     for j in range(whole, width):
         for i in range(top, bottom):
             room[(i - top) * pitch + j] = w[(first + j) * o + i]
@@ -117,8 +117,8 @@ def _turned(w, o, first, width, pitch, top, bottom, room, zeros, places):
 
 @njit(**OPTIONS)
 def _input_part(part, parts, n, k, o, g, w, x):
-    rows, steps, blocks, nothing = grid(1, 0, 1, 0, n, o), grid(1, 0, 1, 0, o, 1), -(-o // _DEPTH), np.empty(0, g.dtype)
-    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), grid(1, 0, 1, 0, 16, 1)
+    rows, steps, blocks, nothing = grid_offsets(1, 0, 1, 0, n, o), grid_offsets(1, 0, 1, 0, o, 1), -(-o // _DEPTH), np.empty(0, g.dtype)
+    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), grid_offsets(1, 0, 1, 0, 16, 1)
     start, end = part * n // parts, (part + 1) * n // parts
     j = 0
     while j < k:
@@ -133,7 +133,7 @@ def _input_part(part, parts, n, k, o, g, w, x):
 
 def _fits(n, k, o):
     """Whether the code above is the faster one for such sizes."""
-    return WIDE == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
+    return WIDEST == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
 
 
 def takes(*arrays):
@@ -147,7 +147,7 @@ def tanh_of(y, activation):
 
 
 def _result(out, *shape):
-    return space(out if out is None or out.dtype == np.float32 else None, shape, np.float32)
+    return output_buffer(out if out is None or out.dtype == np.float32 else None, shape, np.float32)
 
 
 def forward(x, W, b, activation="linear", out=None):
@@ -156,11 +156,11 @@ def forward(x, W, b, activation="linear", out=None):
         return reference.forward(x, W, b, activation, out)
     y = _result(out, n, o)
     if not _fits(n, k, o):
-        carry_out((np.dot, (x, W, y)), *activations.calls(y, plain(b), activation))
+        execute((np.dot, (x, W, y)), *activations.calls(y, contiguous(b), activation))
     else:
-        arguments = n, k, o, flat(x), flat(W), plain(b), _CODES[activation], y.reshape(-1)
-        carry_out((in_threads, (_forward_part, n, n * k * o // _A_PIXEL, *arguments)), *tanh_of(y, activation))
-    return put(out, y)
+        arguments = n, k, o, flattened(x), flattened(W), contiguous(b), _CODES[activation], y.reshape(-1)
+        execute((parallel_for, (_forward_part, n, n * k * o // _A_PIXEL, *arguments)), *tanh_of(y, activation))
+    return copy_to(out, y)
 
 
 def input_gradient(g, W, out=None):
@@ -169,10 +169,10 @@ def input_gradient(g, W, out=None):
         return reference.input_gradient(g, W, out)
     x = _result(out, n, k)
     if not _fits(n, k, o):
-        carry_out((np.dot, (g, W.T, x)))
+        execute((np.dot, (g, W.T, x)))
     else:
-        carry_out((in_threads, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, flat(g), flat(W), x.reshape(-1))))
-    return put(out, x)
+        execute((parallel_for, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, flattened(g), flattened(W), x.reshape(-1))))
+    return copy_to(out, x)
 
 
 def weight_gradient(g, x, out=None):
@@ -181,7 +181,7 @@ def weight_gradient(g, x, out=None):
         return reference.weight_gradient(g, x, out)
     gradient = _result(out, k, o)
     if not _fits(n, k, o):
-        carry_out((np.dot, (x.T, g, gradient)))
+        execute((np.dot, (x.T, g, gradient)))
     else:
-        carry_out((in_threads, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, flat(x), flat(g), gradient.reshape(-1))))
-    return put(out, gradient)
+        execute((parallel_for, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, flattened(x), flattened(g), gradient.reshape(-1))))
+    return copy_to(out, gradient)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import activation as _activation
-from ..runtime.tracing import put
+from ..runtime.tracing import copy_to
 
 
 def _product(a, b, out):
@@ -15,12 +15,12 @@ def _product(a, b, out):
 def forward(x, W, b, activation="linear", out=None):
     y = _product(x, W, out)
     _activation.forward(y, b, activation)
-    return put(out, y)
+    return copy_to(out, y)
 
 
 def input_gradient(g, W, out=None):
-    return put(out, _product(g, W.T, out))
+    return copy_to(out, _product(g, W.T, out))
 
 
 def weight_gradient(g, x, out=None):
-    return put(out, _product(x.T, g, out))
+    return copy_to(out, _product(x.T, g, out))

@@ -9,13 +9,13 @@ and on the last pixel that towards the one before. A position that is not a numb
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu", cuda="cuda", numba_cuda="numba_cuda")
 implementations, why_not = _choose.available, _choose.why_not
 
 
-@entrance
+@traceable
 def forward(x, flow, implementation=None, slopes=False, out=None):
     """Sample images along flows.
 
@@ -36,7 +36,7 @@ def forward(x, flow, implementation=None, slopes=False, out=None):
     return _choose(x, implementation).forward(x, flow, slopes, out)
 
 
-@entrance
+@traceable
 def backward(grad_y, x, flow, implementation=None, needs=(True, True), slopes=None, out=None):
     """The gradients (grad_x, grad_flow) of :func:`forward`; None for one that ``needs`` leaves out."""
     _check(x, flow)

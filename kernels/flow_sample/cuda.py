@@ -1,8 +1,8 @@
 """flow_sample.cu on CuPy arrays."""
 from __future__ import annotations
 
-from ..sampling.cuda import cupy, kernels, tiles_of_backward
-from ..runtime.tracing import put
+from ..runtime.tracing import copy_to
+from ..sampling.cuda import copies_for_backward, cupy, kernels
 
 
 def forward(x, flow, slopes=False, out=None):
@@ -10,7 +10,7 @@ def forward(x, flow, slopes=False, out=None):
     y = cupy.empty(x.shape, x.dtype)
     along = cupy.empty((len(x), 2, *x.shape[1:]), x.dtype) if slopes else None
     kernels("flow_sample", x.dtype).launch("forward", 1, x.shape[2:], x.shape[2:], (x, flow, y, along), *x.shape)
-    return put(out, (y, along) if slopes else y)
+    return copy_to(out, (y, along) if slopes else y)
 
 
 def backward(g, x, flow, needs, slopes=None, out=None):
@@ -20,5 +20,5 @@ def backward(g, x, flow, needs, slopes=None, out=None):
     grad_flow = cupy.empty(flow.shape, x.dtype) if needs[1] else None
     if any(needs):
         arrays = (g, x, flow, slopes, grad_x, grad_flow)
-        kernels("flow_sample", x.dtype).launch("backward", tiles_of_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
-    return put(out, (grad_x, grad_flow))
+        kernels("flow_sample", x.dtype).launch("backward", copies_for_backward(needs, slopes), x.shape[2:], x.shape[2:], arrays, *x.shape)
+    return copy_to(out, (grad_x, grad_flow))

@@ -2,31 +2,30 @@
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import simd as lanes
-from ..runtime.tracing import carry_out, flat, space
-from ..runtime.tracing import put as put_out
+from .. import simd
+from ..runtime.jit import INLINE, OPTIONS, njit
+from ..runtime.tables import cached_table
+from ..runtime.threads import parallel_for
+from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 from ..sampling.bilinear import BLOCK, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
-from ..runtime.tables import recent
-from ..runtime.threads import in_threads
 from . import reference
 
 
 @njit(**INLINE)
 def _locate(tables, flow, n, k, room, h, w):
     """(index from the image's first pixel, weights s and t, positions x and y) of output pixels k, k + 1, ... of image n."""
-    p = lanes.load(tables, 2 * k) + get(flow, (2 * n + 1) * h * w + k, room)
-    q = lanes.load(tables, 2 * k + lanes.width(tables)) + get(flow, 2 * n * h * w + k, room)
-    inner_p, inner_q = lanes.clamp(p, 0, w - 1), lanes.clamp(q, 0, h - 1)
-    j, i = lanes.clamp(lanes.floor(inner_p), 0, max(w - 2, 0)), lanes.clamp(lanes.floor(inner_q), 0, max(h - 2, 0))
-    return lanes.whole(i * (w + 4) + j), inner_p - j, inner_q - i, p, q
+    p = simd.load(tables, 2 * k) + get(flow, (2 * n + 1) * h * w + k, room)
+    q = simd.load(tables, 2 * k + simd.lanes(tables)) + get(flow, 2 * n * h * w + k, room)
+    inner_p, inner_q = simd.clamp(p, 0, w - 1), simd.clamp(q, 0, h - 1)
+    j, i = simd.clamp(simd.floor(inner_p), 0, max(w - 2, 0)), simd.clamp(simd.floor(inner_q), 0, max(h - 2, 0))
+    return simd.to_int(i * (w + 4) + j), inner_p - j, inner_q - i, p, q
 
 
 @njit(**INLINE)
 def _slopes(right, down, p, q, h, w):
     """0 where the position was moved to the edge, and along an axis of one pixel."""
-    return lanes.where_between(down, q, 0, h - 1 if h > 1 else -1), lanes.where_between(right, p, 0, w - 1 if w > 1 else -1)
+    return simd.mask_between(down, q, 0, h - 1 if h > 1 else -1), simd.mask_between(right, p, 0, w - 1 if w > 1 else -1)
 
 
 @njit(**INLINE)
@@ -55,7 +54,7 @@ def _values(n, k, room, shape, tile, tables, flow, y, slopes):
 def _forward_part(part, parts, shape, x, flow, tables, y, slopes):
     count, channels, h, w = shape
     pixels, plane = h * w, tile_size(h, w)
-    tile, width = np.zeros(channels * plane, x.dtype), lanes.width(y)
+    tile, width = np.zeros(channels * plane, x.dtype), simd.lanes(y)
     for n in range(part * count // parts, (part + 1) * count // parts):
         for channel in range(channels):
             frame(x, (n * channels + channel) * pixels, h, w, tile, channel * plane)
@@ -71,7 +70,7 @@ def _saved_part(part, parts, shape, g, slopes, grad_flow):
     """The flow's gradient from the slopes of the forward pass."""
     count, channels, h, w = shape
     for n in range(part * count // parts, (part + 1) * count // parts):
-        for k in range(0, h * w, lanes.width(g)):
+        for k in range(0, h * w, simd.lanes(g)):
             along_y, along_x = along(g, slopes, n, channels, h * w, k)
             put(grad_flow, 2 * n * h * w + k, h * w - k, along_y)
             put(grad_flow, (2 * n + 1) * h * w + k, h * w - k, along_x)
@@ -91,7 +90,7 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
                 frame(x, channel * pixels, h, w, tile, 0)
             for start in range(0, pixels, BLOCK):
                 length = min(BLOCK, pixels - start)
-                for k in range(0, length, lanes.width(g)):
+                for k in range(0, length, simd.lanes(g)):
                     room = length - k
                     index, s, t, p, q = _locate(tables, flow, n, start + k, room, h, w)
                     value = get(g, channel * pixels + start + k, room)
@@ -109,7 +108,7 @@ def _gradients_part(part, parts, shape, g, x, flow, grad_x, grad_flow, tables):
                 collect(corners, above, h, w, grad_x, channel * pixels)
 
 
-@recent
+@cached_table
 def _tables(size, dtype):
     """(column, row) of each pixel, filled up to whole vectors."""
     rows, columns = np.indices(size)
@@ -120,19 +119,19 @@ def forward(x, flow, slopes=False, out=None):
     if not fits(x):
         return reference.forward(x, flow, slopes, out)
     into = (out if slopes else (out, None)) or (None, None)
-    y = space(into[0], x.shape, x.dtype)
-    saved = space(into[1], (len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
-    carry_out((in_threads, (_forward_part, len(x), y.size, x.shape, flat(x), flat(flow), _tables(x.shape[2:], x.dtype), flat(y), flat(saved))))
-    return put_out(out, (y, saved) if slopes else y)
+    y = output_buffer(into[0], x.shape, x.dtype)
+    saved = output_buffer(into[1], (len(x), 2, *x.shape[1:]) if slopes else 0, x.dtype)
+    execute((parallel_for, (_forward_part, len(x), y.size, x.shape, flattened(x), flattened(flow), _tables(x.shape[2:], x.dtype), flattened(y), flattened(saved))))
+    return copy_to(out, (y, saved) if slopes else y)
 
 
 def backward(g, x, flow, needs, slopes=None, out=(None, None)):
     if not fits(x):
         return reference.backward(g, x, flow, needs, slopes, out)
-    grad_x, grad_flow = space(out[0], x.shape if needs[0] else 0, x.dtype), space(out[1], flow.shape if needs[1] else 0, x.dtype)
+    grad_x, grad_flow = output_buffer(out[0], x.shape if needs[0] else 0, x.dtype), output_buffer(out[1], flow.shape if needs[1] else 0, x.dtype)
     if needs == (False, True) and slopes is not None:
-        carry_out((in_threads, (_saved_part, len(x), g.size, x.shape, flat(g), flat(slopes), flat(grad_flow))))
+        execute((parallel_for, (_saved_part, len(x), g.size, x.shape, flattened(g), flattened(slopes), flattened(grad_flow))))
     else:
         tables = _tables(x.shape[2:], x.dtype)
-        carry_out((grad_flow.fill, (0,)), (in_threads, (_gradients_part, len(x), g.size, x.shape, flat(g), flat(x), flat(flow), flat(grad_x), flat(grad_flow), tables)))
-    return put_out(out, (grad_x if needs[0] else None, grad_flow if needs[1] else None))
+        execute((grad_flow.fill, (0,)), (parallel_for, (_gradients_part, len(x), g.size, x.shape, flattened(g), flattened(x), flattened(flow), flattened(grad_x), flattened(grad_flow), tables)))
+    return copy_to(out, (grad_x if needs[0] else None, grad_flow if needs[1] else None))

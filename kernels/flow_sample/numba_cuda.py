@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from ..runtime.tracing import put
+from ..runtime.tracing import copy_to
 from ..sampling.numba_cuda import blocks_for, interpolate, launch, steps, target, xp
 
 
@@ -56,7 +56,7 @@ def forward(x, flow, slopes=False, out=None):
     along = xp.empty((len(x), 2, *x.shape[1:]) if slopes else (0, 0, 0, 0, 0), x.dtype)
     if len(x):
         launch(_forward, blocks_for(len(x) * x.shape[2] * x.shape[3]), x, flow, y, along, slopes)
-    return put(out, (y, along) if slopes else y)
+    return copy_to(out, (y, along) if slopes else y)
 
 
 def backward(g, x, flow, needs, slopes=None, out=None):
@@ -71,4 +71,4 @@ def backward(g, x, flow, needs, slopes=None, out=None):
     if needs[1]:
         slopes = forward(x, flow, slopes=True)[1] if slopes is None else slopes
         grad_flow = (g[:, None] * slopes).sum(axis=2)
-    return put(out, (grad_x, grad_flow))
+    return copy_to(out, (grad_x, grad_flow))

@@ -6,8 +6,9 @@ written does not overlap what is read, which it cannot where one array is read a
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.tracing import plain
+
 from ..runtime.jit import njit
+from ..runtime.tracing import contiguous
 
 _OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
 
@@ -81,5 +82,5 @@ def _images(flow, inside, symmetric, value, grad):
 
 def value_and_gradient(flow, padding, inside):
     value, grad = np.empty(len(flow), flow.dtype), np.zeros(flow.shape, flow.dtype)
-    _images(plain(flow), inside, padding == "symmetric", value, grad)
+    _images(contiguous(flow), inside, padding == "symmetric", value, grad)
     return value, grad

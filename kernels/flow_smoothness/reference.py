@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..runtime.dispatch import module_of
+from ..runtime.dispatch import array_module
 
 
 def value_and_gradient(flow, padding, inside):
     _, _, h, w = flow.shape
     padded = np.pad(flow, ((0, 0), (0, 0), (1, 1), (1, 1)), mode=padding)
-    value, inner, outer = module_of(flow).zeros(len(flow), flow.dtype), np.zeros_like(flow), np.zeros_like(padded)
+    value, inner, outer = array_module(flow).zeros(len(flow), flow.dtype), np.zeros_like(flow), np.zeros_like(padded)
     for i in (0, 2):
         for j in (0, 2):
             difference = flow - padded[:, :, i : i + h, j : j + w]

@@ -26,16 +26,16 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..simd.vector import I32, I64, call, place_of
 from ..simd.processor import FEATURES
-from ..simd.transpose import turned
+from ..simd.transpose import transposed
+from ..simd.vector import I32, I64, address_of, call_intrinsic
 
-WORDS, PARTS = 256, 3
+TILE_WORDS, BF16_TERMS = 256, 3
 _I8 = ir.IntType(8)
 _ORDER = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))  # the parts multiplied, of a and of b: only one of the two changes at a time
 
 
-def why_not():
+def why_unavailable():
     """Why tiles cannot be used here, or "" if they can; asks Linux to let this process use them."""
     if not {"amx-tile", "amx-bf16", "avx512f", "avx512bw"} <= FEATURES:
         return "the processor has no matrix tiles (AMX) for bfloat16"
@@ -48,7 +48,7 @@ def why_not():
 
 
 @intrinsic
-def open_tiles(typing):
+def configure_tiles(typing):
     """Make this thread's tile registers eight of 16 rows of 64 bytes; close_tiles() gives them back."""
 
     def code(context, builder, signature, values):
@@ -56,16 +56,16 @@ def open_tiles(typing):
         kind = ir.ArrayType(_I8, len(settings))
         place = builder.alloca(kind)
         builder.store(ir.Constant(kind, settings), place)
-        call(builder, "llvm.x86.ldtilecfg", ir.VoidType(), builder.bitcast(place, _I8.as_pointer()))
+        call_intrinsic(builder, "llvm.x86.ldtilecfg", ir.VoidType(), builder.bitcast(place, _I8.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(), code
 
 
 @intrinsic
-def close_tiles(typing):
+def release_tiles(typing):
     def code(context, builder, signature, values):
-        call(builder, "llvm.x86.tilerelease", ir.VoidType())
+        call_intrinsic(builder, "llvm.x86.tilerelease", ir.VoidType())
         return context.get_dummy_value()
 
     return types.void(), code
@@ -92,7 +92,7 @@ def _paired(builder, a, b):
 
 
 @intrinsic(prefer_literal=True)
-def split(typing, whole, source, near, far, room, further, tile, to):
+def split_bf16(typing, whole, source, near, far, room, further, tile, to):
     """The parts of 32 numbers as lines of 16 words of a tile, at tile[to], tile[to + 256] and tile[to + 512].
 
     Word i holds source[near + i] and source[far + i]. Unless ``whole``, only ``room`` numbers from ``near``
@@ -105,17 +105,17 @@ def split(typing, whole, source, near, far, room, further, tile, to):
         kind, halves = ir.VectorType(ir.FloatType(), 16), []
         for place, left in ((near, room), (far, further)):
             if whole_:
-                address = place_of(context, builder, source, source_, place, I64(16))
+                address = address_of(context, builder, source, source_, place, I64(16))
                 halves.append(builder.load(builder.bitcast(address, kind.as_pointer()), align=4))
                 continue
             any_, all_ = builder.icmp_signed(">", left, I64(0)), builder.icmp_signed(">=", left, I64(16))
             most = builder.select(any_, builder.select(all_, I64(16), left), I64(0))
-            address = place_of(context, builder, source, source_, builder.select(any_, place, I64(0)), most)  # a place of nothing may lie nowhere
+            address = address_of(context, builder, source, source_, builder.select(any_, place, I64(0)), most)  # a place of nothing may lie nowhere
             mask = builder.bitcast(builder.trunc(builder.sub(builder.shl(I64(1), most), I64(1)), ir.IntType(16)), ir.VectorType(ir.IntType(1), 16))
-            halves.append(call(builder, "llvm.masked.load.v16f32.p0", kind, builder.bitcast(address, kind.as_pointer()), I32(4), mask, ir.Constant(kind, None)))
+            halves.append(call_intrinsic(builder, "llvm.masked.load.v16f32.p0", kind, builder.bitcast(address, kind.as_pointer()), I32(4), mask, ir.Constant(kind, None)))
         for part, pair in enumerate(zip(*(_parts(builder, half) for half in halves))):
             words = _paired(builder, *pair)
-            place = place_of(context, builder, tile, tile_, builder.add(to, I64(part * WORDS)))
+            place = address_of(context, builder, tile, tile_, builder.add(to, I64(part * TILE_WORDS)))
             builder.store(words, builder.bitcast(place, words.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
@@ -123,15 +123,15 @@ def split(typing, whole, source, near, far, room, further, tile, to):
 
 
 @intrinsic
-def turn_tile(typing, tile, at):
+def transpose_tile(typing, tile, at):
     """Words (i, j) and (j, i) of the tile's three parts change places: a left tile becomes a right one, and a right one a left one."""
 
     def code(context, builder, signature, values):
         kind = ir.VectorType(ir.FloatType(), 16)
-        for part in range(PARTS):
-            place = place_of(context, builder, tile, values[0], builder.add(values[1], I64(part * WORDS)), I64(WORDS))
+        for part in range(BF16_TERMS):
+            place = address_of(context, builder, tile, values[0], builder.add(values[1], I64(part * TILE_WORDS)), I64(TILE_WORDS))
             lines = [builder.gep(builder.bitcast(place, kind.as_pointer()), [I64(i)]) for i in range(16)]
-            for line, words in zip(lines, turned(builder, [builder.load(line, align=4) for line in lines])):
+            for line, words in zip(lines, transposed(builder, [builder.load(line, align=4) for line in lines])):
                 builder.store(words, line, align=4)
         return context.get_dummy_value()
 
@@ -154,34 +154,34 @@ def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps
         pitch = I64(64)
 
         def pointer(array, value, at, step=0):
-            place = place_of(context, builder, array, value, builder.add(at, I64(step)), I64(WORDS))
+            place = address_of(context, builder, array, value, builder.add(at, I64(step)), I64(TILE_WORDS))
             return builder.bitcast(place, _I8.as_pointer())
 
         def load(register, place):
-            call(builder, "llvm.x86.tileloadd64", ir.VoidType(), _I8(register), place, pitch)
+            call_intrinsic(builder, "llvm.x86.tileloadd64", ir.VoidType(), _I8(register), place, pitch)
 
-        outs = [pointer(c, c_, builder.add(c_at, builder.mul(c_pitch, I64(i))), j * WORDS) for i in range(rows) for j in range(columns)]
+        outs = [pointer(c, c_, builder.add(c_at, builder.mul(c_pitch, I64(i))), j * TILE_WORDS) for i in range(rows) for j in range(columns)]
         with builder.if_else(add) as (then, otherwise):
             with then:
                 for register, place in zip(sums, outs):
                     load(register, place)
             with otherwise:
                 for register in sums:
-                    call(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(register))
+                    call_intrinsic(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(register))
         with cgutils.for_range(builder, steps, intp=I64) as loop:
-            step, held = builder.mul(loop.index, I64(PARTS * WORDS)), [None, None]
+            step, held = builder.mul(loop.index, I64(BF16_TERMS * TILE_WORDS)), [None, None]
             for parts in _ORDER:
                 for side, (registers, array, value, at, between) in enumerate(((lefts, a, a_, a_at, a_pitch), (rights, b, b_, b_at, b_pitch))):
                     if held[side] != parts[side]:
                         held[side] = parts[side]
                         for i, register in enumerate(registers):
                             place = builder.add(builder.add(at, step), builder.mul(between, I64(i)))
-                            load(register, pointer(array, value, place, parts[side] * WORDS))
+                            load(register, pointer(array, value, place, parts[side] * TILE_WORDS))
                 for i in range(rows):
                     for j in range(columns):
-                        call(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), _I8(i * columns + j), _I8(lefts[i]), _I8(rights[j]))
+                        call_intrinsic(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), _I8(i * columns + j), _I8(lefts[i]), _I8(rights[j]))
         for register, place in zip(sums, outs):
-            call(builder, "llvm.x86.tilestored64", ir.VoidType(), _I8(register), place, pitch)
+            call_intrinsic(builder, "llvm.x86.tilestored64", ir.VoidType(), _I8(register), place, pitch)
         return context.get_dummy_value()
 
     return signature, code

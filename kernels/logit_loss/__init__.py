@@ -11,7 +11,7 @@ labels y (N,) are whole numbers in 0..K-1. (Goodfellow et al. 2016, section 6.2.
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
@@ -24,7 +24,7 @@ def _checked(z, labels, out):
         raise ValueError(f"logits are {z.dtype}{list(z.shape)}, labels {labels.dtype}{list(labels.shape)}; they must be (N, K), and whole numbers (N,)")
 
 
-@entrance
+@traceable
 def cross_entropy(z, labels, implementation=None, out=None):
     """(losses (N,), slopes (N, K)).
 
@@ -38,7 +38,7 @@ def cross_entropy(z, labels, implementation=None, out=None):
     return _choose(z, implementation).cross_entropy(z, labels, out)
 
 
-@entrance
+@traceable
 def margin(z, labels, implementation=None, out=None):
     """(margins (N,), slopes (N, K)): a margin is below 0 exactly where another class is ahead of the label.
 

@@ -1,8 +1,8 @@
 """Row by row, each row read from the first-level cache."""
 import numpy as np
-from ..runtime.jit import njit
 
-from ..runtime.tracing import carry_out, flat
+from ..runtime.jit import njit
+from ..runtime.tracing import execute, flattened
 from . import reference
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -60,7 +60,7 @@ def _checked(loop, z, labels, values, slopes):
 
 def _run(loop, z, labels, out):
     values, slopes = out or (np.empty(len(z), z.dtype), np.empty(z.shape, z.dtype))
-    carry_out((_checked, (loop, flat(z).reshape(z.shape), flat(labels, np.int64), values, slopes)))
+    execute((_checked, (loop, flattened(z).reshape(z.shape), flattened(labels, np.int64), values, slopes)))
     return values, slopes
 
 

@@ -1,13 +1,13 @@
 """The definition, in plain NumPy."""
 import numpy as np
 
-from ..runtime.dispatch import module_of
-from ..runtime.tracing import put
+from ..runtime.dispatch import array_module
+from ..runtime.tracing import copy_to
 
 
 def _check(z, labels):
     """On a GPU the answer would have to be copied back, so there nobody asks."""
-    if module_of(z) is np and (bad := np.flatnonzero((labels < 0) | (labels >= z.shape[1]))).size:
+    if array_module(z) is np and (bad := np.flatnonzero((labels < 0) | (labels >= z.shape[1]))).size:
         raise IndexError(no_class(z, labels, bad[0]))
 
 
@@ -16,7 +16,7 @@ def no_class(z, labels, row):
 
 
 def _one_hot(labels, z):
-    return (labels[:, None] == module_of(z).arange(z.shape[1])).astype(z.dtype)
+    return (labels[:, None] == array_module(z).arange(z.shape[1])).astype(z.dtype)
 
 
 def cross_entropy(z, labels, out=None):
@@ -24,14 +24,14 @@ def cross_entropy(z, labels, out=None):
     shifted = z - z.max(axis=1, keepdims=True)
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
-    rows, true = module_of(z).arange(len(z)), _one_hot(labels, z)
+    rows, true = array_module(z).arange(len(z)), _one_hot(labels, z)
     others, rest = e * (1 - true) / total, (e * (1 - _one_hot(z.argmax(axis=1), z))).sum(axis=1)  # rest: but for the largest, whose e is 1
-    return put(out, (np.log1p(rest) - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
+    return copy_to(out, (np.log1p(rest) - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
 
 
 def margin(z, labels, out=None):
     _check(z, labels)
     true = _one_hot(labels, z)
-    rows, others = module_of(z).arange(len(z)), np.where(true > 0, z.dtype.type(-np.inf), z)
+    rows, others = array_module(z).arange(len(z)), np.where(true > 0, z.dtype.type(-np.inf), z)
     ahead = others.argmax(axis=1)
-    return put(out, (z[rows, labels] - others[rows, ahead], true - _one_hot(ahead, z)))
+    return copy_to(out, (z[rows, labels] - others[rows, ahead], true - _one_hot(ahead, z)))

@@ -6,7 +6,7 @@ h where -eps <= eta <= eps, the limits included, and 0 elsewhere. (The paper, se
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
-from ..runtime.tracing import entrance
+from ..runtime.tracing import traceable
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available
@@ -18,7 +18,7 @@ def _checked(x, *others):
             raise ValueError(f"x is {x.dtype}{list(x.shape)}, another array {other.dtype}{list(other.shape)}; they must agree")
 
 
-@entrance
+@traceable
 def forward(x, eta, eps, implementation=None, out=None):
     """x_A, of x's shape; eps is a number.
 
@@ -31,7 +31,7 @@ def forward(x, eta, eps, implementation=None, out=None):
     return _choose(x, implementation).forward(x, eta, eps, out)
 
 
-@entrance
+@traceable
 def backward(g, x, eta, eps, needs=(True, True), implementation=None, out=None):
     """The gradients (of x, of eta); None for one that ``needs`` leaves out."""
     _checked(x, eta, g)

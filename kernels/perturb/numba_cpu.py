@@ -1,7 +1,6 @@
 """One pass over memory in place of three, and of two on the way back; vectorised by LLVM."""
 from ..runtime.jit import njit
-
-from ..runtime.tracing import carry_out, flat, put, space
+from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
@@ -31,12 +30,12 @@ def _backward(g, x, eta, eps, gradient_x, gradient_eta):
 
 
 def forward(x, eta, eps, out=None):
-    y = space(out, x.shape, x.dtype)
-    carry_out((_forward, (flat(x), flat(eta), x.dtype.type(eps), y.reshape(-1))))
-    return put(out, y)
+    y = output_buffer(out, x.shape, x.dtype)
+    execute((_forward, (flattened(x), flattened(eta), x.dtype.type(eps), y.reshape(-1))))
+    return copy_to(out, y)
 
 
 def backward(g, x, eta, eps, needs, out=(None, None)):
-    h, k = (space(o, x.shape, x.dtype) for o in out)  # both, whatever is needed: seldom is one alone
-    carry_out((_backward, (flat(g), flat(x), flat(eta), x.dtype.type(eps), h.reshape(-1), k.reshape(-1))))
-    return put(out, (h if needs[0] else None, k if needs[1] else None))
+    h, k = (output_buffer(o, x.shape, x.dtype) for o in out)  # both, whatever is needed: seldom is one alone
+    execute((_backward, (flattened(g), flattened(x), flattened(eta), x.dtype.type(eps), h.reshape(-1), k.reshape(-1))))
+    return copy_to(out, (h if needs[0] else None, k if needs[1] else None))

@@ -25,10 +25,10 @@ from numba.core import caching, config, serialize
 _KERNELS = Path(__file__).resolve().parent.parent
 _SHARED = "runtime", "simd", "gemm", "sampling"  # rooms whose code any kernel may be built of
 _LENGTH = hashlib.sha256().digest_size
-_told: list[str] = []
+_warned: list[str] = []
 
 
-class Kept(caching.NullCache):
+class KernelCache(caching.NullCache):
     """Numba's protocol of a cache, for one function."""
 
     def __init__(self, function):
@@ -60,11 +60,11 @@ class Kept(caching.NullCache):
         name, payload = self._name(sig, data.codegen), serialize.dumps(data._reduce())
         reasons = []
         for folder in self.folders:
-            if not (reason := _written(folder / name, self._checksum(name, payload) + payload)):
+            if not (reason := _write(folder / name, self._checksum(name, payload) + payload)):
                 return
             reasons.append(reason)
-        if not _told:
-            _told.append("")
+        if not _warned:
+            _warned.append("")
             warnings.warn(
                 f"compiled kernels cannot be kept ({'; '.join(reasons) or 'no home folder'}), so every process compiles them anew, for up to a minute; "
                 "set NUMBA_CACHE_DIR to a folder that can be written to", RuntimeWarning, stacklevel=2,
@@ -89,7 +89,7 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
-def _written(path: Path, data: bytes) -> str:
+def _write(path: Path, data: bytes) -> str:
     """"" if ``data`` has come to lie at ``path``, whole, otherwise why not."""
     temporary = None
     try:

@@ -8,21 +8,21 @@ import warnings
 
 import numpy as np
 
-TAKES = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
+ARRAYS_OF = {"numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",)}  # whose arrays, slowest first
 COMPILED = ("numba", "amx")  # by Numba for the CPU, when first called
 RARE = ("amx",)  # few processors can, and nobody need be told that this one cannot
-_told = set()
+_warned = set()
 
 
-def owner(array) -> str:
+def array_library(array) -> str:
     """"cupy" or "numpy": whose array it is."""
     cupy = sys.modules.get("cupy")  # whoever has a CuPy array has imported it
     return "cupy" if cupy is not None and isinstance(array, cupy.ndarray) else "numpy"
 
 
-def module_of(array):
+def array_module(array):
     """numpy or cupy: the module that makes arrays which can be computed with this one, or with what a recorded one stands for."""
-    return sys.modules["cupy"] if owner(getattr(array, "array", array)) == "cupy" else np
+    return sys.modules["cupy"] if array_library(getattr(array, "array", array)) == "cupy" else np
 
 
 class Implementations:
@@ -41,17 +41,17 @@ class Implementations:
     def __call__(self, array, name=None):
         if name is None:
             name = os.environ.get("SDPADV_KERNEL") or None
-            if name not in (None, *TAKES):
-                raise ValueError(f"SDPADV_KERNEL is {name!r}; set it to one of {', '.join(TAKES)}, or unset it")
-            if name not in self.modules or owner(array) not in TAKES[name]:
-                return self._fastest(owner(array))
+            if name not in (None, *ARRAYS_OF):
+                raise ValueError(f"SDPADV_KERNEL is {name!r}; set it to one of {', '.join(ARRAYS_OF)}, or unset it")
+            if name not in self.modules or array_library(array) not in ARRAYS_OF[name]:
+                return self._fastest(array_library(array))
         if name not in self.modules:
             raise ValueError(f"{self.kernel}: implementation is {name!r}; choose one of {', '.join(self.modules)}")
         if not self._load(name):
             raise RuntimeError(f"{self.kernel}: implementation {name!r} cannot run here: {self.missing[name]}")
-        if owner(array) not in TAKES[name]:
-            move = "x.get()" if owner(array) == "cupy" else "cupy.asarray(x)"
-            raise ValueError(f"{self.kernel}: implementation {name!r} does not take {owner(array)} arrays; move them with {move}")
+        if array_library(array) not in ARRAYS_OF[name]:
+            move = "x.get()" if array_library(array) == "cupy" else "cupy.asarray(x)"
+            raise ValueError(f"{self.kernel}: implementation {name!r} does not take {array_library(array)} arrays; move them with {move}")
         return self.loaded[name]
 
     def available(self):
@@ -63,13 +63,13 @@ class Implementations:
         return self.missing.get(name, "")
 
     def _fastest(self, kind):
-        for name in reversed(TAKES):
-            if name not in self.modules or kind not in TAKES[name]:
+        for name in reversed(ARRAYS_OF):
+            if name not in self.modules or kind not in ARRAYS_OF[name]:
                 continue
             if self._load(name):
                 return self.loaded[name]
-            if name not in (*RARE, *_told):
-                _told.add(name)
+            if name not in (*RARE, *_warned):
+                _warned.add(name)
                 warnings.warn(f"{name} kernels cannot run here ({self.missing[name]}); slower ones are used", RuntimeWarning, stacklevel=4)
 
     def _load(self, name):

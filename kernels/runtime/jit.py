@@ -19,7 +19,7 @@ except ValueError as error:  # such as NUMBA_NUM_THREADS=0
     raise ImportError(f"Numba refuses its settings in the environment, NUMBA_...: {error}") from error
 from numba.core import config, event, types
 
-from .cache import Kept
+from .cache import KernelCache
 
 if config.DISABLE_JIT:
     raise ImportError("NUMBA_DISABLE_JIT switches Numba off")
@@ -28,7 +28,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
 
 log = logging.getLogger("sdpadv_np.kernels")
-seconds: dict[str, float] = {}  # how long this process has compiled for each kernel
+compile_seconds: dict[str, float] = {}  # how long this process has compiled for each kernel
 
 
 def njit(**options):
@@ -36,7 +36,7 @@ def njit(**options):
 
     def decorate(function):
         dispatcher = numba.njit(no_cfunc_wrapper=True, **options)(function)
-        dispatcher._cache = Kept(function)
+        dispatcher._cache = KernelCache(function)
         of_types = dispatcher.get_call_template
 
         def of_plain_types(arguments, keywords):
@@ -48,7 +48,7 @@ def njit(**options):
     return decorate
 
 
-class _Aloud(event.Listener):
+class _CompileLogger(event.Listener):
     """Numba holds its lock meanwhile, so there is one compilation at a time, with what it compiles on the way."""
 
     def __init__(self):
@@ -56,15 +56,15 @@ class _Aloud(event.Listener):
 
     def on_start(self, event):
         kernel = _kernel_of(event)
-        if kernel and not self.started and kernel not in seconds:
-            rest = "" if seconds else ' for this processor, once, some seconds for each kernel ("sdpadv warm-up" or sd.warm_up() does all ahead)'
+        if kernel and not self.started and kernel not in compile_seconds:
+            rest = "" if compile_seconds else ' for this processor, once, some seconds for each kernel ("sdpadv warm-up" or sd.warm_up() does all ahead)'
             log.info("compiling %s%s", kernel, rest)
         self.started.append(time.perf_counter())
 
     def on_end(self, event):
         began, kernel = self.started.pop(), _kernel_of(event)
         if kernel and not self.started:
-            seconds[kernel] = seconds.get(kernel, 0.0) + time.perf_counter() - began
+            compile_seconds[kernel] = compile_seconds.get(kernel, 0.0) + time.perf_counter() - began
 
 
 def _kernel_of(event):
@@ -74,4 +74,4 @@ def _kernel_of(event):
     return rest.partition(".")[0] if package == "sdpadv_np" else None
 
 
-event.register("numba:compile", _Aloud())
+event.register("numba:compile", _CompileLogger())

@@ -11,11 +11,11 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-_LEAST = 100_000  # pixels of work for which waking a thread pays
+_MIN_WORK = 100_000  # pixels of work for which waking a thread pays
 _VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")  # process pools set them in their workers: joblib both, Dask the second
 
 
-def _most() -> int:
+def _max_threads() -> int:
     """The cores that this process may use, or fewer if the environment says so."""
     for name in _VARIABLES:
         if (text := os.environ.get(name, "")).isdecimal() and int(text):
@@ -23,11 +23,11 @@ def _most() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-MOST = _most()
+MAX_THREADS = _max_threads()
 
 
 class _Limit(threading.local):
-    count = MOST
+    count = MAX_THREADS
 
 
 _limit = _Limit()
@@ -35,7 +35,7 @@ _pool: list[ThreadPoolExecutor] = []
 _making = threading.Lock()
 
 
-def _forget():
+def _after_fork():
     """In a forked child, which has none of its parent's threads, and perhaps its lock in another thread's hands."""
     global _making
     _pool.clear()
@@ -43,7 +43,7 @@ def _forget():
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_threads() -> int:
@@ -56,17 +56,17 @@ def set_threads(count: int) -> None:
     _limit.count = max(1, count)
 
 
-def parts_of(count, work):
+def part_count(count, work):
     """In how many parts to do ``count`` things: as many as there may be threads, if there is work for them; counted in pixels of the samplers."""
-    return max(1, min(count, work // _LEAST, _limit.count))
+    return max(1, min(count, work // _MIN_WORK, _limit.count))
 
 
-def in_threads(part, count, work, *arguments):
-    """part(i, parts, *arguments) for i in range(parts_of(count, work))."""
-    in_parts(part, parts_of(count, work), *arguments)
+def parallel_for(part, count, work, *arguments):
+    """part(i, parts, *arguments) for i in range(part_count(count, work))."""
+    run_parts(part, part_count(count, work), *arguments)
 
 
-def in_parts(part, parts, *arguments):
+def run_parts(part, parts, *arguments):
     if parts == 1:
         return part(0, 1, *arguments)
     others = []
@@ -83,5 +83,5 @@ def in_parts(part, parts, *arguments):
 def _workers() -> ThreadPoolExecutor:
     with _making:
         if not _pool:
-            _pool.append(ThreadPoolExecutor(MOST, "sdpadv-kernels"))
+            _pool.append(ThreadPoolExecutor(MAX_THREADS, "sdpadv-kernels"))
         return _pool[0]

@@ -12,7 +12,7 @@ A function behind such a door
 - depends on its arguments alone.
 
 What stands between the door and the computation, checks and choices, comes out the same each time
-and takes longer than many a computation. So a kernel may tell what it does, by :func:`carry_out`,
+and takes longer than many a computation. So a kernel may tell what it does, by :func:`execute`,
 and only that is repeated.
 """
 from __future__ import annotations
@@ -25,61 +25,61 @@ import numpy as np
 
 class _Recording(threading.local):
     recorder = None  # has call(function, args, kwargs, writes)
-    told = None  # what a kernel tells, while one is asked: tuples of calls, and None for what it did besides
+    calls = None  # while a kernel is traced: the tuples of calls that it executes, and None for other work
 
 
 recording = _Recording()
 
 
-def carry_out(*calls):
+def execute(*calls):
     """Make the calls, a function and its arguments each: all that a kernel does to fill ``out``, or what it writes into."""
-    if recording.told is not None:
-        recording.told.append(calls)
+    if recording.calls is not None:
+        recording.calls.append(calls)
     for function, arguments in calls:
         function(*arguments)
 
 
-def _done_besides():
+def _untraced():
     """A kernel did something that it does not tell: repeated, all of it has to be."""
-    if recording.told is not None:
-        recording.told.append(None)
+    if recording.calls is not None:
+        recording.calls.append(None)
 
 
-def told_by(function, *arguments):
+def calls_made_by(function, *arguments):
     """Call a kernel; the calls that do the same again."""
-    before, recording.told = recording.told, []
+    before, recording.calls = recording.calls, []
     try:
         function(*arguments)
-        told = recording.told
+        traced = recording.calls
     finally:
-        recording.told = before
-    return told[0] if len(told) == 1 and told[0] is not None else ((function, arguments),)
+        recording.calls = before
+    return traced[0] if len(traced) == 1 and traced[0] is not None else ((function, arguments),)
 
 
-def entrance(function=None, *, writes=()):
+def traceable(function=None, *, writes=()):
     """Decorates a kernel's function; ``writes`` names the arguments that it changes."""
     if function is None:
-        return functools.partial(entrance, writes=writes)
+        return functools.partial(traceable, writes=writes)
     positions = tuple(function.__code__.co_varnames.index(name) for name in writes)
 
     @functools.wraps(function)
-    def door(*args, **kwargs):
+    def wrapper(*args, **kwargs):
         if recording.recorder is None:
-            if recording.told is None:
+            if recording.calls is None:
                 return function(*args, **kwargs)
-            _done_besides()  # by way of another kernel, which tells its part only
-            told, recording.told = recording.told, None
+            _untraced()  # by way of another kernel, which tells its part only
+            traced, recording.calls = recording.calls, None
             try:
                 return function(*args, **kwargs)
             finally:
-                recording.told = told
+                recording.calls = traced
         return recording.recorder.call(function, args, kwargs, positions)
 
-    return door
+    return wrapper
 
 
-def space(out, shape, dtype):
-    """``out``, if it can be written to number after number, otherwise new memory, which :func:`put` copies into it.
+def output_buffer(out, shape, dtype):
+    """``out``, if it can be written to number after number, otherwise new memory, which :func:`copy_to` copies into it.
 
     ValueError for an ``out`` of another shape or dtype than the result's: what is compiled would write beyond its end.
     """
@@ -96,7 +96,7 @@ class _Memory:
         self.__array_interface__ = {**array.__array_interface__, "data": (array.__array_interface__["data"][0], False)}
 
 
-def plain(array):
+def contiguous(array):
     """The same numbers, contiguous, as the one type of array that kernels are compiled for; without a copy where that can be.
 
     For Numba an array that is read-only is of another type, and everything would be compiled once more.
@@ -105,25 +105,25 @@ def plain(array):
     if array.flags.carray:
         return array
     if not (array.flags.c_contiguous and array.flags.aligned):
-        _done_besides()
+        _untraced()
         return np.array(array, order="C")
     return np.asarray(_Memory(array))
 
 
-def flat(array, dtype=None):
+def flattened(array, dtype=None):
     """The same, 1-D."""
     if dtype not in (None, array.dtype):
-        _done_besides()
+        _untraced()
         array = array.astype(dtype)
-    return plain(array).reshape(-1)
+    return contiguous(array).reshape(-1)
 
 
-def put(out, result):
+def copy_to(out, result):
     """``result`` (an array, a tuple, None) itself, or ``out`` with its numbers: for functions that cannot write in place."""
     if out is None or out is result:
         return result
     if isinstance(result, tuple):
-        return tuple(put(o, r) for o, r in zip(out, result))
-    _done_besides()
+        return tuple(copy_to(o, r) for o, r in zip(out, result))
+    _untraced()
     out[...] = result
     return out

@@ -6,9 +6,9 @@ exactly 0 without a bounds test (two and not one, so that at the clamp the slope
 from __future__ import annotations
 
 import numpy as np
-from ..runtime.jit import INLINE, OPTIONS, njit
 
-from .. import simd as lanes
+from .. import simd
+from ..runtime.jit import INLINE, OPTIONS, njit
 
 ROWS = 32  # of an image whose sums are collected before going on to the right
 BLOCK = 256  # positions prepared at a time: a multiple of every vector, small in the first-level cache
@@ -46,16 +46,16 @@ def origin(w):
 @njit(**INLINE)
 def get(array, at, room):
     """The next lanes of ``array``; zeros beyond ``room``."""
-    return lanes.load(array, at) if room >= lanes.width(array) else lanes.load_some(array, at, room)
+    return simd.load(array, at) if room >= simd.lanes(array) else simd.load_n(array, at, room)
 
 
 @njit(**INLINE)
 def put(array, at, room, values):
     """Store as many lanes as there is ``room``."""
-    if room >= lanes.width(array):
-        lanes.store(array, at, values)
+    if room >= simd.lanes(array):
+        simd.store(array, at, values)
     else:
-        lanes.store_some(array, at, values, room)
+        simd.store_n(array, at, values, room)
 
 
 @njit(**OPTIONS)
@@ -65,18 +65,18 @@ def frame(images, at, h, w, tile, start):
     The last vector of a row may run over into the frame, with zeros, and into the next row, which
     is written later; a tile ends with room for one vector more.
     """
-    width, pitch = lanes.width(images), w + 4
+    width, pitch = simd.lanes(images), w + 4
     for i in range(h):
         for j in range(0, w, width):
-            lanes.store(tile, start + origin(w) + i * pitch + j, get(images, at + i * w + j, w - j))
+            simd.store(tile, start + origin(w) + i * pitch + j, get(images, at + i * w + j, w - j))
 
 
 @njit(**INLINE)
 def read(tile, start, w, index, s, t):
     """(value, slope along x, slope along y) at weights s, t within the four pixels from ``index`` of the tile at ``start``."""
     first = start + origin(w)
-    a, b = lanes.pairs(tile, first, index)
-    c, d = lanes.pairs(tile, first + w + 4, index)
+    a, b = simd.gather_pairs(tile, first, index)
+    c, d = simd.gather_pairs(tile, first + w + 4, index)
     upper_step, lower_step = b - a, d - c
     upper, lower = a + s * upper_step, c + s * lower_step
     down = lower - upper
@@ -86,7 +86,7 @@ def read(tile, start, w, index, s, t):
 @njit(**INLINE)
 def along(g, slopes, n, channels, pixels, k):
     """Sums over the channels of g times the saved slopes (N, 2, C, P), the first and the second, of image n."""
-    first, second = lanes.zeros(g), lanes.zeros(g)
+    first, second = simd.zeros(g), simd.zeros(g)
     for channel in range(channels):
         value = get(g, (n * channels + channel) * pixels + k, pixels - k)
         first = first + value * get(slopes, (2 * n * channels + channel) * pixels + k, pixels - k)
@@ -100,8 +100,8 @@ def prepare(indices, quads, k, index, s, t, g):
     lower = g * t
     upper = g - lower
     upper_right, lower_right = upper * s, lower * s
-    lanes.store(indices, k, index)
-    lanes.store_quads(quads, 4 * k, upper - upper_right, upper_right, lower - lower_right, lower_right)
+    simd.store(indices, k, index)
+    simd.store_interleaved4(quads, 4 * k, upper - upper_right, upper_right, lower - lower_right, lower_right)
 
 
 @njit(**INLINE)
@@ -114,7 +114,7 @@ def add(sums, w, indices, quads, count):
     reads slowly what it is just writing.
     """
     for k in range(count):
-        lanes.add_quad(sums, 4 * (origin(w) + np.int64(indices[k])), quads, 4 * k)
+        simd.add4(sums, 4 * (origin(w) + np.int64(indices[k])), quads, 4 * k)
 
 
 @njit(**OPTIONS)
@@ -125,19 +125,19 @@ def collect(sums, above, h, w, image, at):
     left (as the upper right one), and in the two above these. The sums from above stay in a register
     down a column of vectors, ROWS at a time: more would leave the first-level cache. ``above`` is scratch.
     """
-    width, pitch = lanes.width(image), w + 4
+    width, pitch = simd.lanes(image), w + 4
     for first in range(-1, h, ROWS):
         for j in range(0, w, width):
-            from_above = lanes.load(above, j)
+            from_above = simd.load(above, j)
             for i in range(first, min(first + ROWS, h)):
                 quad = 4 * (origin(w) + i * pitch + j)
-                upper_left, upper_right, lower_left, lower_right = lanes.load_quads(sums, quad)
+                upper_left, upper_right, lower_left, lower_right = simd.load_interleaved4(sums, quad)
                 if i >= 0:
-                    put(image, at + i * w + j, w - j, from_above + (upper_left + lanes.after(sums[quad - 3], upper_right)))
-                from_above = lower_left + lanes.after(sums[quad - 1], lower_right)
-            lanes.store(above, j, from_above)
+                    put(image, at + i * w + j, w - j, from_above + (upper_left + simd.slide_up(sums[quad - 3], upper_right)))
+                from_above = lower_left + simd.slide_up(sums[quad - 1], lower_right)
+            simd.store(above, j, from_above)
     for k in range(0, sums.size, width):
-        lanes.store(sums, k, lanes.zeros(image))
+        simd.store(sums, k, simd.zeros(image))
 
 
 @njit(**OPTIONS)

@@ -1,4 +1,4 @@
-"""The text of the CUDA C kernels and how it is compiled; needs neither CuPy nor a device."""
+"""Source text and compiler options of the CUDA C kernels; needs neither CuPy nor a device."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,7 +9,8 @@ KERNELS = Path(__file__).parent.parent
 
 
 def source(kernel: str) -> str:
-    return (KERNELS / "sampling" / "bilinear.cuh").read_text() + (KERNELS / kernel / f"{kernel}.cu").read_text()
+    files = "sampling/bilinear.cuh", "sampling/kernels.cuh", f"{kernel}/{kernel}.cu"
+    return "".join((KERNELS / file).read_text() for file in files)
 
 
 def options(dtype) -> tuple[str, ...]:

@@ -4,20 +4,20 @@ Numba's own loops do not vectorise a gather (the output might alias the image, a
 are tuned against it). Here a vector is a value like any other, so that a kernel reads like its
 formula, with ``p * a + b`` meaning sixteen of them:
 
-    p = lanes.load(array, k)                  array[k], array[k + 1], ...
-    j = lanes.floor(p)
-    left, right = lanes.pairs(array, 0, whole(j))   array[0 + j] and array[0 + j + 1]
-    lanes.store(array, k, left + (p - j) * (right - left))
+    p = simd.load(array, k)                  array[k], array[k + 1], ...
+    j = simd.floor(p)
+    left, right = simd.gather_pairs(array, 0, simd.to_int(j))   array[0 + j] and array[0 + j + 1]
+    simd.store(array, k, left + (p - j) * (right - left))
 
 LLVM splits them for processors whose registers are shorter. Arrays are 1-D and contiguous. Bounds
 are checked if Numba's are (NUMBA_BOUNDSCHECK=1). All stands at module level: a compiled kernel can
 be kept for later processes (kernels/runtime/cache.py) only if what it calls can be found again by its name.
 """
-from .arithmetic import after, clamp, floor, total, where_between, whole, width, within, zeros
-from .memory import add_quad, load, load_quads, load_some, pairs, store, store_quads, store_some
-from .activation import activated
+from .activation import activate
+from .arithmetic import clamp, floor, lanes, mask_between, select_within, slide_up, sum_of_lanes, to_int, zeros
+from .memory import add4, gather_pairs, load, load_interleaved4, load_n, store, store_interleaved4, store_n
 
 __all__ = [
-    "activated", "add_quad", "after", "clamp", "floor", "load", "load_quads", "load_some", "pairs", "store", "store_quads", "store_some",
-    "total", "where_between", "whole", "width", "within", "zeros",
+    "activate", "add4", "clamp", "floor", "gather_pairs", "lanes", "load", "load_interleaved4", "load_n", "mask_between", "select_within", "slide_up",
+    "store", "store_interleaved4", "store_n", "sum_of_lanes", "to_int", "zeros",
 ]

@@ -11,24 +11,24 @@ LINEAR, RELU, LEAKY = range(3)
 LEAK = 0.2  # the slope of LEAKY below 0
 
 
-def rectified(builder, value, below):
+def select_positive(builder, value, below):
     """``value`` where it is above 0 or not a number."""
     return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
 
 
-def leaking(builder, value):
+def times_leak(builder, value):
     return builder.fmul(ir.Constant(value.type, [LEAK] * value.type.count), value)
 
 
 @intrinsic
-def activated(typing, lanes, activation):
+def activate(typing, vec, activation):
     """LINEAR, RELU or LEAKY of the lanes."""
 
     def code(context, builder, signature, values):
         value, activation = values
-        leaky = rectified(builder, value, leaking(builder, value))
-        relu = rectified(builder, value, ir.Constant(value.type, None))
+        leaky = select_positive(builder, value, times_leak(builder, value))
+        relu = select_positive(builder, value, ir.Constant(value.type, None))
         value = builder.select(builder.icmp_signed("==", activation, I64(LEAKY)), leaky, value)
         return builder.select(builder.icmp_signed("==", activation, I64(RELU)), relu, value)
 
-    return lanes(lanes, types.intp), code
+    return vec(vec, types.intp), code

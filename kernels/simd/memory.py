@@ -5,63 +5,63 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from .vector import I32, I64, SCALARS, call, constant, name, of, place_of, refuse, splat
+from .vector import I32, I64, SCALARS, address_of, call_intrinsic, llvm_suffix, raise_out_of_bounds, splat, vec_constant, vec_of
 
 
-def room_for(builder, lanes, room):
-    """Which lanes are the first ``room``."""
-    count = lanes.vector.count
-    return builder.icmp_signed("<", constant(I64, range(count)), splat(builder, ir.VectorType(I64, count), room))
+def first_n(builder, vec, n):
+    """A mask of the first ``n`` lanes."""
+    count = vec.vector.count
+    return builder.icmp_signed("<", vec_constant(I64, range(count)), splat(builder, ir.VectorType(I64, count), n))
 
 
 @intrinsic
 def load(typing, array, k):
     """array[k], array[k + 1], ..."""
-    lanes = of(array)
+    vec = vec_of(array)
 
     def code(context, builder, signature, values):
-        place = builder.bitcast(place_of(context, builder, array, *values), lanes.vector.as_pointer())
+        place = builder.bitcast(address_of(context, builder, array, *values), vec.vector.as_pointer())
         return builder.load(place, align=array.dtype.bitwidth // 8)
 
-    return lanes(array, types.intp), code
+    return vec(array, types.intp), code
 
 
 @intrinsic
-def load_some(typing, array, k, room):
-    """The first ``room`` of array[k], array[k + 1], ...; 0 in place of the others."""
-    lanes = of(array)
+def load_n(typing, array, k, n):
+    """The first ``n`` of array[k], array[k + 1], ...; 0 in place of the others."""
+    vec = vec_of(array)
 
     def code(context, builder, signature, values):
-        place = builder.bitcast(place_of(context, builder, array, *values), lanes.vector.as_pointer())
-        zeros, size = ir.Constant(lanes.vector, None), I32(array.dtype.bitwidth // 8)
-        return call(builder, f"llvm.masked.load.{name(lanes)}.p0", lanes.vector, place, size, room_for(builder, lanes, values[2]), zeros)
+        place = builder.bitcast(address_of(context, builder, array, *values), vec.vector.as_pointer())
+        zeros, size = ir.Constant(vec.vector, None), I32(array.dtype.bitwidth // 8)
+        return call_intrinsic(builder, f"llvm.masked.load.{llvm_suffix(vec)}.p0", vec.vector, place, size, first_n(builder, vec, values[2]), zeros)
 
-    return lanes(array, types.intp, types.intp), code
+    return vec(array, types.intp, types.intp), code
 
 
 @intrinsic
-def store(typing, array, k, lanes):
+def store(typing, array, k, vec):
     """array[k], array[k + 1], ... = lanes"""
 
     def code(context, builder, signature, values):
-        place = builder.bitcast(place_of(context, builder, array, *values[:2], I64(lanes.vector.count)), lanes.vector.as_pointer())
-        builder.store(values[2], place, align=lanes.kind.bitwidth // 8)
+        place = builder.bitcast(address_of(context, builder, array, *values[:2], I64(vec.vector.count)), vec.vector.as_pointer())
+        builder.store(values[2], place, align=vec.kind.bitwidth // 8)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, lanes), code
+    return types.void(array, types.intp, vec), code
 
 
 @intrinsic
-def store_some(typing, array, k, lanes, room):
-    """Store only the first ``room`` lanes."""
+def store_n(typing, array, k, vec, n):
+    """Store only the first ``n`` lanes."""
 
     def code(context, builder, signature, values):
-        place = builder.bitcast(place_of(context, builder, array, *values[:2], values[3]), lanes.vector.as_pointer())
+        place = builder.bitcast(address_of(context, builder, array, *values[:2], values[3]), vec.vector.as_pointer())
         size = I32(array.dtype.bitwidth // 8)
-        call(builder, f"llvm.masked.store.{name(lanes)}.p0", ir.VoidType(), values[2], place, size, room_for(builder, lanes, values[3]))
+        call_intrinsic(builder, f"llvm.masked.store.{llvm_suffix(vec)}.p0", ir.VoidType(), values[2], place, size, first_n(builder, vec, values[3]))
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, lanes, types.intp), code
+    return types.void(array, types.intp, vec, types.intp), code
 
 
 class _Places(ir.Instruction):
@@ -82,17 +82,17 @@ class _Places(ir.Instruction):
 
 
 @intrinsic
-def pairs(typing, array, start, index):
+def gather_pairs(typing, array, start, index):
     """(array[start + index], array[start + index + 1]); of float32, both are read as one number of 64 bits."""
-    lanes, size, vector = of(array), array.dtype.bitwidth // 8, index.vector
+    vec, size, vector = vec_of(array), array.dtype.bitwidth // 8, index.vector
     halves = [range(vector.count)] if size == 8 else [range(vector.count // 2), range(vector.count // 2, vector.count)]
 
     def gather(builder, data, chosen):
         count = chosen.type.count
         doubles = ir.VectorType(ir.DoubleType(), count)
         places = _Places(builder, SCALARS[array.dtype], data, chosen)
-        every, nothing = constant(ir.IntType(1), [1] * count), ir.Constant(doubles, ir.Undefined)
-        return call(builder, f"llvm.masked.gather.v{count}f64.v{count}p0", doubles, places, I32(size), every, nothing)
+        every, nothing = vec_constant(ir.IntType(1), [1] * count), ir.Constant(doubles, ir.Undefined)
+        return call_intrinsic(builder, f"llvm.masked.gather.v{count}f64.v{count}p0", doubles, places, I32(size), every, nothing)
 
     def code(context, builder, signature, values):
         value = context.make_array(array)(context, builder, values[0])
@@ -100,31 +100,31 @@ def pairs(typing, array, start, index):
         if config.BOUNDSCHECK:
             absolute, last = builder.add(index, splat(builder, vector, builder.trunc(values[1], I32))), builder.sub(builder.trunc(value.nitems, I32), I32(1))
             outside = builder.icmp_unsigned(">=", absolute, splat(builder, vector, last))
-            refuse(context, builder, builder.icmp_unsigned("!=", builder.bitcast(outside, ir.IntType(vector.count)), ir.IntType(vector.count)(0)))
-        chosen = [builder.shuffle_vector(index, index, constant(I32, half)) for half in halves]
+            raise_out_of_bounds(context, builder, builder.icmp_unsigned("!=", builder.bitcast(outside, ir.IntType(vector.count)), ir.IntType(vector.count)(0)))
+        chosen = [builder.shuffle_vector(index, index, vec_constant(I32, half)) for half in halves]
         if size == 8:
             left, right = (gather(builder, builder.gep(data, [I64(step)]), chosen[0]) for step in (0, 1))
         else:
-            low, high = (builder.bitcast(gather(builder, data, half), lanes.vector) for half in chosen)
-            left, right = (builder.shuffle_vector(low, high, constant(I32, range(step, 2 * vector.count, 2))) for step in (0, 1))
+            low, high = (builder.bitcast(gather(builder, data, half), vec.vector) for half in chosen)
+            left, right = (builder.shuffle_vector(low, high, vec_constant(I32, range(step, 2 * vector.count, 2))) for step in (0, 1))
         return context.make_tuple(builder, signature.return_type, [left, right])
 
-    return types.UniTuple(lanes, 2)(array, types.intp, index), code
+    return types.UniTuple(vec, 2)(array, types.intp, index), code
 
 
 def _interleave(builder, a, b, group):
     """The two halves of a, b with ``group`` numbers of a and of b taken in turn."""
     count = a.type.count
     order = [side * count + start + k for start in range(0, count, group) for side in (0, 1) for k in range(group)]
-    return [builder.shuffle_vector(a, b, constant(I32, half)) for half in (order[:count], order[count:])]
+    return [builder.shuffle_vector(a, b, vec_constant(I32, half)) for half in (order[:count], order[count:])]
 
 
 @intrinsic
-def store_quads(typing, array, k, a, b, c, d):
+def store_interleaved4(typing, array, k, a, b, c, d):
     """a[0], b[0], c[0], d[0], a[1], ... from array[k] on."""
 
     def code(context, builder, signature, values):
-        place = builder.bitcast(place_of(context, builder, array, *values[:2], I64(4 * a.vector.count)), a.vector.as_pointer())
+        place = builder.bitcast(address_of(context, builder, array, *values[:2], I64(4 * a.vector.count)), a.vector.as_pointer())
         lows, highs = (_interleave(builder, *pair, 1) for pair in (values[2:4], values[4:6]))
         quads = [quad for low, high in zip(lows, highs) for quad in _interleave(builder, low, high, 2)]
         for step, quad in enumerate(quads):
@@ -135,13 +135,13 @@ def store_quads(typing, array, k, a, b, c, d):
 
 
 @intrinsic
-def add_quad(typing, array, k, quads, m):
+def add4(typing, array, k, quads, m):
     """array[k : k + 4] += quads[m : m + 4], as one vector of four."""
     four = ir.VectorType(SCALARS[array.dtype], 4)
 
     def code(context, builder, signature, values):
-        sums = builder.bitcast(place_of(context, builder, array, *values[:2], I64(4)), four.as_pointer())
-        more = builder.bitcast(place_of(context, builder, quads, *values[2:], I64(4)), four.as_pointer())
+        sums = builder.bitcast(address_of(context, builder, array, *values[:2], I64(4)), four.as_pointer())
+        more = builder.bitcast(address_of(context, builder, quads, *values[2:], I64(4)), four.as_pointer())
         size = array.dtype.bitwidth // 8
         builder.store(builder.fadd(builder.load(sums, align=size), builder.load(more, align=size)), sums, align=size)
         return context.get_dummy_value()
@@ -150,20 +150,20 @@ def add_quad(typing, array, k, quads, m):
 
 
 @intrinsic
-def load_quads(typing, array, k):
+def load_interleaved4(typing, array, k):
     """What store_quads(array, k, a, b, c, d) stored: (a, b, c, d)."""
-    lanes = of(array)
+    vec = vec_of(array)
 
     def code(context, builder, signature, values):
-        count = lanes.vector.count
-        place = builder.bitcast(place_of(context, builder, array, *values, I64(4 * count)), lanes.vector.as_pointer())
+        count = vec.vector.count
+        place = builder.bitcast(address_of(context, builder, array, *values, I64(4 * count)), vec.vector.as_pointer())
         parts = [builder.load(builder.gep(place, [I64(step)]), align=array.dtype.bitwidth // 8) for step in range(4)]
 
         def every_second(start, pieces):  # of two neighbours each
-            return [builder.shuffle_vector(*pair, constant(I32, range(start, 2 * count, 2))) for pair in zip(pieces[::2], pieces[1::2])]
+            return [builder.shuffle_vector(*pair, vec_constant(I32, range(start, 2 * count, 2))) for pair in zip(pieces[::2], pieces[1::2])]
 
         halves = [every_second(start, parts) for start in (0, 1)]  # a and c in turn, b and d in turn
         (a,), (c,), (b,), (d,) = (every_second(start, half) for half in halves for start in (0, 1))
         return context.make_tuple(builder, signature.return_type, [a, b, c, d])
 
-    return types.UniTuple(lanes, 4)(array, types.intp), code
+    return types.UniTuple(vec, 4)(array, types.intp), code

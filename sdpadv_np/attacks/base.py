@@ -13,10 +13,10 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError, AttackError, Error
-from ..models.anybody import classes_of, dtype_of, image_shape_of
+from ..models.interface import classes_of, dtype_of, image_shape_of
 from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
-from .answers import Goal, adversarial, logits, recorded_slopes, slope
+from .queries import Goal, checked_adversarial, logits, recorded_slopes, slope
 from .parameters import Parameters, classifier_like, parameter
 
 LABELS = ("predicted", "true")
@@ -110,7 +110,7 @@ class Attack(Parameters):
 
     def _made(self, x, goal, rng):
         """The method's result for one batch, looked at."""
-        return adversarial(type(self).__name__, self._attack(x, goal, rng), x, self._reach, goal.images)
+        return checked_adversarial(type(self).__name__, self._attack(x, goal, rng), x, self._reach, goal.images)
 
     def _attack(self, x, goal: Goal, rng):
         """Adversarial examples for one batch."""
@@ -131,8 +131,8 @@ class GradientAttack(Attack):
         return self.eps
 
     def _gradient(self, x, goal):
-        """d climb / dx."""
-        return slope(self.classifier, x, goal.climb)[1]
+        """d loss / dx."""
+        return slope(self.classifier, x, goal.loss)[1]
 
     def _limit(self, x_adv, x):
         """Back within eps of x, and within [0, 1]."""

@@ -8,7 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .answers import slope
+from .queries import slope
 from .base import Attack
 from .parameters import parameter
 

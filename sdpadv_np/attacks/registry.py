@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, fields
 
 from .. import attacks
 from ..errors import ArgumentError
+from ..models.interface import classes_of
 
 _WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", type(None): "none"}
 
@@ -81,7 +82,8 @@ def _kind(public: str) -> Kind:
 
 
 def _with_part(make, part: str, classifier, **parameters):
-    return make(getattr(classifier, part), **parameters)
+    classes = classes_of(classifier)
+    return make(getattr(classifier, part), **({} if classes is None else {"classes": classes}) | parameters)
 
 
 def _defaults(cls) -> dict:

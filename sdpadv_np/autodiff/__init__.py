@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation over NumPy and CuPy arrays.
 
 Read in this order: tensor.py (what is recorded), registry.py (how an operation is written),
-parameters.py (what is no operand), rules/ (the derivatives), engine.py (the backward pass), gradcheck.py (how we know),
+parameters.py (what is no operand), rules/ (the derivatives), engine.py (the backward loop), accumulation.py (its sums), gradcheck.py (how we know),
 plan.py (a step recorded once and replayed).
 """
 from . import ops

@@ -4,7 +4,7 @@ NOTE: how a function is recorded that knows nothing of it.
 The function runs once on Recorded arrays. Such an array stands in for a NumPy or CuPy array and uses
 NumPy's own protocols: whatever is done to it comes to ``__array_ufunc__`` (``a * b``, ``np.exp(a)``,
 ``np.add.reduce``), ``__array_function__`` (``np.dot``, ``np.where``) or one of its few methods, and
-kernels come through their door (kernels/runtime/tracing.py). Each call is carried out on the real arrays,
+kernels are traceable (kernels/runtime/tracing.py). Each call is executed on the real arrays,
 once, and noted:
 
     y = np.exp(a)         ->  calls += [np.exp, (a, y)]         y is the result, from now on its buffer
@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import PlanError
-from ..kernels.runtime.tracing import recording, told_by
+from ..kernels.runtime.tracing import recording, calls_made_by
 from .recorded import Memory, Recorded, bare, recorded_in
 
 
@@ -121,12 +121,12 @@ class Recorder:
     def write(self, function, args, positions):
         """A call that changes some of its arguments and returns nothing."""
         self._changing([args[k] for k in positions if k < len(args)])
-        self.calls += told_by(function, *bare(args))
+        self.calls += calls_made_by(function, *bare(args))
 
     def _into(self, out, function, args, kwargs):
         """A call that writes its results into arrays that it was given."""
         self._changing(out if isinstance(out, tuple) else [out])
-        self.calls += told_by(functools.partial(function, out=bare(out), **bare(kwargs)), *bare(args))
+        self.calls += calls_made_by(functools.partial(function, out=bare(out), **bare(kwargs)), *bare(args))
         return out
 
     def call(self, function, args, kwargs, writes):
@@ -150,7 +150,7 @@ class Recorder:
         several = isinstance(results, tuple)
         made = tuple(None if r is None else self.buffer(r) for r in (results if several else (results,)))
         out = tuple(None if m is None else m.array for m in made)
-        self.calls += told_by(functools.partial(function, out=out if several else out[0], **extra), *arrays)  # once more, into the buffers
+        self.calls += calls_made_by(functools.partial(function, out=out if several else out[0], **extra), *arrays)  # once more, into the buffers
         return made if several else made[0]
 
     def _changing(self, targets):

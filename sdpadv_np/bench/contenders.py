@@ -4,8 +4,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from ..errors import ArgumentError
 

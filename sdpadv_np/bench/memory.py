@@ -19,7 +19,7 @@ _COUNTS = (250, 1000, 4000, 16000)
 _STEPS, _QUICK_STEPS = 10_000, 200
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _once(request: str) -> dict:
     return _process(request)
 

@@ -5,8 +5,7 @@ import functools
 
 import numpy as np
 
-from ..models import Classifier
-from ..nn import Dense, Flatten
+from ..models import Classifier, ModelB
 from . import steps
 from .runner import Candidate, Job
 
@@ -20,12 +19,8 @@ FORWARD = "generator forward"
 
 def classifier(side: int, seed: int) -> Classifier:
     """Model B's layers for images of another size."""
-    def layers(self):
-        hidden = [Dense(side * side, 200, "relu", "fan_in"), Dense(200, 200, "relu", "fan_in")]
-        return [Flatten(), *hidden, Dense(200, 10, init="fan_in")]
-
-    kind = type("B", (Classifier,), {"architecture": "B", "image_shape": (1, side, side), "_layers": layers})
-    return kind(seed)
+    shape = (1, side, side)
+    return Classifier(ModelB.layers_for(shape, 10), shape, name="model_b", seed=seed)
 
 
 def sdpadv(side: int, count: int, seed: int):

@@ -12,7 +12,7 @@ import traceback
 
 from .. import checks
 from ..errors import Error
-from ..kernels.runtime.dispatch import TAKES
+from ..kernels.runtime.dispatch import ARRAYS_OF
 from . import streams
 
 
@@ -27,8 +27,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
-    from .. import __version__
-    from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
+    from ..version import __version__
+    from . import (  # here, so that an interruption meanwhile is one line as well
+        attack,
+        bench,
+        data,
+        evaluate,
+        reproduce,
+        train,
+        warm_up,
+    )
 
     top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
@@ -64,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
-        checks.choice("SDPADV_KERNEL", kernel, TAKES)
+        checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
     from ..training.compiling import told
 
     with told():

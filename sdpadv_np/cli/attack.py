@@ -10,7 +10,7 @@ from .. import checks
 from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import figures, readable
+from ..evaluation import figures, distortion_text
 from ..evaluation.metrics import measure
 from ..storage.provenance import provenance
 from . import chosen
@@ -46,7 +46,7 @@ def run(arguments) -> None:
     checks.threads(arguments.threads)
     try:
         with results(arguments.output, "attack", RECORD) as folder, threads(arguments.threads):
-            with folders.together(folder, RECORD) as draft:
+            with folders.all_or_nothing(folder, RECORD) as draft:
                 _run(arguments, folder, draft)
             print("written: " + ", ".join(str(folder / name) for name in visible(folder)))
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def _run(a, folder, draft) -> None:
     x_adv = given.writable(x_adv)
     record = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": readable.of(attack.attack, given.x, given.y),
+        "figures": _figures(classifier, given, x_adv, seconds, a.target), "distortion": distortion_text.mean_distortion(attack.attack, given.x, given.y),
     }
     for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")

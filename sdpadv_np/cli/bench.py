@@ -82,7 +82,7 @@ def _add_benchmark(benchmark, benchmarks) -> None:
 def run(arguments) -> None:
     usual, given = f"runs/bench-{arguments.benchmark}{datetime.now():-%Y%m%d-%H%M%S}", arguments.output
     try:
-        with folders.new(None, usual) if given is None else folders.held(files.expanded(given), make=True) as output:
+        with folders.create(None, usual) if given is None else folders.locked(files.expanded(given), make=True) as output:
             _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import models
-from ..storage import saving
 from ..attacks import registry
 from ..attacks.base import LABELS
 from ..errors import ArgumentError, FileError
 from ..evaluation import paper
+from ..storage import saving
 
 
 class Chosen(NamedTuple):

@@ -7,7 +7,7 @@ from .. import checks, data, evaluation
 from ..storage import files, folders
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import figures, paper, readable, tables
+from ..evaluation import figures, paper, distortion_text, tables
 from ..storage.provenance import provenance
 from . import chosen
 from ..training.threads import threads
@@ -43,7 +43,7 @@ def run(arguments) -> None:
     checks.threads(arguments.threads)
     try:
         with results(arguments.output, "evaluate", RECORD) as folder, threads(arguments.threads):
-            with folders.together(folder, RECORD) as draft:
+            with folders.all_or_nothing(folder, RECORD) as draft:
                 _run(arguments, folder, draft)
             print(f"written to {folder}: {', '.join(visible(folder))}")
     except KeyboardInterrupt:
@@ -66,10 +66,10 @@ def _run(a, folder, draft) -> None:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
     measured, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
     for name, eps, attack, settings in attacks:
-        result, moved = evaluation.evaluate(classifier, attack, x, y), readable.of(attack, x, y)
+        result, moved = evaluation.evaluate(classifier, attack, x, y), distortion_text.mean_distortion(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
         measured.append((name, eps, result))
-        spatial.append(readable.text(moved))
+        spatial.append(distortion_text.text(moved))
         records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
     table = tables.rows(measured, "" if a.images else a.dataset, classifier.architecture)
     columns = tables.COLUMNS
@@ -90,7 +90,7 @@ def _one_source(a) -> None:
     if a.images is None:
         if a.true_labels is not None:
             raise ArgumentError("--true-labels: a data set has its own; leave it out, or give the images that they belong to by --images FILE")
-        a.dataset = a.dataset or "mnist"
+        a.dataset = a.dataset or data.DEFAULT
     elif beside := [option for option, value in (("--dataset", a.dataset), ("--data-dir", a.data_dir)) if value is not None]:
         raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(beside)}, or --images")
 

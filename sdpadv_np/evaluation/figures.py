@@ -11,7 +11,7 @@ import numpy as np
 from ..storage import files
 from ..autodiff import ops
 from ..errors import ArgumentError
-from ..models.anybody import ask
+from ..models.interface import logits_of
 
 
 def canvas(width, height):
@@ -53,7 +53,7 @@ def png(figure) -> bytes:
 
 def examples(classifier, x, y, count: int = 10) -> np.ndarray:
     """Numbers of ``count`` correctly classified images, class after class and again, as far as there are; then any others."""
-    right = np.flatnonzero(ask(classifier, x).argmax(axis=1) == y)
+    right = np.flatnonzero(logits_of(classifier, x).argmax(axis=1) == y)
     by_class = [right[y[right] == k] for k in np.unique(y)]
     turns = [mine[turn] for turn in range(count) for mine in by_class if turn < len(mine)]
     chosen = list(dict.fromkeys([*turns, *range(len(x))]))
@@ -83,7 +83,7 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
     figure = canvas(max(1.15 * len(x) + 0.6, 5), 1.55 * len(rows))
     figure.suptitle(title, fontsize=11, parse_math=False)  # a file may be called "$x"
     axes = figure.subplots(len(rows), len(x), squeeze=False)
-    first = None if classifier is None else ask(classifier, x).argmax(axis=1)
+    first = None if classifier is None else logits_of(classifier, x).argmax(axis=1)
     for (name, images), line in zip(rows, axes):
         difference = images is rows[-1][1]
         for axis, image in zip(line, images):
@@ -98,7 +98,7 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
 
 def confidence(classifier, x) -> tuple[np.ndarray, np.ndarray]:
     """(predicted classes (N,), their probabilities (N,))."""
-    p = ops.softmax(ask(classifier, x))
+    p = ops.softmax(logits_of(classifier, x))
     k = p.argmax(axis=1)
     return k, p[np.arange(len(x)), k]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..attacks.parameters import classifier_like
-from ..models.anybody import ask, classes_of, image_shape_of
-from ..models.classifier import in_chunks
+from ..models.interface import logits_of, classes_of, image_shape_of
+from ..models.chunks import in_chunks
 from ..nn import reading
 
 
@@ -24,8 +25,14 @@ class Evaluation:
     success_rate: float  # share of the correctly classified x whose x_A is misclassified
     l2sq: float  # mean over images of the summed squared change (the paper's "L2" column)
     linf: float  # largest change of any pixel
-    seconds: float  # to make x_A, per 100 images
+    seconds_per_100: float  # to make x_A, per 100 images
     count: int
+
+    @property
+    def seconds(self) -> float:
+        """Deprecated name of ``seconds_per_100``."""
+        warnings.warn("Evaluation.seconds is deprecated; use seconds_per_100", DeprecationWarning, stacklevel=2)
+        return self.seconds_per_100
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -67,7 +74,7 @@ def _evaluated(classifier, attack, x, y) -> Evaluation:
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
     """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
-    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(ask, classifier)
+    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(logits_of, classifier)
     right = in_chunks(asked, x).argmax(axis=1) == y
     still = in_chunks(asked, x_adv).argmax(axis=1) == y
     change = x_adv.astype(np.float64) - x
@@ -77,6 +84,6 @@ def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
         success_rate=float((right & ~still).sum() / max(right.sum(), 1)),
         l2sq=float(np.square(change).sum(axis=(1, 2, 3)).mean()),
         linf=float(np.abs(change).max()),
-        seconds=100 * seconds / len(x),
+        seconds_per_100=100 * seconds / len(x),
         count=len(x),
     )

@@ -13,7 +13,7 @@ _FIELDS = {
     "settings": schema.mapping(),
     "origin": schema.mapping().added(2, None),
     "history": schema.sequence(schema.mapping(schema.number())),
-    "best_epoch": schema.whole(1),
+    "best_epoch": schema.integer(1),
     "best_score": schema.sequence(schema.number()),
 }
 
@@ -38,7 +38,7 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return [], {}
         _, arrays, attributes = files.read(self.path, ["checkpoint"])
-        stored = schema.described(attributes, _FIELDS, f"{self.path}: attributes")
+        stored = schema.validated(attributes, _FIELDS, f"{self.path}: attributes")
         self._compare(stored)
         history, best = stored["history"], stored["best_epoch"]
         if not best <= len(history) <= self.task.epochs:

@@ -71,7 +71,7 @@ def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> lis
 
     Raises TrainingError where a loss, a weight or a figure is not finite; warns where the losses have grown beyond any use.
     """
-    schema.storable(task.settings(), task.title)  # what no file can hold is refused now, not after the work
+    schema.to_json(task.settings(), task.title)  # what no file can hold is refused now, not after the work
     checkpoint = Checkpoint(checkpoint, task)
     with contextlib.ExitStack() as stack:
         stack.enter_context(enable_grad())

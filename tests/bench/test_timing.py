@@ -95,18 +95,17 @@ def test_threads_are_set_and_set_back():
     assert threads.get_threads() == before
     assert [p["num_threads"] for p in threadpool_info()][: len(pools)] == [p["num_threads"] for p in pools]
     for count, words in ((0, "threads is 0"), (100_000, "this machine has")):
-        with pytest.raises(ArgumentError, match=words):
-            with timing.equal_threads(count):
-                pass
+        with pytest.raises(ArgumentError, match=words), timing.equal_threads(count):
+            pass
 
 
 def test_a_library_that_changes_its_threads_under_way_ends_the_benchmark(monkeypatch):
     """Numba's first parallel kernel once set OpenMP's number, and with it PyTorch's: 20 times slower, on a busy machine."""
-    with timing.equal_threads(1) as still_equal:
-        still_equal()
+    with timing.equal_threads(1) as check_threads:
+        check_threads()
         monkeypatch.setattr(threads._limit, "count", 2)
         with pytest.raises(Error, match="runtime.threads has changed from 1 to 2 threads"):
-            still_equal()
+            check_threads()
 
 
 def test_the_processors_clock_does_not_count_sleep():

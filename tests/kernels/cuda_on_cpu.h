@@ -35,8 +35,8 @@
 
 struct Index { int x = 0, y = 0, z = 0; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
-constexpr size_t ARENA = 232448;  // an H100's shared memory
-thread_local unsigned long long arena[ARENA / 8];
+constexpr size_t SHARED_BYTES = 232448;  // an H100's shared memory
+thread_local unsigned long long shared_memory[SHARED_BYTES / 8];
 
 namespace cpu {
 struct Fiber { ucontext_t context; std::vector<char> stack; int waits_at; void* sanitizer; };
@@ -100,7 +100,7 @@ static int run_block(std::mt19937& random) {
     return parted;
 }
 template <class... A, size_t... I> int run(void (*kernel)(A...), const int* shape, size_t shared, void** args, int seed, int leave_out, std::index_sequence<I...>) {
-    if (shared > ARENA) return 2;
+    if (shared > SHARED_BYTES) return 2;
     std::mt19937 random(seed);
     gridDim.x = shape[0], gridDim.y = shape[1], blockDim.x = shape[2], left_out = leave_out;
     fibers.resize(shape[2]), lanes.resize(shape[2]);
@@ -109,9 +109,9 @@ template <class... A, size_t... I> int run(void (*kernel)(A...), const int* shap
     int parted = 0;
     for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y)
         for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
-            ASAN_UNPOISON_MEMORY_REGION(arena, ARENA);
-            std::memset(arena, 0xdb, ARENA);
-            ASAN_POISON_MEMORY_REGION((char*)arena + shared, ARENA - shared);
+            ASAN_UNPOISON_MEMORY_REGION(shared_memory, SHARED_BYTES);
+            std::memset(shared_memory, 0xdb, SHARED_BYTES);
+            ASAN_POISON_MEMORY_REGION((char*)shared_memory + shared, SHARED_BYTES - shared);
             parted |= run_block(random);
         }
     return parted;

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-KERNELS = ("forward_tile", "forward_in_place", "backward_tile", "backward_in_place")
+KERNELS = ("forward_shared", "forward_global", "backward_shared", "backward_global")
 
 
 class Device:

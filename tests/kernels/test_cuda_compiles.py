@@ -20,7 +20,7 @@ spec.loader.exec_module(cuda_resources)
 @pytest.mark.parametrize("architecture", cuda_resources.ARCHITECTURES)
 def test_compiles_without_warnings_and_spills(kernel, dtype, architecture):
     functions = cuda_resources.resources(kernel, dtype, architecture)
-    assert set(functions) == {"forward_tile", "forward_in_place", "backward_tile", "backward_in_place"}
+    assert set(functions) == {"forward_shared", "forward_global", "backward_shared", "backward_global"}
     for numbers in functions.values():
         assert 0 < numbers["registers"] <= 128  # 512 threads of them fit a multiprocessor
         assert numbers["stack_bytes"] == numbers["spill_store_bytes"] == numbers["spill_load_bytes"] == 0
@@ -36,7 +36,7 @@ def test_no_compare_and_swap_and_no_float_atomics(kernel):
 def test_the_sources_are_where_the_package_is():
     folder = Path(_cuda_source.__file__).parent.parent
     assert {str(p.relative_to(folder)) for end in ("cu", "cuh") for p in folder.rglob(f"*.{end}")} == {
-        "sampling/bilinear.cuh", "affine_sample/affine_sample.cu", "flow_sample/flow_sample.cu"}
+        "sampling/bilinear.cuh", "sampling/kernels.cuh", "affine_sample/affine_sample.cu", "flow_sample/flow_sample.cu"}
 
 
 @pytest.mark.parametrize("kernel", cuda_resources.KERNELS)

@@ -14,7 +14,7 @@ from sdpadv_np.kernels.sampling.cuda_source import source
 from sdpadv_np.kernels.affine_sample import CONVENTIONS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or shutil.which("g++") is None, reason="no g++ on Linux to compile the CUDA C for the CPU with")
-places = pytest.mark.parametrize("place", ("tile", "in_place"))
+places = pytest.mark.parametrize("place", ("shared", "global"))
 dtypes = pytest.mark.parametrize("dtype", (np.float32, np.float64))
 both = pytest.mark.parametrize("kernel", ("affine_sample", "flow_sample"))
 
@@ -29,10 +29,10 @@ def gpu(built, monkeypatch):
     """gpu(kernel, place): the kernel's module, made to hold images in shared memory or not."""
     cupy, modules = built
 
-    def choose(kernel, place="tile"):
+    def choose(kernel, place="shared"):
         for dtype in (np.float32, np.float64):
             loaded = modules[kernel].kernels(kernel, dtype)
-            monkeypatch.setattr(loaded, "room", {d: loaded.room[d] if place == "tile" else -1 for d in loaded.room})
+            monkeypatch.setattr(loaded, "shared_limit", {d: n if place == "shared" else -1 for d, n in loaded.shared_limit.items()})
         return modules[kernel]
 
     monkeypatch.setattr(cupy, "seed", 0)
@@ -66,12 +66,12 @@ def test_flow_equals_the_definition(rng, gpu, place, dtype, size):
 
 @both
 @dtypes
-def test_what_does_not_fit_is_read_in_place(rng, gpu, kernel, dtype):
+def test_images_too_large_for_shared_memory_are_read_from_global_memory(rng, gpu, kernel, dtype):
     g, x, move = problem(rng, kernel, np.float64, (150, 120), n=1, c=1)
     g, x, move = (a.astype(dtype) for a in (g, x, move))
     got = everything(gpu(kernel), kernel, g, x, move)
     forward, backward = gpu.cupy.launched[:2]
-    assert forward[0] == "forward_in_place" and forward[1] * forward[2] > 1 and backward[0] == "backward_in_place"
+    assert forward[0] == "forward_global" and forward[1] * forward[2] > 1 and backward[0] == "backward_global"
     if dtype == np.float64:  # float positions around 100 are too coarse to agree at every kink
         same_as_the_definition(got, kernel, g, x, move)
 
@@ -173,7 +173,7 @@ def test_thread_order_does_not_matter_and_every_barrier_does(rng, gpu, kernel, p
     function, unseen = None, set()
     for number, line in enumerate(source(kernel).splitlines(), 1):
         if line[:1].isalpha():
-            function = line.partition("(")[0].split()[-1] if "<TILE>" not in line else function
+            function = line.partition("(")[0].split()[-1] if "<SHARED>" not in line else function
         if "__syncthreads" not in line:
             continue
         try:
@@ -181,8 +181,8 @@ def test_thread_order_does_not_matter_and_every_barrier_does(rng, gpu, kernel, p
                 unseen.add(function)
         except RuntimeError:
             pass  # threads waited at different barriers
-    for_tiles = {"clear_tile", "forward"} if place == "in_place" else set()
-    assert unseen == for_tiles | ({"block_sum"} if kernel == "flow_sample" else set())  # those that are not called
+    for_shared = {"clear_padded", "interpolate"} if place == "global" else set()
+    assert unseen == for_shared | ({"block_sum"} if kernel == "flow_sample" else set())  # those that are not called
 
 
 PROGRAM = """
@@ -190,10 +190,10 @@ import cuda_on_cpu, numpy as np
 from sdpadv_np.kernels.affine_sample import CONVENTIONS
 cupy, modules = cuda_on_cpu.load({folder!r}, sanitize=True)
 import samplers as t
-modules["affine_sample"].kernels.__globals__["FRAME"] -= {narrower}
+modules["affine_sample"].kernels.__globals__["PADDING"] -= {narrower}
 rng = np.random.default_rng(0)
 for kernel, module in modules.items():
-    for place in ("tile", "in_place"):
+    for place in ("shared", "global"):
         for size, output in t.SIZES[:4] + [((12, 12), (12, 12))]:
             for value in (0, 1e9, np.nan):
                 g, x, move = t.problem(rng, kernel, np.float32, size, output if kernel == "affine_sample" else size)
@@ -201,7 +201,7 @@ for kernel, module in modules.items():
                 for convention in CONVENTIONS:
                     t.everything(module, kernel, g, x, move, convention)
         loaded = module.kernels(kernel, np.float32)
-        loaded.room = dict.fromkeys(loaded.room, -1)
+        loaded.shared_limit = dict.fromkeys(loaded.shared_limit, -1)
 """
 
 

@@ -93,16 +93,13 @@ def test_what_is_not_a_number_is_not_hidden(implementation):
 
 @fast
 def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
-    from sdpadv_np.kernels.runtime import threads as _threads
-    from sdpadv_np.kernels.gemm import amx as _tile_product
+    from sdpadv_np.kernels.runtime import threads
 
     layer = Layer(rng, "for two threads")
     expected = [a.tobytes() for a in layer.faces(implementation)]
-    for module in (_threads, _tile_product):
-        monkeypatch.setattr(module, "in_parts", lambda part, parts, *arguments: [part(i, parts, *arguments) for i in range(parts)])
+    monkeypatch.setattr(threads, "run_parts", lambda part, parts, *arguments: [part(i, parts, *arguments) for i in range(parts)])
     for parts in (1, 2, 3):
-        for module in (_threads, _tile_product):
-            monkeypatch.setattr(module, "parts_of", lambda count, work: parts)
+        monkeypatch.setattr(threads, "part_count", lambda count, work: parts)
         assert [a.tobytes() for a in layer.faces(implementation)] == expected
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sdpadv_np import kernels
 from sdpadv_np.kernels import activation, adam, affine_sample, clip, conv2d, dense, flow_sample, flow_smoothness, logit_loss, perturb
-from sdpadv_np.kernels.runtime.dispatch import TAKES
+from sdpadv_np.kernels.runtime.dispatch import ARRAYS_OF
 
 SAME = ((1, 1), (1, 1))
 
@@ -71,7 +71,7 @@ MODULES = (activation, adam, affine_sample, clip, conv2d, dense, flow_sample, fl
 
 def here(module):
     """The implementations that take NumPy arrays and can run."""
-    return [name for name, can in module.implementations().items() if can and "numpy" in TAKES[name]]
+    return [name for name, can in module.implementations().items() if can and "numpy" in ARRAYS_OF[name]]
 
 
 def kernel_of(call):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from everywhere import everywhere
 
-from sdpadv_np.kernels.runtime import threads as _threads
 from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
+from sdpadv_np.kernels.runtime import threads
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -58,8 +58,8 @@ def test_threads_change_no_bit(rng, kernel, monkeypatch):
     x, g = rng.random((2, 700, 1, 28, 28), np.float32)
     moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (700, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (700, 2, 28, 28))
     moved, results = moved.astype(np.float32), []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(_threads._limit, "count", threads)
+    for count in (1, 2, 5):
+        monkeypatch.setattr(threads._limit, "count", count)
         y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
         both = kernel.backward(g, x, moved, implementation="numba")
         alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
@@ -126,8 +126,8 @@ def test_threads_change_no_bit_of_a_convolution(rng, algorithm, implementation, 
     x, w = rng.random((21, 64, 14, 14), np.float32), rng.random((128, 64, 6, 6), np.float32)
     padding, results = ((0, 0), (0, 0)), []
     g = rng.random((21, 128, 5, 5), np.float32)
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(_threads._limit, "count", threads)
+    for count in (1, 2, 5):
+        monkeypatch.setattr(threads._limit, "count", count)
         y = conv2d.forward(x, w, 2, padding, None, "linear", algorithm, implementation)
         dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm, implementation), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm, implementation)
         results.append([a.tobytes() for a in (y, dx, dw)])

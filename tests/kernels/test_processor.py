@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("numba")
 PROGRAM = """
 import numpy as np
-from sdpadv_np.kernels.gemm.packing import product
-from sdpadv_np.kernels.gemm.microkernel import HEIGHT
+from sdpadv_np.kernels.gemm.macrokernel import gemm
+from sdpadv_np.kernels.gemm.microkernel import MR
 a, b, c, nothing = np.ones(2, np.float32), np.ones(32, np.float32), np.zeros(16, np.float32), np.zeros(0, np.float32)
-product(a, np.zeros(1, np.int64), 1, np.arange(2), b, c, 16, 16, nothing, False, 0)
+gemm(a, np.zeros(1, np.int64), 1, np.arange(2), b, c, 16, 16, nothing, False, 0)
 assert (c == 2).all(), c
-(code,) = product.inspect_asm().values()
-print(HEIGHT, "zmm" in code, "ymm" in code, "vfmadd" in code, "fmaf" in code)
+(code,) = gemm.inspect_asm().values()
+print(MR, "zmm" in code, "ymm" in code, "vfmadd" in code, "fmaf" in code)
 """
 
 
@@ -24,7 +24,7 @@ print(HEIGHT, "zmm" in code, "ymm" in code, "vfmadd" in code, "fmaf" in code)
     ("generic", "", "{1: 2} False False False False"),  # a product without FMA is not a call of the C library's
     ("haswell", "+avx2,+fma", "{1: 6} False True True False"),
 ))
-def test_the_register_tile_fits_its_registers(tmp_path, name, features, expected):
+def test_the_register_block_fits_its_registers(tmp_path, name, features, expected):
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
     assert done.stdout == f"{expected}\n", done.stderr

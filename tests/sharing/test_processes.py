@@ -8,7 +8,7 @@ _PROGRAM = '''
 import multiprocessing, sys
 import numpy as np
 import sdpadv_np as sd
-from sdpadv_np.kernels.runtime import threads as _threads
+from sdpadv_np.kernels.runtime import threads
 
 x = np.random.default_rng(0).random((300, 1, 28, 28), np.float32)
 
@@ -23,7 +23,7 @@ def work(job):
     return [a.tobytes() for a in (*answers, sd.kernels.affine_sample.forward(x, theta))]
 
 if __name__ == "__main__":
-    _threads.set_threads(3)
+    threads.set_threads(3)
     job = lambda: (sd.models.ModelB(), sd.attacks.PGD(sd.models.ModelB(seed=1), steps=3), sd.models.Generator(seed=2))
     alone = work(job())  # in threads: the child of a fork has none of them
     with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:

@@ -22,7 +22,7 @@ def _nothing_to_compile(monkeypatch):
 
 def foreign(W=W, noise=0.0):
     draw = np.random.default_rng(1)
-    return sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W + noise * draw.standard_normal((len(x), 10)), lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(1, 2, 2))
+    return sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W + noise * draw.standard_normal((len(x), 10)), lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(1, 2, 2))
 
 
 def _model(data, checkpoint, seed=0, **_):

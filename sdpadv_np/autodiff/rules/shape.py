@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...kernels.runtime.tracing import entrance
+from ...kernels.runtime.tracing import traceable
 from ...xp import array_module
 from ..registry import define
 from ._samples import cases, normal
@@ -30,7 +30,7 @@ def _names_once(part) -> bool:
     return part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) or getattr(part, "dtype", None) == bool
 
 
-@entrance(writes=("out",))
+@traceable(writes=("out",))
 def _add_at(out, index, g):
     array_module(out).add.at(out, index, g)  # NumPy's own does not hand a tuple over to CuPy
 

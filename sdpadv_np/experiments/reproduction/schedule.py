@@ -1,0 +1,130 @@
+"""Cell after cell: each is computed once and kept at once, with a line for each and the time that is left."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from ... import evaluation
+from ...attacks import registry
+from ...evaluation import distortion_text, paper
+from ...storage.provenance import provenance
+from ..runner import Runner
+from .cells import HUNDRED, Cell
+from .store import Store
+
+
+def compute(
+    cells: list[Cell], store: Store, runner: Runner, report=print, after: Callable[[dict], None] = lambda records: None,
+) -> dict[Cell, dict]:
+    """The records of ``cells``: those in ``store`` are taken from there, the others computed and stored, each at once.
+
+    ``after`` is called with all records so far, after each one that was computed. A cell whose attack this version does
+    not have is left out, and said to be; a later version computes it.
+    """
+    there = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
+    for attack in dict.fromkeys(cell.attack for cell in cells if _missing(cell)):
+        names = [cell.name for cell in dict.fromkeys(cells) if cell.attack == attack]
+        report(f"skipped: this version has no attack {attack}: {', '.join(names)}")
+    records = {cell: record for cell in there if (record := store.read(cell, settings_of(cell, runner)))}
+
+    def in_order():
+        return {cell: records[cell] for cell in there if cell in records}
+
+    if records:
+        report(f"{len(records)} of {len(there)} cells are there already, in {store.folder}")
+    for cell in there:
+        if cell in records:
+            continue
+        records[cell] = measured(cell, runner)
+        store.write(cell, records[cell])
+        report(f"[{len(records)}/{len(there)}] {line(cell, records[cell])}; {left([c for c in there if c not in records], records)}")
+        after(in_order())
+    return in_order()
+
+
+def _missing(cell: Cell) -> bool:
+    """Whether this version has no such attack."""
+    return cell.attack != paper.CLEAN and cell.attack.lower() not in registry.names()
+
+
+def settings_of(cell: Cell, runner: Runner) -> dict:
+    """Everything that decides the result of a cell."""
+    run = runner.settings
+    settings = {
+        "dataset": cell.dataset, "model": cell.model, "victim": cell.victim or cell.model, "defence": cell.defence, "attack": cell.attack,
+        "classifier_epochs": run.epochs_of(cell.model), "batch_size": run.batch_size, "limit": run.limit, "seed": run.seed,
+    }
+    if run.device != "cpu":
+        settings["device"] = run.device
+    if cell.victim:
+        settings["victim_epochs"] = run.epochs_of(cell.victim)
+    if cell.attack != paper.CLEAN:
+        kind = registry.find(cell.attack)
+        settings["parameters"] = {**kind.defaults, **_parameters(cell, runner)}
+        settings["epochs"] = run.epochs_against(cell.model) if kind.trained else None
+    return json.loads(json.dumps(settings))  # as a file gives them back
+
+
+def _parameters(cell: Cell, runner: Runner) -> dict:
+    return {"seed": runner.settings.seed, **cell.settings}
+
+
+def attack_of(cell: Cell, runner: Runner):
+    """The cell's attack, ready."""
+    return runner.attack(cell.dataset, cell.model, cell.attack, _parameters(cell, runner))
+
+
+def measured(cell: Cell, runner: Runner) -> dict:
+    """The cell's record: what was measured on the test images and on the first hundred, settings, seconds, machine."""
+    classifier, victim = (runner.classifier(cell.dataset, model) for model in (cell.model, cell.victim or cell.model))
+    attack = None if cell.attack == paper.CLEAN else attack_of(cell, runner)
+    trained = classifier if attack is None else getattr(attack, "generator", None)
+    training = sum(row["seconds"] for row in trained.history) if trained else 0.0
+    x, y = runner.test_images(cell.dataset)
+    result = evaluation.evaluate(victim, attack, x, y)
+    hundred = evaluation.evaluate(victim, attack, x[:HUNDRED], y[:HUNDRED])
+    making = result.seconds_per_100 * result.count / 100
+    return {
+        "settings": settings_of(cell, runner), "result": result.as_dict(), "hundred": hundred.as_dict(),
+        "distortion": None if attack is None else distortion_text.mean_distortion(attack, x, y),
+        "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)},
+        "threads": runner.settings.threads, "made": provenance(),
+    }
+
+
+def line(cell: Cell, record: dict) -> str:
+    """What came out, the paper's figure beside it."""
+    result, theirs = record["result"], paper.accuracy(cell.dataset, cell.victim or cell.model, cell.attack, cell.eps)
+    beside = "" if theirs is None or cell.victim else f" (paper {theirs:.4f})"
+    return f"{cell.name}: accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}, {record['seconds']['cell']:.1f} s"
+
+
+def left(cells: list[Cell], records: dict[Cell, dict]) -> str:
+    """The time that ``cells`` will take, by the times of the cells most like them."""
+    if not cells:
+        return "done"
+    times = [seconds for cell in cells if (seconds := _expected(cell, records)) is not None]
+    unknown = len(cells) - len(times)
+    return f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}" + (f" and {unknown} of a kind not met yet" if unknown else "")
+
+
+def _expected(cell: Cell, records) -> float | None:
+    """The mean of the same attack's cells on the same model; if there is none, of those that are trained, or are not, as it is."""
+
+    def mean(alike):
+        times = [record["seconds"]["cell"] for other, record in records.items() if other.attack != paper.CLEAN and alike(other)]
+        return sum(times) / len(times) if times else None
+
+    def trained(other):
+        return other.attack != paper.CLEAN and registry.find(other.attack).trained
+
+    same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
+    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model)) if same is None and cell.attack != paper.CLEAN else same
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(50), duration(3000), duration(30000)
+    ('50 s', '50 min', '8.3 h')
+    """
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,84 @@
+"""Compiling: once for each type of array, whatever numbers stand in a call, and whatever may be written to."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sdpadv_np.kernels.runtime.tracing import contiguous
+
+pytest.importorskip("numba")
+
+
+def test_numbers_in_a_call_are_of_their_type():
+    from sdpadv_np.kernels.runtime.jit import njit
+
+    @njit()
+    def add(a, b):
+        return a + b
+
+    @njit()
+    def sums(n):
+        total = 0
+        for _ in range(n):
+            total = add(total, 1)
+        return add(total, 2) + add(3, total)
+
+    assert sums(4) == 13
+    assert [str(signature) for signature in add.overloads] == ["(int64, int64)"]
+
+
+def test_what_others_compile_is_not_ours():
+    import numba
+    from numba.core import event
+
+    from sdpadv_np.kernels.runtime import jit
+
+    before = dict(jit.compile_seconds)
+    assert numba.njit(lambda a: a + 1)(1) == 2
+    assert numba.vectorize(lambda a: a + 1)(1) == 2
+    with event.trigger_event("numba:compile"):
+        pass
+    assert jit.compile_seconds == before
+
+
+def test_a_read_only_array_is_of_the_same_type_and_is_not_copied():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert contiguous(array) is array
+    array.flags.writeable = False
+    same = contiguous(array)
+    assert np.shares_memory(same, array) and same.flags.carray and same.dtype == array.dtype and same.shape == (2, 3)
+    assert not array.flags.writeable
+    del array
+    np.testing.assert_array_equal(same, [[0, 1, 2], [3, 4, 5]])  # it keeps the memory
+    assert contiguous(np.zeros((0, 3), np.float32)).shape == (0, 3)
+
+
+def test_what_lies_otherwise_is_copied():
+    unaligned = np.frombuffer(bytearray(13), np.uint8)[1:].view(np.float32)
+    for array in (unaligned, np.zeros((3, 4), np.float32).T, np.zeros(8, np.float32)[::2]):
+        copy = contiguous(array)
+        assert copy.flags.carray and not np.shares_memory(copy, array)
+        np.testing.assert_array_equal(copy, array)
+
+
+def test_what_is_compiled_is_told_once_and_only_where_somebody_listens(tmp_path):
+    program = """
+import logging, sys
+import numpy as np
+from sdpadv_np.kernels import clip, perturb, activation
+from sdpadv_np.kernels.runtime import jit
+from sdpadv_np.training.compiling import told
+x = np.zeros(3, np.float32)
+clip.backward(x, x, 0., 1.)
+with told(), told():
+    clip.backward(x, x, 0., 1.), perturb.forward(x, x, .1), perturb.backward(x, x, x, .1)
+activation.forward(x[None], x, "relu")
+print(*jit.compile_seconds, all(seconds > 0 for seconds in jit.compile_seconds.values()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""})
+    assert done.stdout == "clip perturb activation True\n", done.stderr
+    assert done.stderr == "sdpadv: compiling perturb\n"
+    again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""})
+    assert (again.stdout, again.stderr) == ("True\n", "")
