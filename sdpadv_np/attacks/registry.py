@@ -1,7 +1,7 @@
-"""The attacks by name, with the parameters each takes and their types: for the command line and for tables.
+"""The attacks by name, with the parameters of each and their types: for the command line and for tables.
 
-Nothing is listed here. What ``sd.attacks`` offers is known by its name in lower case, and the
-parameters are read from the dataclass; so a new attack needs its line in ``sd.attacks`` only.
+Nothing is listed here. An attack of ``sd.attacks`` is known by its name in lower case, and its parameters are read
+from the dataclass; so a new attack needs only its line in ``sd.attacks``.
 """
 from __future__ import annotations
 
@@ -48,27 +48,31 @@ def _kind(public: str) -> Kind:
     make = getattr(attacks, public)
     if inspect.isclass(make):
         cls, defaults = make, _defaults(make)
-    else:  # a function such as SdAdv returns another class's attack with something settled: what it changed and does not take
+    else:  # a function such as SdAdv, which fixes some parameters of another class: those it changed and does not take
         example, own = make(None), inspect.signature(make).parameters
         cls, ordinary = type(example), _defaults(type(example))
         defaults = {name: getattr(example, name) for name, value in ordinary.items() if name in own or getattr(example, name) == value}
-    if public in _GIVEN:
-        make = functools.partial(_with_part, make, _GIVEN[public])
+    if public == "BlackBoxSdpAdv":
+        make = functools.partial(_by_queries, make)
     return Kind(public, make, defaults, _types(cls), hasattr(cls, "fit"))
 
 
-def _with_part(make, part: str, classifier, **parameters):
+def _by_queries(make, classifier, **parameters):
+    """The attack that is given the classifier's probabilities alone."""
+    if classifier is None:
+        return make(None, **parameters)
     classes = classes_of(classifier)
-    return make(getattr(classifier, part, None), **({} if classes is None else {"classes": classes}) | parameters)
+    return make(classifier.probabilities, **({} if classes is None else {"classes": classes}) | parameters)
 
 
 def _defaults(cls) -> dict:
     """The parameters of a dataclass, without the classifier."""
-    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in fields(cls) if f.init and f.name != "classifier"}
+    parameters = (f for f in fields(cls) if f.init and f.name != "classifier")
+    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in parameters}
 
 
 def _types(cls) -> dict:
-    """The types that a dataclass declares its fields with; typing.get_type_hints stumbles over KW_ONLY before Python 3.11."""
+    """The declared types of a dataclass's fields; typing.get_type_hints fails on KW_ONLY before Python 3.11."""
     known = {f.name for f in fields(cls)}
     return {
         name: eval(hint, vars(sys.modules[base.__module__])) if isinstance(hint, str) else hint
@@ -76,5 +80,4 @@ def _types(cls) -> dict:
     }
 
 
-_GIVEN = {"BlackBoxSdpAdv": "probabilities"}  # what of the classifier an attack is given, where it is not all
 _NAMES = {name.lower(): name for name in attacks.__all__}

@@ -28,6 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
     from ..version import __version__
+
     # here, so that an interruption meanwhile is one line as well
     from . import attack, bench, data, evaluate, reproduce, train, warm_up
 
@@ -67,9 +68,9 @@ def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
         checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
-    from ..training.compiling import told
+    from ..training.compiling import compiling_shown
 
-    with told():
+    with compiling_shown():
         arguments.run(arguments)
 
 

@@ -11,7 +11,7 @@ from ..errors import ArgumentError, FileError
 from ..evaluation import paper
 from ..storage import saving
 from .common import is_model_file
-from .parameters import parameter_of, parameters_text
+from .settings import described, setting
 
 
 class Selected(NamedTuple):
@@ -29,7 +29,7 @@ class _List(argparse.Action):
     def __call__(self, parser, *_):
         for name in registry.names():
             kind = registry.find(name)
-            print(f"{name}{'  (trained first, by sdpadv train)' if kind.trained else ''}\n    {parameters_text(kind)}")
+            print(f"{name}{'  (trained first, by sdpadv train)' if kind.trained else ''}\n    {described(kind)}")
         parser.exit()
 
 
@@ -64,7 +64,7 @@ def select(names, classifier, arguments) -> list[Selected]:
         alone = arguments.set if len(names) == 1 else ()  # a wrong name is an error of this attack
         own = [text for text in settings if text.partition("=")[0] in kind.defaults or text in alone]
         taken.update(own)
-        attack = kind.make(classifier, **dict(parameter_of(kind, text) for text in own))
+        attack = kind.make(classifier, **dict(setting(kind, text) for text in own))
         found.append(Selected(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
     for text in settings:
         if text not in taken:

@@ -1,4 +1,4 @@
-"""Users' own data sets: labelled images in one npz or HDF5 file, as the same :class:`Dataset` that ``sd.data.load`` gives."""
+"""Users' own data sets: labelled images in a npz or HDF5 file, read into the :class:`Dataset` of ``sd.data.load``."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +108,8 @@ def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
             x[part] = _images(found[pair[0]], pair[0], layout, report)
             y[part] = checks.labels(found[pair[1]], len(x[part]), name=pair[1])
             if x[part].shape[1:] != x["train"].shape[1:]:
-                raise DataError(f"x_{part} has images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}; bring all to one shape")
+                shapes = f"images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}"
+                raise DataError(f"x_{part} has {shapes}; bring all to one shape")
     return x, y
 
 
@@ -133,13 +134,16 @@ def _class_names(names, y: np.ndarray) -> tuple[str, ...]:
                 "number them by np.unique(y, return_inverse=True)[1], or give class_names"
             )
         return tuple(map(str, there.tolist()))
-    if isinstance(names, np.ndarray) and names.dtype.kind == "S":
-        names = [name.decode(errors="replace") for name in names.ravel().tolist()]
-    names = tuple(names.ravel().tolist() if isinstance(names, np.ndarray) else [names] if isinstance(names, str) else names)
-    if not all(isinstance(name, str) and name.strip() for name in names) or len(set(names)) < len(names) or len(names) < 2:
+    given = names.ravel().tolist() if isinstance(names, np.ndarray) else [names] if isinstance(names, str) else names
+    names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else name for name in given)
+    are_texts = all(isinstance(name, str) and name.strip() for name in names)
+    if not are_texts or not 2 <= len(names) == len(set(names)):
         raise DataError(f"class_names are {_shown(names)}; expected at least two different texts, one for each class")
     if there[-1] >= len(names):
-        raise DataError(f"labels go up to {there[-1]}, but class_names has {len(names)} names ({_shown(names)}); expected one for each class from 0 on")
+        raise DataError(
+            f"labels go up to {there[-1]}, but class_names has {len(names)} names ({_shown(names)}); "
+            "expected one for each class from 0 on"
+        )
     return names
 
 
@@ -154,7 +158,10 @@ def _split(x: dict, y: dict, seed: int, report) -> None:
         return
     size = max(1, round(SHARE * count))
     if count <= size * len(missing):
-        raise DataError(f"x_train has {count} images, too few to draw {' and '.join(_WORDS[p] for p in missing)} images from; add x_val, y_val, x_test and y_test")
+        words = " and ".join(_WORDS[part] for part in missing)
+        raise DataError(
+            f"x_train has {count} images, too few to draw {words} images from; add x_val, y_val, x_test and y_test"
+        )
     order = np.random.default_rng(seed).permutation(count)
     for number, part in enumerate(missing):
         chosen = np.sort(order[number * size : (number + 1) * size])

@@ -25,7 +25,8 @@ def test_what_a_variant_settles_cannot_be_set():
 
 def test_a_black_box_attack_is_given_answers_only(classifier):
     attack = registry.find("blackboxsdpadv").make(classifier, rounds=2)
-    assert attack.classifier == classifier.probabilities and attack.rounds == 2
+    assert attack.classifier == classifier.probabilities and attack.rounds == 2 and attack.classes == 10
+    assert registry.find("blackboxsdpadv").make(None).classifier is None
 
 
 def test_unknown_names():

@@ -197,11 +197,14 @@ def test_pictures(done, work, tmp_path, capsys):
 def test_transfer_measures_one_models_images_on_the_other(work, tmp_path, glyphs, monkeypatch):
     """With a small classifier in A's place: it is the bookkeeping that is looked at."""
     from sdpadv_np import models
+    from sdpadv_np.storage import saving
 
     class Small(models.ModelB):
         architecture = "A"
 
     monkeypatch.setitem(models.ARCHITECTURES, "A", Small)
+    classifiers = saving._KINDS["classifier"]
+    monkeypatch.setitem(saving._KINDS, "classifier", classifiers._replace(types=(Small, *classifiers.types)))
     options = [*TINY[:2], *TINY[4:], "--models", "A", "B", "--cells", "no-attack", "FGSM-eps0.3-true"]
     assert main(["reproduce", "transfer", *options, "--seed", "1", "--output", str(tmp_path), "--work", str(tmp_path / "w")]) == 0
     found = records(tmp_path)

@@ -1,4 +1,4 @@
-"""``--set NAME=VALUE``: texts as values of the types that attacks declare."""
+"""--set NAME=VALUE: texts get the types that the dataclasses declare."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,13 +8,8 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np.attacks import registry
 from sdpadv_np.attacks.base import Attack
-from sdpadv_np.cli.parameters import parameter_of, parameters_text
+from sdpadv_np.cli.settings import described, setting
 from sdpadv_np.errors import ArgumentError
-
-
-def test_what_a_variant_settles_cannot_be_set():
-    with pytest.raises(ArgumentError, match="SdAdv has no parameter 'eps'; it has .*gamma"):
-        parameter_of(registry.find("sdadv"), "eps=0.1")
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,11 @@ class Odd(Attack):
     mode: int | str = 3
 
 
+def test_a_parameter_that_a_variant_fixes_cannot_be_set():
+    with pytest.raises(ArgumentError, match="SdAdv has no parameter 'eps'; it has .*gamma"):
+        setting(registry.find("sdadv"), "eps=0.1")
+
+
 @pytest.fixture
 def odd(monkeypatch):
     monkeypatch.setattr(sd.attacks, "Odd", Odd, raising=False)
@@ -43,7 +43,7 @@ def odd(monkeypatch):
     ("start=False", False), ("seed=7", 7), ("mode=4", 4), ("mode=fast", "fast"), ("tau=1e-3", 0.001), ("norm=a=b", "a=b"),
 ])
 def test_values_get_their_type(odd, text, value):
-    name, got = parameter_of(odd, text)
+    name, got = setting(odd, text)
     assert name == text.partition("=")[0] and got == value and type(got) is type(value)
 
 
@@ -53,8 +53,8 @@ def test_values_get_their_type(odd, text, value):
 ])
 def test_values_of_another_type(odd, text, message):
     with pytest.raises(ArgumentError, match=message):
-        parameter_of(odd, text)
+        setting(odd, text)
 
 
 def test_the_description_names_everything(odd):
-    assert "tau=None" in parameters_text(odd) and "grid=-0.1,0.1,2" in parameters_text(odd)
+    assert "tau=None" in described(odd) and "grid=-0.1,0.1,2" in described(odd)

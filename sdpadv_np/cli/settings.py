@@ -10,11 +10,11 @@ from ..errors import ArgumentError
 _WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a word", type(None): "none"}
 
 
-def parameter_of(kind: Kind, text: str) -> tuple[str, object]:
+def setting(kind: Kind, text: str) -> tuple[str, object]:
     """(name, value) of a text, checked against the parameters of an attack and their types.
 
     >>> from sdpadv_np.attacks import registry
-    >>> parameter_of(registry.find("pgd"), "steps=40")
+    >>> setting(registry.find("pgd"), "steps=40")
     ('steps', 40)
     """
     name, equals, value = text.partition("=")
@@ -25,11 +25,11 @@ def parameter_of(kind: Kind, text: str) -> tuple[str, object]:
     try:
         return name, _value(value, kind.types[name])
     except ValueError:
-        raise ArgumentError(f"--set {text}: {name} is {_type_text(kind.types[name])}, not {value!r}") from None
+        raise ArgumentError(f"--set {text}: {name} is {_words(kind.types[name])}, not {value!r}") from None
 
 
-def parameters_text(kind: Kind) -> str:
-    """One line: the parameters of an attack with their defaults, as :func:`parameter_of` reads them."""
+def described(kind: Kind) -> str:
+    """One line: the parameters of an attack with their defaults, as :func:`setting` reads them."""
     return "  ".join(
         f"{name}={','.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)}"
         for name, value in kind.defaults.items()
@@ -62,7 +62,7 @@ def _value(text: str, hint):
     return hint(text)
 
 
-def _type_text(hint) -> str:
+def _words(hint) -> str:
     if tuple in (hint, typing.get_origin(hint)):
         return "numbers with commas between"
     return " or ".join(_WORDS.get(h, str(h)) for h in typing.get_args(hint) or (hint,))
