@@ -175,3 +175,15 @@ def test_a_network_of_ones_own_is_defended_too(rng):
     f = sd.models.Classifier(layers, image_shape=(3, 8, 8), classes=3, name="mine")
     AdvTrain(eps=0.05).fit(f, x, y, x[:20], y[:20], epochs=2, batch_size=16, progress=False)
     assert f.settings["defence"]["eps"] == 0.05 and len(f.history) == 2
+
+
+def test_a_defended_classifier_is_not_reused_for_a_plain_one_or_for_another_defence(glyphs, tmp_path):
+    from sdpadv_np.experiments import reuse
+
+    f, data, defence = sd.models.ModelB(), parts(glyphs, 64), AdvTrain(eps=0.1)
+    sd.save(defence.fit(f, *data, epochs=1, progress=False), tmp_path / "f.h5")
+    assert reuse.verified(tmp_path / "f.h5", f, defence.trained_by(f, *data, epochs=1)).settings == f.settings
+    for other in (f, AdvTrain(eps=0.2)):
+        training = f.trained_by(*data, epochs=1) if other is f else other.trained_by(f, *data, epochs=1)
+        with pytest.raises(FileError, match="was trained with defence = .*'eps': 0.1"):
+            reuse.verified(tmp_path / "f.h5", f, training)
