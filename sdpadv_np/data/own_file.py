@@ -58,8 +58,8 @@ def from_file(
     found = _read(path)
     try:
         x, y = _parts(found, layout, lambda line: report(f"{path.stem}: {line}"))
-        class_names = found.get(CLASS_NAMES) if class_names is None else class_names
-        names = _class_names(class_names, np.concatenate([*y.values()]))
+        given = found.get(CLASS_NAMES) if class_names is None else class_names
+        names = _class_names(given, np.concatenate([*y.values()]))
         _split(x, y, seed, lambda line: report(f"{path.stem}: {line}"))
     except (ArgumentError, DataError) as error:
         raise DataError(f"{path}: {error}") from None

@@ -18,7 +18,6 @@ from sdpadv_np.data import idx, sources
 from sdpadv_np.data.datasets import File
 from sdpadv_np.errors import ArgumentError, DataError
 
-
 FILES = sd.data.DATASETS["mnist"].files
 
 
