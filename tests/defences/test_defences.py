@@ -142,7 +142,10 @@ def test_a_defence_of_ones_own_takes_one_method(glyphs):
     (lambda: AdvTrain(weight=0), "weight is 0.0; it must be above 0"),
     (lambda: AdvTrain(labels="mine"), "choose one of predicted, true"),
     (lambda: AffineAugmentation(gamma=-1), "gamma is -1"),
-    (lambda: AdvTrain().fit(sd.models.ExternalClassifier(lambda x: x), 0, 0, 0, 0), "a defence trains a classifier of this package"),
+    (
+        lambda: AdvTrain().fit(sd.models.ExternalClassifier(lambda x: x), 0, 0, 0, 0),
+        "a defence trains a classifier of this package"
+    ),
 ))
 def test_bad_arguments(make, message):
     with pytest.raises(ArgumentError, match=message):
@@ -157,7 +160,9 @@ def test_a_bare_defence_says_what_to_use(glyphs):
 @pytest.mark.parametrize("defence", (AdvTrain(eps=0.1), AffineAugmentation()), ids=lambda d: d.title)
 def test_a_defended_classifier_is_trained_on_a_gpu(gpu, glyphs, defence):
     data = parts(glyphs, 64)
-    here, there = (defence.fit(sd.models.ModelB(device=d), *data, epochs=1, batch_size=32, progress=False) for d in ("cpu", "cuda"))
+    here, there = (
+        defence.fit(sd.models.ModelB(device=d), *data, epochs=1, batch_size=32, progress=False) for d in ("cpu", "cuda")
+    )
     assert isinstance(there.store.data, gpu.cupy.ndarray)
     np.testing.assert_allclose(there.store.data.get(), here.store.data, rtol=gpu.rtol, atol=gpu.atol)
 
