@@ -59,7 +59,8 @@ class RunFolder:
             yield cls(path, parameters)
 
     def of_classifier(self, dataset, model, settings) -> Files:
-        cache = WorkFolder(cache_folder()).of_classifier(dataset, model, settings).cache
+        named = isinstance(model, str)  # an object given by the caller is not cached
+        cache = WorkFolder(cache_folder()).of_classifier(dataset, model, settings).cache if named else None
         return Files(self.path / "classifier.h5", cache, self.path / "checkpoints" / "classifier.h5")
 
     def of_attack(self, dataset, model, kind, attack, settings, name) -> Files:
