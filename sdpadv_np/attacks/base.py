@@ -16,8 +16,8 @@ from ..errors import ArgumentError, AttackError, Error
 from ..models.interface import classes_of, dtype_of, image_shape_of
 from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
-from .queries import Goal, checked_adversarial, logits, recorded_slopes, slope
 from .parameters import Parameters, classifier_like, parameter
+from .queries import Goal, checked_adversarial, logits, recorded_slopes, slope
 
 LABELS = ("predicted", "true")
 

@@ -8,9 +8,9 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .queries import slope
 from .base import Attack
 from .parameters import parameter
+from .queries import slope
 
 _PIXELS = (1, 2, 3)
 _UNBOUNDED = 1e10  # the upper bound of c before the first success

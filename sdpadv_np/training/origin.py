@@ -23,6 +23,12 @@ def fingerprint(*arrays) -> str:
     return digest.hexdigest()
 
 
+def of_data(x, y, x_val, y_val) -> dict[str, str]:
+    """The fingerprints of training and validation data, by the names that checkpoints and their messages use."""
+    data = {"training images": x, "training labels": y, "validation images": x_val, "validation labels": y_val}
+    return {f"set of {name}": fingerprint(array) for name, array in data.items()}
+
+
 def of_classifier(classifier, images) -> str | list:
     """The fingerprint of its weights if it is one of ours; otherwise its logits at some of ``images`` (N, C, H, W), or RANDOMISED."""
     if store_of(classifier) is not None:
