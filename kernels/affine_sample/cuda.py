@@ -5,7 +5,7 @@ import numpy as np
 
 from ..runtime.tables import cached_table
 from ..runtime.tracing import copy_to
-from ..sampling.cuda import cupy, device, kernels, copies_for_backward
+from ..sampling.cuda import copies_for_backward, cupy, device, kernels
 from .reference import border, grid
 
 

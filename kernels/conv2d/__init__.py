@@ -3,33 +3,33 @@
     y[n,o,i,j] = act(bias[o] + sum over c,a,b of x[n, c, i*stride + a - top, j*stride + b - left] * w[o,c,a,b])
 
 x (N,C,H,W), w (O,C,kh,kw), zero padding ((top, bottom), (left, right)). The three functions are
-the three faces of one trilinear form, which is why each one's derivatives are the other two.
-Arrays may have any strides. Images come back with the shape (N,C,H,W) over channels-last memory
-(``y.transpose(0, 2, 3, 1)`` is C-contiguous), the order in which the kernels compute, so that
-layers meet without copies; NumPy's elementwise functions keep it.
+the partial derivatives of one trilinear form; the derivatives of each are the other two (README.md).
+Arrays may have any strides. Images are returned with the shape (N,C,H,W) over channels-last memory
+(``y.transpose(0, 2, 3, 1)`` is C-contiguous), the order in which the kernels compute, so that no
+layer copies its input; NumPy's elementwise functions keep this order.
 
 ``algorithm`` is one of
 
-    direct      the sum as it stands, rounded as float32 products are
-    winograd    fewer multiplications by polynomial interpolation, for float32 kernels of three taps
-                a stride (3x3 stride 1; 5x5 and 6x6 stride 2), stride * C and O multiples of 16: a
-                half to a quarter of them; rounded more coarsely (below)
-    auto        winograd where it applies, saves half of the multiplications (seven of nine
-                where there are matrix tiles) and has 32 channels on either side (of the input,
-                stride * C), which was measured to be faster; or direct
+    direct      the sum as written, with the rounding errors of float32 products
+    winograd    a half to a quarter of the multiplications, by polynomial interpolation, for float32
+                kernels of three taps per stride (3x3 stride 1; 5x5 and 6x6 stride 2), stride * C and
+                O multiples of 16; larger rounding errors (below)
+    auto        winograd if it applies, saves half of the multiplications (seven of nine if the
+                processor has AMX tiles) and has 32 channels on both sides (of the input, stride * C),
+                which was measured to be faster; otherwise direct
 
-In sums of some thousand products the largest rounding error stays below DIRECT_ERROR or
-WINOGRAD_ERROR times the result's root mean square, and its mean square below a twentieth of that.
-A ReLU whose input lies closer to 0 than the error may switch, so that a gradient, which is what
-it is on either side, may differ by more.
+In sums of some thousand products the largest rounding error is below DIRECT_ERROR or WINOGRAD_ERROR
+times the root mean square of the result, and its root mean square below a twentieth of that. A ReLU
+whose input is closer to 0 than the error may switch, and then the gradient differs by more.
 
-Float32 arrays in main memory are computed by the Numba kernels, ``direct`` in the processor's matrix
-tiles where it has some (``amx``); everything else by the reference, which knows ``direct`` only. ``out`` is an array of the result's shape to write it to and return;
-it costs nothing if an earlier call made it. It must not share memory with an input.
+Float32 arrays in main memory are computed by the Numba kernels, ``direct`` in AMX tiles if the
+processor has them (``amx``); everything else by the reference, which has ``direct`` only. ``out`` is
+an array of the result's shape that the result is written to; it must not share memory with an input.
+If it comes from an earlier call (channels-last memory), nothing is copied.
 
-Sources: the register tile is Goto and van de Geijn's (2008); reading windows by a table of places
-is Dukhan's indirect convolution (2019); winograd is Winograd's (1980) in the form of Lavin and
-Gray (2016), its transforms after Toom and Cook.
+Sources: the register block is Goto and van de Geijn's (2008); windows read by a table of offsets are
+Dukhan's indirect convolution (2019); winograd is Winograd's (1980) in the form of Lavin and Gray
+(2016), its transforms after Toom and Cook.
 
 >>> import numpy as np
 >>> from sdpadv_np.kernels import conv2d
@@ -70,17 +70,19 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
 
 
 @traceable
-def input_gradient(g, w, size, stride, padding, algorithm="auto", implementation=None, out=None, y=None, activation="linear"):
+def input_gradient(
+    g, w, size, stride, padding, algorithm="auto", implementation=None, out=None, y=None, activation="linear",
+):
     """The gradient of x (N,C,*size) from that of y, g (N,O,Ho,Wo); also known as the transposed convolution of g.
 
-    y, activation : what :func:`forward` returned and with which activation; its slope is then taken
-        into account (and spared a pass over memory)
+    y, activation : the result of :func:`forward` and its activation, if g is the gradient after the
+        activation: its derivative is applied without a pass over memory of its own
     """
     _check_gradient(g, len(w), _output(size, w.shape[2:], stride, padding))
     _check(algorithm, out, (len(g), w.shape[1], *size))
     _activation.check(activation)
     if activation != "linear" and (y is None or y.shape != g.shape):
-        raise ValueError(f"the slope of {activation} needs y, of the shape of g {list(g.shape)}")
+        raise ValueError(f"the derivative of {activation} needs y, of the shape of g {list(g.shape)}")
     return _choose(g, implementation).input_gradient(g, w, tuple(size), stride, padding, algorithm, y, activation, out)
 
 
@@ -95,7 +97,10 @@ def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", implementat
 def _output(size, kernel, stride, padding):
     output = tuple((n + sum(pads) - k) // stride + 1 for n, k, pads in zip(size, kernel, padding))
     if min(output) < 1 or min(map(min, padding)) < 0:
-        raise ValueError(f"a kernel of {kernel[0]} x {kernel[1]} does not fit into images of {size[0]} x {size[1]} with padding {padding}")
+        raise ValueError(
+            f"a kernel of {kernel[0]} x {kernel[1]} does not fit into images of {size[0]} x {size[1]} "
+            f"with padding {padding}"
+        )
     return output
 
 
@@ -108,14 +113,17 @@ def _check(algorithm, out, shape):
 
 def _check_gradient(g, channels, output):
     if g.ndim != 4 or g.shape[1] != channels or tuple(g.shape[2:]) != output:
-        raise ValueError(f"g has the shape {list(g.shape)}; with this kernel, stride and padding the output is (N, {channels}, {output[0]}, {output[1]})")
+        raise ValueError(
+            f"g has the shape {list(g.shape)}; with this kernel, stride and padding the output is "
+            f"(N, {channels}, {output[0]}, {output[1]})"
+        )
 
 
 def resolve_padding(padding, size, kernel, stride):
     """``padding`` as ((top, bottom), (left, right)).
 
-    Takes "valid", "same" (output = ceil(size / stride), the odd pixel below and to the right, as
-    TensorFlow does), one number for all sides, or the pairs themselves.
+    padding : "valid" (none), "same" (output = ceil(size / stride); an odd pixel goes below and to the
+        right, as in TensorFlow), one number for all sides, or the pairs themselves
     """
     if padding == "valid":
         return (0, 0), (0, 0)
@@ -127,5 +135,7 @@ def resolve_padding(padding, size, kernel, stride):
     try:
         (top, bottom), (left, right) = padding
     except (TypeError, ValueError):
-        raise ValueError(f'padding is {padding!r}; use "same", "valid", a number, or ((top, bottom), (left, right))') from None
+        raise ValueError(
+            f'padding is {padding!r}; use "same", "valid", a number, or ((top, bottom), (left, right))'
+        ) from None
     return (top, bottom), (left, right)

@@ -1,123 +1,138 @@
-"""Winograd's algorithm: images to planes, one matrix product a plane, planes to images.
+"""Winograd's algorithm: patches of images to matrices, one product per matrix, matrices to patches (README.md).
 
-A kernel of up to 3 * stride taps an axis is one of 3 x 3 taps at stride 1 once every stride-th row
-and column count as channels of their own (NHWC memory holds the columns so already). Its output is
-cut into tiles of m x m, each from t x t inputs, t = m + 2; every tile becomes t * t numbers a
-channel, one in each *plane*, and where the direct sum multiplies 9 * m * m times, the planes do
-t * t times. With X, W, Y the planes of input, weights and output (rows are tiles):
+A kernel of up to 3 * stride taps per axis is one of 3 x 3 taps with stride 1 if every stride-th row
+and column (a phase) counts as a channel of its own; in NHWC memory the columns already do. The
+output is cut into patches of m x m, computed from t x t inputs, t = m + 2. Each patch becomes a row of
+t * t matrices, so that t * t multiplications replace 9 * m * m. With X, W, Y the matrices of input,
+weights and output:
 
     forward             Y[q] = X[q] @ W[q]         X = BT x B        y = AT Y A + bias
     input gradient      X[q] = Y[q] @ W[q].T       Y = A g AT        x += B X BT
     weight gradient     W[q] = X[q].T @ Y[q]       both as above     dw = GT W G
 
-So many images are done together that the weights' planes, which come from far away, serve many
-tiles. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one tile of 5 x 5.
+A group of images is computed together, so that the weights, which come from far away, serve many
+patches. Model A's second layer, 6 x 6 with stride 2 on 14 x 14, is exactly one patch of 5 x 5.
 """
 from __future__ import annotations
 
 import numpy as np
 
 from ..gemm.macrokernel import gemm
+from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
-from ._direct import images_in_frames, unframe
-from ._planes import input_planes, inputs, output_planes, outputs, tiles_of
+from ..simd.activation import LINEAR
+from ._geometry import crop_image, padded_images
+from ._winograd_patches import (
+    inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of,
+)
 
-_TILES = 36  # done together
-_SUMMED = 128  # tiles that make one sum for the weights' gradient, before it goes to memory
-_CHANNELS = 96  # of the input that are done together then
-_APART = 16  # numbers between two planes, so that theirs do not all fall into the same lines of the cache
+_PATCHES = 36  # of a group
+_SUM_PATCHES = 128  # in one sum of the weight gradient before it is added in memory
+_SUM_CHANNELS = 96  # input channels transformed at a time for it
+_GAP = 16  # numbers between two matrices, or elements of all would share the same lines of the cache
 
 
-def _group(s, k, tiles):
-    """How many images to do together if so many tiles are wanted."""
-    return max(min(tiles // (k.down * k.across), s.count), 1)
+def _grouped(conv, patches, count):
+    """With groups of at least one image and up to ``count`` patches."""
+    return conv._replace(group=max(min(count // patches.per_image, conv.n), 1))
 
 
 @njit(**OPTIONS)
-def _products(count, a, a_plane, rows, a_columns, w, b_columns, c, c_plane):
-    """c[q] = a[q] @ w[q] for all planes: a and c of so many rows, w packed."""
-    table, steps, nothing = grid_offsets(1, 0, 1, 0, rows, a_columns), grid_offsets(1, 0, 1, 0, a_columns, 1), np.empty(0, a.dtype)
-    size = w.size // count
+def _multiply_all(count, rows, a, a_stride, a_columns, w, b, b_stride, b_columns):
+    """b[q] = a[q] @ w[q] for ``count`` matrices of so many rows, w packed; strides: from one matrix to the next."""
+    offsets, steps = grid_offsets(1, 0, 1, 0, rows, a_columns), grid_offsets(1, 0, 1, 0, a_columns, 1)
+    no_bias, size = np.empty(0, a.dtype), w.size // count
     for q in range(count):
-        left, right = a[q * a_plane : (q + 1) * a_plane], w[q * size :]
-        gemm(left, table, rows, steps, right, c[q * c_plane : (q + 1) * c_plane], b_columns, b_columns, nothing, False, 0)
+        left, right = a[q * a_stride : (q + 1) * a_stride], w[q * size :]
+        out = Output(b[q * b_stride : (q + 1) * b_stride], b_columns, b_columns, False, no_bias, LINEAR)
+        gemm(Left(left, offsets, steps, rows), right, out)
 
 
 @njit(**OPTIONS)
-def _forward_part(part, parts, s, k, group, framed, x, weights, bias, activation, y):
-    depth, tiles, count = k.phases * k.run, k.down * k.across, k.t * k.t
-    frames = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype)
-    x_plane, y_plane = group * tiles * depth + _APART, group * tiles * s.o + _APART
-    x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane, x.dtype)
-    end = (part + 1) * s.count // parts
-    for start in range(part * s.count // parts, end, group):
-        images = min(group, end - start)
-        input_planes(images_in_frames(x, start, images, s, frames), images, s, k, 0, depth, x_planes, x_plane)
-        _products(count, x_planes, x_plane, images * tiles, depth, weights, s.o, y_planes, y_plane)
-        outputs(y_planes, y_plane, start, images, s, k, bias, activation, y)
+def _forward_part(part, parts, conv, patches, x, weights, bias, activation, y):
+    padded = np.zeros(conv.group * conv.padded_size if conv.is_padded else 0, x.dtype)
+    rows, depth = conv.group * patches.per_image, patches.depth
+    x_stride, y_stride = rows * depth + _GAP, rows * conv.o + _GAP
+    x_matrices = np.empty(patches.matrices * x_stride, x.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, x.dtype)
+    end = (part + 1) * conv.n // parts
+    for start in range(part * conv.n // parts, end, conv.group):
+        images = min(conv.group, end - start)
+        source, rows = padded_images(x, start, images, conv, padded), images * patches.per_image
+        inputs_to_matrices(source, images, conv, patches, 0, depth, x_matrices, x_stride)
+        _multiply_all(patches.matrices, rows, x_matrices, x_stride, depth, weights, y_matrices, y_stride, conv.o)
+        outputs_from_matrices(y_matrices, y_stride, start, images, conv, patches, bias, activation, y)
 
 
 @njit(**OPTIONS)
-def _input_part(part, parts, s, k, group, alone, g, weights, x):
-    depth, tiles, count = k.phases * k.run, k.down * k.across, k.t * k.t
-    size = s.tall * s.wide * s.c
-    frame = np.zeros(0 if alone else size, g.dtype)
-    x_plane, y_plane = group * tiles * depth + _APART, group * tiles * s.o + _APART
-    x_planes, y_planes = np.empty(count * x_plane, g.dtype), np.empty(count * y_plane, g.dtype)
-    end = (part + 1) * s.count // parts
-    for start in range(part * s.count // parts, end, group):
-        images = min(group, end - start)
-        output_planes(g, start, images, s, k, y_planes, y_plane, False)
-        _products(count, y_planes, y_plane, images * tiles, s.o, weights, depth, x_planes, x_plane)
+def _input_part(part, parts, conv, patches, g, weights, x):
+    one_patch = patches.per_image == 1 and not conv.is_padded  # it is the whole image: there is nothing to add
+    padded = np.zeros(0 if one_patch else conv.padded_size, g.dtype)
+    rows, depth, size = conv.group * patches.per_image, patches.depth, conv.padded_size
+    x_stride, y_stride = rows * depth + _GAP, rows * conv.o + _GAP
+    x_matrices = np.empty(patches.matrices * x_stride, g.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, g.dtype)
+    end = (part + 1) * conv.n // parts
+    for start in range(part * conv.n // parts, end, conv.group):
+        images = min(conv.group, end - start)
+        outputs_to_matrices(g, start, images, conv, patches, y_matrices, y_stride, False)
+        rows = images * patches.per_image
+        _multiply_all(patches.matrices, rows, y_matrices, y_stride, conv.o, weights, x_matrices, x_stride, depth)
         for n in range(images):
-            if alone:
-                inputs(x_planes, x_plane, s, k, n, x[(start + n) * size : (start + n + 1) * size], False)
+            if one_patch:
+                image = x[(start + n) * size : (start + n + 1) * size]
+                inputs_from_matrices(x_matrices, x_stride, conv, patches, n, image, False)
             else:
-                frame[:] = 0
-                inputs(x_planes, x_plane, s, k, n, frame, True)
-                unframe(frame, start + n, s, x)
+                padded[:] = 0
+                inputs_from_matrices(x_matrices, x_stride, conv, patches, n, padded, True)
+                crop_image(padded, start + n, conv, x)
 
 
 @njit(**OPTIONS)
-def _weight_part(part, parts, s, k, group, framed, x, g, gradient):
-    """Each part does some of the input channels, over all images: so the sums are the same for any number of parts.
+def _weight_part(part, parts, conv, patches, x, g, gradient):
+    """A part sums some of the input channels over all images, so the result does not depend on the number of parts.
 
-    The weights' planes are the largest of the three; so many tiles are summed before these are
-    touched, and the input's planes, to fit the cache, are made for some of the channels at a time.
+    The weights' matrices are the largest of the three: many patches are summed before these are
+    read and written, and only some channels of the input are transformed at a time, to fit the cache.
     """
-    depth, tiles, count, blocks = k.phases * k.run, k.down * k.across, k.t * k.t, k.phases * k.run // 16
-    frames, nothing = np.zeros(group * s.tall * s.wide * s.c if framed else 0, x.dtype), np.empty(0, x.dtype)
-    x_plane, y_plane = group * tiles * _CHANNELS + _APART, group * tiles * packed_width(s.o) + _APART
-    x_planes, y_planes = np.empty(count * x_plane, x.dtype), np.empty(count * y_plane, x.dtype)
+    padded = np.zeros(conv.group * conv.padded_size if conv.is_padded else 0, x.dtype)
+    rows, depth, blocks = conv.group * patches.per_image, patches.depth, patches.depth // 16
+    x_stride, y_stride, no_bias = rows * _SUM_CHANNELS + _GAP, rows * packed_width(conv.o) + _GAP, np.empty(0, x.dtype)
+    x_matrices = np.empty(patches.matrices * x_stride, x.dtype)
+    y_matrices = np.empty(patches.matrices * y_stride, x.dtype)
     end = 16 * ((part + 1) * blocks // parts)
-    for start in range(0, s.count, group):
-        images = min(group, s.count - start)
-        source = images_in_frames(x, start, images, s, frames)
-        output_planes(g, start, images, s, k, y_planes, y_plane, True)
-        for first in range(16 * (part * blocks // parts), end, _CHANNELS):
-            channels = min(_CHANNELS, end - first)
-            input_planes(source, images, s, k, first, first + channels, x_planes, x_plane)
-            rows, steps = grid_offsets(1, 0, 1, 0, channels, 1), grid_offsets(1, 0, 1, 0, images * tiles, channels)
-            for q in range(count):
-                left, right = x_planes[q * x_plane : (q + 1) * x_plane], y_planes[q * y_plane :]
-                target = gradient[(q * depth + first) * s.o : (q * depth + first + channels) * s.o]
-                gemm(left, rows, channels, steps, right, target, s.o, s.o, nothing, start > 0, 0)
+    for start in range(0, conv.n, conv.group):
+        images = min(conv.group, conv.n - start)
+        source = padded_images(x, start, images, conv, padded)
+        outputs_to_matrices(g, start, images, conv, patches, y_matrices, y_stride, True)
+        for first in range(16 * (part * blocks // parts), end, _SUM_CHANNELS):
+            channels = min(_SUM_CHANNELS, end - first)
+            inputs_to_matrices(source, images, conv, patches, first, first + channels, x_matrices, x_stride)
+            columns = grid_offsets(1, 0, 1, 0, channels, 1)
+            steps = grid_offsets(1, 0, 1, 0, images * patches.per_image, channels)
+            for q in range(patches.matrices):
+                left, right = x_matrices[q * x_stride : (q + 1) * x_stride], y_matrices[q * y_stride :]
+                target = gradient[(q * depth + first) * conv.o : (q * depth + first + channels) * conv.o]
+                out = Output(target, conv.o, conv.o, start > 0, no_bias, LINEAR)
+                gemm(Left(left, columns, steps, channels), right, out)
 
 
-def forward(s, x, weights, bias, activation, y):
-    framed, k = tiles_of(s)
-    parallel_for(_forward_part, s.count, s.work, framed, k, _group(s, k, _TILES), framed.framed, x, weights, bias, activation, y)
+def forward(conv, x, weights, bias, activation, y):
+    conv, patches = patches_of(conv)
+    conv = _grouped(conv, patches, _PATCHES)
+    parallel_for(_forward_part, conv.n, conv.work, conv, patches, x, weights, bias, activation, y)
 
 
-def input_gradient(s, g, weights, x):
-    framed, k = tiles_of(s)
-    alone = k.down * k.across == 1 and not framed.framed  # one tile, all of the image: nothing to add
-    parallel_for(_input_part, s.count, s.work, framed, k, _group(s, k, _TILES), alone, g, weights, x)
+def input_gradient(conv, g, weights, x):
+    conv, patches = patches_of(conv)
+    conv = _grouped(conv, patches, _PATCHES)
+    parallel_for(_input_part, conv.n, conv.work, conv, patches, g, weights, x)
 
 
-def weight_gradient(s, x, g, gradient):
-    """The gradient's planes [t * t, depth, O]."""
-    framed, k = tiles_of(s)
-    parallel_for(_weight_part, k.depth // 16, s.work, framed, k, _group(s, k, _SUMMED), framed.framed, x, g, gradient)
+def weight_gradient(conv, x, g, gradient):
+    """The gradient of the weights' matrices [t * t, depth, O]."""
+    conv, patches = patches_of(conv)
+    conv = _grouped(conv, patches, _SUM_PATCHES)
+    parallel_for(_weight_part, patches.depth // 16, conv.work, conv, patches, x, g, gradient)

@@ -1,4 +1,4 @@
-"""float32 on the CPU: NHWC memory, Numba kernels, images in parallel. Other dtypes go to the reference."""
+"""float32 on the CPU: NHWC memory, Numba kernels, images in parallel. Other dtypes use the reference."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,100 +6,102 @@ import numpy as np
 from .. import activation as _activation
 from ..runtime.tracing import contiguous, copy_to, flattened
 from ..simd.activation import LEAKY, LINEAR, RELU
-from . import _direct, _weights, _winograd, reference
-from ._direct import Shape
-from ._planes import tiles_of
-from ._transforms import TAPS
+from . import _direct, _packed_weights, _winograd, reference
+from ._geometry import convolution
+from ._winograd_patches import patches_of
+from ._winograd_transforms import TAPS
 
-_CHANNELS = 32  # fewer were measured to gain little by winograd
+_CHANNELS = 32  # with fewer, Winograd's algorithm was measured to gain little
 _CODES = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY, "tanh": _direct.TANH}
 
 
-def _shape(x_shape, w_shape, stride, padding):
-    (count, c, h, w), (o, _, kh, kw) = x_shape, w_shape
+def _convolution(x_shape, w_shape, stride, padding):
+    n, c, h, w = x_shape
     (top, bottom), (left, right) = padding
-    tall, wide = h + top + bottom, w + left + right
-    return Shape(count, h, w, c, top, left, tall, wide, kh, kw, stride, (tall - kh) // stride + 1, (wide - kw) // stride + 1, o)
+    return convolution(n, c, h, w, w_shape[0], *w_shape[2:], stride, top, bottom, left, right)
 
 
-def _by_winograd(s, algorithm, engine):
-    """Whether to compute so: "auto" does where so many times fewer multiplications are worth it, and enough channels share the transforms."""
-    applies = all(2 * s.stride < k <= TAPS * s.stride for k in (s.kh, s.kw)) and (s.stride * s.c) % 16 == s.o % 16 == 0
+def _use_winograd(conv, algorithm, direct):
+    """For "auto", whether it saves enough multiplications and enough channels share the transforms."""
+    applies = all(2 * conv.stride < k <= TAPS * conv.stride for k in (conv.kh, conv.kw))
+    applies = applies and (conv.stride * conv.c) % 16 == conv.o % 16 == 0
     if algorithm == "winograd" and not applies:
         raise ValueError(
-            "algorithm winograd is for kernels of three taps a stride (3x3 stride 1, 5x5 and 6x6 stride 2), with stride * C and O multiples of 16, "
-            f'not for {s.kh}x{s.kw} stride {s.stride} from {s.c} to {s.o} channels; use "direct" or "auto"'
+            "algorithm winograd is for kernels of three taps per stride (3x3 stride 1, 5x5 and 6x6 stride 2), "
+            f"with stride * C and O multiples of 16, not for {conv.kh}x{conv.kw} stride {conv.stride} "
+            f'from {conv.c} to {conv.o} channels; use "direct" or "auto"'
         )
     if algorithm != "auto":
         return algorithm == "winograd"
-    return applies and min(s.stride * s.c, s.o) >= _CHANNELS and engine.WORTH * tiles_of(s)[1].products <= TAPS**2 * s.ho * s.wo
+    saves = applies and direct.WINOGRAD_GAIN * patches_of(conv)[1].multiplications <= TAPS**2 * conv.pixels
+    return saves and min(conv.stride * conv.c, conv.o) >= _CHANNELS
 
 
-def _reals(*arrays):
+def _float32(*arrays):
     return all(a.dtype == np.float32 for a in arrays if a is not None)
 
 
-def _flat(x):
-    """The numbers of x (N,C,H,W) as they lie in NHWC order, 1-D; a copy if they do not."""
+def _nhwc(x):
+    """The elements of x (N,C,H,W) in NHWC order, 1-D; a copy if they lie otherwise."""
     return flattened(x.transpose(0, 2, 3, 1))
 
 
-def _result(n, c, h, w):
-    """(what is returned, its memory)"""
-    memory = np.empty((n, h, w, c), np.float32)
-    return memory.transpose(0, 3, 1, 2), memory.reshape(-1)
-
-
-def _room(out, *shape):
-    """(array of the shape, its 1-D NHWC memory, what to fill afterwards): ``out`` itself, if it lies in that order."""
+def _result(out, n, c, h, w):
+    """(array (n,c,h,w), its 1-D NHWC memory, array to copy it to afterwards): ``out`` itself if NHWC in memory."""
     if out is not None and out.dtype == np.float32 and (memory := out.transpose(0, 2, 3, 1)).flags.c_contiguous:
         return out, memory.reshape(-1), None
-    return *_result(*shape), out
+    memory = np.empty((n, h, w, c), np.float32)
+    return memory.transpose(0, 3, 1, 2), memory.reshape(-1), out
 
 
-def _sums(s, size):
-    """Room for sums over the images, which begin with the first; without images they are 0."""
-    return (np.empty if s.count else np.zeros)(size, np.float32)
+def _sums(conv, size):
+    """An array for sums over the images, which begin with the first image; without images they are 0."""
+    return (np.empty if conv.n else np.zeros)(size, np.float32)
 
 
-def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None, engine=_direct):
-    if not _reals(x, w, bias):
+def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None, direct=_direct):
+    if not _float32(x, w, bias):
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
-    s = _shape(x.shape, w.shape, stride, padding)
-    y, memory, out = _room(out, s.count, s.o, s.ho, s.wo)
-    rest = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation], memory
-    if _by_winograd(s, algorithm, engine):
-        _winograd.forward(s, _flat(x), _weights.planes_for_outputs(contiguous(w), stride, tiles_of(s)[1].m), *rest)
+    conv = _convolution(x.shape, w.shape, stride, padding)
+    y, memory, out = _result(out, conv.n, conv.o, conv.ho, conv.wo)
+    bias, code = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation]
+    if _use_winograd(conv, algorithm, direct):
+        weights = _packed_weights.winograd_for_outputs(contiguous(w), stride, patches_of(conv)[1].m)
+        _winograd.forward(conv, _nhwc(x), weights, bias, code, memory)
     else:
-        engine.forward(s, _flat(x), contiguous(w), *rest)
+        direct.forward(conv, _nhwc(x), contiguous(w), bias, code, memory)
     if activation == "tanh":
         np.tanh(memory, out=memory)
     return copy_to(out, y)
 
 
-def input_gradient(g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, engine=_direct):
-    if not _reals(g, w, y):
+def input_gradient(
+    g, w, size, stride, padding, algorithm="auto", y=None, activation="linear", out=None, direct=_direct,
+):
+    if not _float32(g, w, y):
         return reference.input_gradient(g, w, size, stride, padding, algorithm, y, activation, out)
-    s = _shape((len(g), w.shape[1], *size), w.shape, stride, padding)
-    x, memory, out = _room(out, s.count, s.c, s.h, s.w)
-    if _by_winograd(s, algorithm, engine):
+    conv = _convolution((len(g), w.shape[1], *size), w.shape, stride, padding)
+    x, memory, out = _result(out, conv.n, conv.c, conv.h, conv.w)
+    if _use_winograd(conv, algorithm, direct):
         g = g if activation == "linear" else _activation.backward(g, y, activation)
-        _winograd.input_gradient(s, _flat(g), _weights.planes_for_inputs(contiguous(w), stride, tiles_of(s)[1].m), memory)
+        weights = _packed_weights.winograd_for_inputs(contiguous(w), stride, patches_of(conv)[1].m)
+        _winograd.input_gradient(conv, _nhwc(g), weights, memory)
     else:
-        result = np.empty(0, np.float32) if activation == "linear" else _flat(y)
-        engine.input_gradient(s, _flat(g), result, _CODES[activation], contiguous(w), memory)
+        y = np.empty(0, np.float32) if activation == "linear" else _nhwc(y)
+        direct.input_gradient(conv, _nhwc(g), y, _CODES[activation], contiguous(w), memory)
     return copy_to(out, x)
 
 
-def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None, engine=_direct):
-    if not _reals(g, x):
+def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None, direct=_direct):
+    if not _float32(g, x):
         return reference.weight_gradient(g, x, kernel, stride, padding, algorithm, out)
-    s = _shape(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
-    if _by_winograd(s, algorithm, engine):
-        k = tiles_of(s)[1]
-        planes = _sums(s, k.t * k.t * k.depth * s.o)
-        _winograd.weight_gradient(s, _flat(x), _flat(g), planes)
-        return _weights.from_planes(planes, (s.o, s.c, s.kh, s.kw), stride, k.m, out)
-    gradient = _sums(s, s.kh * s.kw * s.c * s.o)
-    engine.weight_gradient(s, _flat(x), _flat(g), gradient)
-    return _weights.unpacked(gradient, (s.o, s.c, s.kh, s.kw), out)
+    shape = g.shape[1], x.shape[1], *kernel
+    conv = _convolution(x.shape, shape, stride, padding)
+    if _use_winograd(conv, algorithm, direct):
+        patches = patches_of(conv)[1]
+        matrices = _sums(conv, patches.matrices * patches.depth * conv.o)
+        _winograd.weight_gradient(conv, _nhwc(x), _nhwc(g), matrices)
+        return _packed_weights.from_winograd(matrices, shape, stride, patches.m, out)
+    gradient = _sums(conv, conv.taps * conv.o)
+    direct.weight_gradient(conv, _nhwc(x), _nhwc(g), gradient)
+    return _packed_weights.unpacked(gradient, shape, out)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..runtime.tracing import copy_to
-from ..sampling.cuda import cupy, kernels, copies_for_backward
+from ..sampling.cuda import copies_for_backward, cupy, kernels
 
 
 def forward(x, flow, slopes=False, out=None):

@@ -9,7 +9,7 @@ from .. import checks, training, xp
 from ..attacks.parameters import Parameters, parameter
 from ..errors import ArgumentError
 from ..models import Classifier
-from ..models.classifier import ClassifierTraining
+from ..models.classifier_training import ClassifierTraining
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class DefenceTraining(ClassifierTraining):
         return {**super().settings(), "defence": {"name": self.defence.title, **self.defence.parameters()}}
 
     def step(self, chosen, epoch):
-        if epoch != self._epoch:  # a training is resumed at the start of an epoch
-            self._epoch, self._rng = epoch, np.random.default_rng([self.seed, epoch, 1])  # the loop's own is [seed, epoch]
+        if epoch != self._epoch:  # a training is resumed at the start of an epoch; the loop's own seed is [seed, epoch]
+            self._epoch, self._rng = epoch, np.random.default_rng([self.seed, epoch, 1])
         self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)
         x = self.x[chosen]
         drawn = (xp.like(array.astype(x.dtype), x) for array in self.defence.draw(self._rng, x))

@@ -31,7 +31,7 @@ class ClassifierTraining:
         return {"architecture": self.classifier.description(), **settings, "schedule": "linear to 0"}
 
     def origin(self):
-        data = training.of_data(self.x, self.targets, self.x_val, self.targets_val)
+        data = training.data_fingerprints(self.x, self.targets, self.x_val, self.targets_val)
         return {**data, "seed of the initial weights": self.classifier.seed}
 
     def learned_from(self) -> dict[str, str]:

@@ -1,31 +1,31 @@
-"""``save`` and ``load``: objects as HDF5 files. Each kind of object registers its reader here; none is known by name."""
+"""``save`` and ``load``: objects as HDF5 files. Each kind of object registers its reader here."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ArgumentError
 from . import files
 
 
 class _Kind(NamedTuple):
-    reader: Callable  # (path, arrays, attributes, device) -> object
-    types: Iterable[type]  # exactly what the reader gives back
+    reader: Callable[..., Any]  # (path, arrays, attributes, device) -> object
+    types: Iterable[type]  # of the objects that it returns
 
 
-_KINDS: dict[str, _Kind] = {}  # by the kind that stands in the file
+_KINDS: dict[str, _Kind] = {}  # by the kind that the file names
 
 
-def register(kind: str, reader: Callable, types: Iterable[type]) -> None:
+def register(kind: str, reader: Callable[..., Any], types: Iterable[type]) -> None:
     """Let :func:`load` read files of ``kind`` by ``reader(path, arrays, attributes, device)``.
 
-    types : the classes of the objects that it returns. They alone are written by :func:`save`, as ``to_file()`` describes
+    types : the classes of the objects that it returns. :func:`save` writes them alone, as ``to_file()`` describes
         them: (kind, {name: array}, JSON-able attributes)
     """
     _KINDS[kind] = _Kind(reader, types)
 
 
-def save(obj, path) -> None:
+def save(obj: Any, path: files.PathLike) -> None:
     """Write a classifier, a generator, or a fitted attack (its generator) to ``path``.
 
     The file holds the weights, every parameter, the training history, versions and commit. It is
@@ -45,14 +45,14 @@ def save(obj, path) -> None:
     base = next((known for known in types if isinstance(model, known)), None)
     if base is not None and type(model) not in types:
         raise ArgumentError(
-            f"save: {type(model).__name__} is a subclass of {base.__name__}, and its file would be loaded as a {base.__name__}, "
-            f"without what the subclass adds: save a {base.__name__} with its weights (of the same parameters; "
-            "plain.store.data[:] = yours.store.data), or pickle it"
+            f"save: {type(model).__name__} is a subclass of {base.__name__}, and its file would be loaded as a "
+            f"{base.__name__}, without what the subclass adds: save a {base.__name__} with its weights "
+            "(of the same parameters; plain.store.data[:] = yours.store.data), or pickle it"
         )
     files.write(path, *(contents if model is obj else obj.to_file()))
 
 
-def load(path, device: str = "cpu"):
+def load(path: files.PathLike, device: str = "cpu") -> Any:
     """The classifier or generator in ``path``, on ``device`` ("cpu" or "cuda"); it is used without any training code.
 
     Nothing in the file is run, and its checksum is compared before anything else. A file of format

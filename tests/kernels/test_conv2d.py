@@ -249,5 +249,5 @@ def test_what_cannot_be_is_refused(change, message):
         conv2d.forward(**call)
     with pytest.raises(ValueError, match="with this kernel, stride and padding the output is"):
         conv2d.input_gradient(np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)))
-    with pytest.raises(ValueError, match="the slope of relu needs y"):
+    with pytest.raises(ValueError, match="the derivative of relu needs y"):
         conv2d.input_gradient(np.zeros((2, 4, 6, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)), activation="relu")

@@ -8,7 +8,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.autodiff.recorded import Memory
-from sdpadv_np.kernels.conv2d import _weights
+from sdpadv_np.kernels.conv2d import _packing_cache
 
 
 @contextlib.contextmanager
@@ -46,16 +46,16 @@ def test_a_training_leaves_its_data_and_its_model_to_their_owners(glyphs, classi
 
 def test_packed_weights_go_with_their_model():
     x = np.random.default_rng(0).random((2, 1, 28, 28), np.float32)
-    before = len(_weights._kept)
+    before = len(_packing_cache._cache)
     with no_collector():
         models = [sd.models.ModelA(seed=seed) for seed in range(3)]
         answers = [model.logits(x) for model in models]
-        assert len(_weights._kept) == before + 3
+        assert len(_packing_cache._cache) == before + 3
         assert [model.logits(x).tobytes() for model in models] == [a.tobytes() for a in answers]
         models[0].store.data[:] = models[1].store.data
         assert models[0].logits(x).tobytes() == answers[1].tobytes()
         del models
-        assert len(_weights._kept) == before
+        assert len(_packing_cache._cache) == before
 
 
 @pytest.mark.parametrize("job", ("plan", "attack", "fit"))

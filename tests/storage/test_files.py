@@ -88,7 +88,7 @@ def test_what_is_refused(path):
     refused(b"PK" + whole[2:], "was not written by sdpadv-np, or its first bytes are damaged")
     refused(resealed(whole[:8] + b"\x63" + whole[9:]), "format version 99.*install a newer")
     refused(whole[:8] + b"\x63" + whole[9:], "is damaged")  # one wrong byte is no newer version
-    refused(whole[512:], "lacks what stands before the HDF5")  # HDF5 alone again, as an old file; but it says what it is
+    refused(whole[512:], "lacks the checksum before the HDF5")  # HDF5 alone again, as an old file; but it says what it is
     path.unlink()
     with pytest.raises(FileError, match="No such file"):
         files.read(path)
