@@ -77,5 +77,5 @@ class Problem:
         if task == "forward+backward":
             y = affine_sample.forward(x, moved, convention, implementation=implementation)
             return y, *affine_sample.backward(g, x, moved, convention, implementation)
-        y, slopes = affine_sample.forward(x, moved, convention, implementation=implementation, slopes=True)  # as sd.ops.affine_sample does
-        return y, affine_sample.backward(g, x, moved, convention, implementation, (False, True), slopes)[1]
+        y, derivatives = affine_sample.forward(x, moved, convention, implementation=implementation, derivatives=True)  # as sd.ops.affine_sample does
+        return y, affine_sample.backward(g, x, moved, convention, implementation, (False, True), derivatives)[1]
