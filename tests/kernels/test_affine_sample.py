@@ -148,7 +148,7 @@ def test_same_bits_twice(rng, affine):
     assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
 
 
-def test_slopes_are_what_theta_moves(rng, affine):
+def test_derivatives_equal_finite_differences(rng, affine):
     """The derivatives equal finite differences of the value, and spare the backward pass nothing but time."""
     x, theta, g = problem(rng, (6, 5), (4, 7), c=3)
     y, derivatives = affine.forward(x, theta, size=(4, 7), derivatives=True)

@@ -37,11 +37,11 @@ def test_the_definition_is_the_formula(rng, size):
 def test_equals_the_definition(rng, flow, dtype, size, n, c):
     x, f, g = problem(rng, size, n, c, dtype)
     tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
-    want_y, want_slopes = kernel.forward(x, f, "numpy", derivatives=True)
+    want_y, want_derivatives = kernel.forward(x, f, "numpy", derivatives=True)
     y, derivatives = flow.forward(x, f, derivatives=True)
     assert y.dtype == derivatives.dtype == dtype
     np.testing.assert_allclose(y, want_y, **tolerance)
-    np.testing.assert_allclose(derivatives, want_slopes, **tolerance)
+    np.testing.assert_allclose(derivatives, want_derivatives, **tolerance)
     want = kernel.backward(g, x, f, "numpy")
     for given in (None, derivatives):
         for a, b in zip(flow.backward(g, x, f, derivatives=given), want):
