@@ -68,5 +68,5 @@ def test_labels_that_are_no_classes(loss, implementation):
         with pytest.raises(IndexError, match=f"label {bad} of row 1 is no class; there are 3"):
             loss(z, np.array([0, bad]), implementation)
     for labels in (np.array([0]), np.array([0.0, 1.0])):
-        with pytest.raises(ValueError, match="whole numbers"):
+        with pytest.raises(ValueError, match="and integers"):
             loss(z, labels, implementation)
