@@ -108,10 +108,10 @@ def work() -> None:
     import warnings
 
     answers, sys.stdout = sys.stdout, sys.stderr
-    from sdpadv_np.storage import child
+    from sdpadv_np.storage import child_process
 
     warnings.simplefilter("ignore")
-    child.SECONDS = CHILD_SECONDS
+    child_process.SECONDS = CHILD_SECONDS
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as folder:

@@ -133,15 +133,15 @@ def odd_arrays(arrays: dict, rng) -> dict:
 
 def resealed(data: bytes) -> bytes:
     """A file of ours with its checksum made right."""
-    return data if len(data) < container.HEAD else data[:16] + container._checksum(data[:16], data[container.HEAD :]) + data[container.HEAD :]
+    return data if len(data) < container.HEAD_SIZE else data[:16] + container._checksum(data[:16], data[container.HEAD_SIZE :]) + data[container.HEAD_SIZE :]
 
 
 def odd_index(data: bytes, rng) -> bytes:
     """A file of ours with an odd index in place of its own, nothing else moved where it fits."""
     length = struct.unpack_from("<I", data, 12)[0]
-    head = json.loads(data[container.HEAD : container.HEAD + length])
+    head = json.loads(data[container.HEAD_SIZE : container.HEAD_SIZE + length])
     words = text(odd_json(head, rng)).encode()
-    return data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD] + words.ljust(length) + data[container.HEAD + length :]
+    return data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD_SIZE] + words.ljust(length) + data[container.HEAD_SIZE + length :]
 
 
 def png_resealed(data: bytes) -> bytes:

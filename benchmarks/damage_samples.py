@@ -17,7 +17,7 @@ _W = np.random.default_rng(1).standard_normal((4, 10)).astype(np.float32)
 
 
 def _foreign():
-    return sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
+    return sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
 
 
 class Sample:
@@ -62,15 +62,15 @@ class Ours(Sample):
     def damaged(self, rng, checked):
         if not checked:
             return mutations.anyhow(self.whole, rng)
-        kind, arrays, text = container.unpacked(self.whole, "")
+        kind, arrays, text = container.unpack(self.whole, "")
         how = rng.integers(5)
         if how == 0:
             return mutations.resealed(mutations.anyhow(self.whole, rng))
         if how == 1:
             return mutations.resealed(mutations.odd_index(self.whole, rng))
         if how == 2:
-            return container.packed(kind, mutations.odd_arrays(arrays, rng), text)
-        return container.packed(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
+            return container.pack(kind, mutations.odd_arrays(arrays, rng), text)
+        return container.pack(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
 
 
 class Generator(Ours):

@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import zipfile
+from dataclasses import replace
 
 import damage_mutations as mutations
 import h5py
@@ -14,14 +15,15 @@ from PIL import Image
 
 import sdpadv_np as sd
 from sdpadv_np.storage import files, schema
-from sdpadv_np.experiments import run_folder
 from sdpadv_np.cli import train
 from sdpadv_np.data import images, sources
-from sdpadv_np.experiments.cells import Cell
-from sdpadv_np.experiments.store import Store
+from sdpadv_np.data.datasets import File
+from sdpadv_np.experiments.reproduction.cells import Cell
+from sdpadv_np.experiments.reproduction.store import Store
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)
+_MNIST = sd.data.DATASETS["mnist"]
 
 
 class _Images(Sample):
@@ -109,22 +111,24 @@ class DataSet(Sample):
 
     def make(self):
         self.path.mkdir()
-        for key, name in sources.NAMES.items():
-            (self.path / f"{name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
+        for key, file in _MNIST.files.items():
+            (self.path / f"{file.name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
         self._expect(self._raw("x_test"))
-        return (self.path / f"{sources.NAMES['x_test']}.gz").read_bytes()
+        return (self.path / f"{_MNIST.files['x_test'].name}.gz").read_bytes()
 
     def _raw(self, key):
         return _idx(_BYTES if key[0] == "x" else _LABELS)
 
     def _expect(self, raw):
-        sources.SHA256["glyphs"] = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in sources.NAMES}
+        sums = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in _MNIST.files}
+        described = {key: File(file.name, sums[key]) for key, file in _MNIST.files.items()}
+        self.entry = replace(_MNIST, name="glyphs", files=described)
 
     def write(self, data):
-        (self.path / f"{sources.NAMES['x_test']}.gz").write_bytes(data)
+        (self.path / f"{_MNIST.files['x_test'].name}.gz").write_bytes(data)
 
     def read(self, path):
-        raw = sources.fetch("glyphs", path)
+        raw = sources.fetch(self.entry, path)
         return digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
 
     def damaged(self, rng, checked):
@@ -136,14 +140,14 @@ class DataSet(Sample):
 class Description(Sample):
     """JSON that is read through a schema."""
 
-    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.whole(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
+    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.integer(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
     value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
 
     def make(self):
         return json.dumps(self.value).encode()
 
     def read(self, path):
-        return digest({}, schema.described(schema.parsed(files.contents(path), str(path)), self.fields, str(path), version=1))
+        return digest({}, schema.validated(schema.parse_json(files.read_bytes(path), str(path)), self.fields, str(path), version=1))
 
     def damaged(self, rng, checked):
         return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)
@@ -156,7 +160,7 @@ class Parameters(Description):
 
     def make(self):
         self.path.mkdir()
-        resolved = train._resolved(run_folder._parsed({}))
+        resolved = train.resolved(train.parsed({}))
         type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
         return super().make()
 
@@ -164,14 +168,14 @@ class Parameters(Description):
         (self.path / "parameters.json").write_bytes(data)
 
     def read(self, path):
-        return digest({}, run_folder.stored(path, train._resolved))
+        return digest({}, train.stored(path))
 
 
 class CellRecord(Description):
     """The record of a cell of ``sdpadv reproduce``."""
 
     cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
-    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds": 0.3, "count": 100}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds_per_100": 0.3, "count": 100}
     value = {
         "settings": settings, "made": {"commit": "unknown"}, "result": _measured | {"count": 1000}, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
         "threads": 1,
@@ -185,7 +189,7 @@ class CellRecord(Description):
         Store(self.path).path(self.cell).write_bytes(data)
 
     def read(self, path):
-        return digest({}, Store(path).record(self.cell, self.settings))
+        return digest({}, Store(path).read(self.cell, self.settings))
 
 
 SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)

@@ -73,7 +73,7 @@ class Process:
 
 def bits(run: Path) -> dict:
     """All that a run came to, but for times and dates."""
-    timeless = ("seconds", "made", "date", "command", "output")
+    timeless = ("seconds", "seconds_per_100", "made", "date", "command", "output")
 
     def without(value):
         if isinstance(value, dict):

@@ -1,8 +1,7 @@
-"""Attack a classifier that this package knows nothing about, here one written in a few lines of NumPy.
+"""Attack a classifier from outside this package, here one written in a few lines of NumPy.
 
-All it takes are two functions on plain arrays: the logits, and their vector-Jacobian product. With
-PyTorch they would be ``lambda x: net(torch.tensor(x)).detach().numpy()`` and three lines around
-``torch.autograd.grad``.
+Two functions on plain arrays are enough: the logits, and their vector-Jacobian product. With PyTorch they would be
+``lambda x: net(torch.tensor(x)).detach().numpy()`` and three lines around ``torch.autograd.grad``.
 
     python examples/attack_your_own_classifier.py --dataset mnist
 """
@@ -18,7 +17,7 @@ parser.add_argument("--epochs", type=int, default=10)
 options = parser.parse_args()
 data = sd.data.load(options.dataset, report=print)
 
-# Somebody's classifier: multinomial logistic regression, trained by plain gradient descent.
+# The external classifier: multinomial logistic regression, trained by gradient descent.
 pixels = data.x_train.reshape(len(data.x_train), -1)
 W, targets = np.zeros((pixels.shape[1], 10), np.float32), np.eye(10, dtype=np.float32)[data.y_train]
 for _ in range(100):
@@ -35,8 +34,11 @@ def vjp(x, g):
     return (g @ W.T).reshape(x.shape)
 
 
-mine = sd.models.Foreign(logits, vjp)
-sdpadv = sd.attacks.SdpAdv(mine, eps=0.1).fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)
-for name, attack in (("no attack", None), ("FGSM", sd.attacks.FGSM(mine, eps=0.1)), ("PGD", sd.attacks.PGD(mine, eps=0.1)), ("SdpAdv", sdpadv)):
+mine = sd.models.ExternalClassifier(logits, vjp)
+attacks = {"no attack": None, "FGSM": sd.attacks.FGSM(mine, eps=0.1), "PGD": sd.attacks.PGD(mine, eps=0.1)}
+attacks["SdpAdv"] = sd.attacks.SdpAdv(mine, eps=0.1)
+attacks["SdpAdv"].fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=options.epochs)
+for name, attack in attacks.items():
     result = sd.evaluate(mine, attack, data.x_test, data.y_test)
-    print(f"{name:10} accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  seconds per 100 images {result.seconds:.4f}")
+    seconds = f"seconds per 100 images {result.seconds_per_100:.4f}"
+    print(f"{name:10} accuracy {result.accuracy:.4f}  L2sq {result.l2sq:6.1f}  {seconds}")

@@ -1,4 +1,5 @@
-"""What the tests share. No test reaches the network or the user's cache."""
+"""Fixtures of all tests. No test uses the network or the user's cache."""
+import functools
 import os
 import sys
 import types
@@ -15,7 +16,7 @@ from sdpadv_np.kernels.runtime import dispatch
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread():
-    """As the command line has it; two BLAS threads on a busy machine are ten times slower."""
+    """One BLAS thread, as on the command line; two are ten times slower on a busy machine."""
     with threadpool_limits(1, user_api="blas"):
         yield
 
@@ -38,30 +39,32 @@ def glyphs():
 
 @pytest.fixture(scope="session")
 def classifier(glyphs):
-    """Model B, trained a little on the glyphs; do not train it further."""
+    """Model B after four epochs on the glyphs; shared by all tests, so do not train it further."""
     d = glyphs
     return sd.models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=4, progress=False)
 
 
-
 @pytest.fixture
 def stand_in(monkeypatch):
-    """What is tested as a GPU where there is none: tests/cupy_stand_in.py, in CuPy's place. Only the kernels' definitions take its arrays."""
+    """tests/cupy_stand_in.py in CuPy's place: a GPU for machines without one, and NumPy's kernels alone."""
     module = CuPy()
     monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.setenv("SDPADV_KERNEL", "numpy")  # so that it is compared with the same definitions on NumPy
+    monkeypatch.setenv("SDPADV_KERNEL", "numpy")  # the same definitions on both devices
     monkeypatch.setattr(dispatch, "_warned", {"cuda", "numba-cuda"})
     for kernel in (affine_sample, flow_sample):
-        monkeypatch.setattr(kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k})
+        monkeypatch.setattr(
+            kernel._choose, "loaded", {k: v for k, v in kernel._choose.loaded.items() if "cuda" not in k},
+        )
         monkeypatch.setattr(kernel._choose, "missing", {"cuda": "no device", "numba-cuda": "no device"})
     return types.SimpleNamespace(cupy=module, without_transfers=module.without_transfers, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(params=("stand-in", pytest.param("cuda", marks=pytest.mark.gpu)))
 def gpu(request):
-    """``gpu.cupy``, and ``gpu.without_transfers()``, in which a copy back, or on the stand-in any copy, is an error.
+    """``gpu.cupy``, and ``gpu.without_transfers()``: within it a copy back, or on the stand-in any copy, is an error.
 
-    rtol, atol : how near the CPU a training of some float32 steps ends; on a GPU sums are taken in another order, and Adam makes much of small slopes
+    rtol, atol : tolerances after some float32 training steps, beside the CPU; a GPU sums in another order, and Adam
+        magnifies differences of small gradients
     """
     if request.param == "stand-in":
         return request.getfixturevalue("stand_in")
@@ -70,4 +73,5 @@ def gpu(request):
         pytest.skip("CuPy finds no GPU")
     import cupyx
 
-    return types.SimpleNamespace(cupy=cupy, without_transfers=lambda: cupyx.allow_synchronize(False), rtol=2e-2, atol=5e-3)
+    without_transfers = functools.partial(cupyx.allow_synchronize, False)
+    return types.SimpleNamespace(cupy=cupy, without_transfers=without_transfers, rtol=2e-2, atol=5e-3)

@@ -1,16 +1,16 @@
-"""A stand-in for CuPy, on NumPy: for the tests of what is computed on a GPU, where there is none.
+"""A stand-in for CuPy, built on NumPy: for testing GPU computations on machines without a GPU.
 
-``CuPy()`` is a module to be put at sys.modules["cupy"]. Its arrays are no NumPy arrays, and are
-stricter than they where CuPy's are (each point after CuPy 14.2's sources):
+``CuPy()`` is a module to be put at sys.modules["cupy"]. Its arrays are not NumPy arrays, and they are as strict as
+CuPy's (each point after the sources of CuPy 14.2):
 
-- a NumPy array among them is an error, one without axes too; Python and NumPy numbers are not;
+- a NumPy array among the arguments is an error, one without axes too; Python and NumPy numbers are accepted;
 - np.asarray of one is an error; results without axes stay arrays;
-- only what CuPy has, with CuPy's parameters, is there (``_FUNCTIONS``, ``_METHODS``);
-- what copies between main memory and the GPU, or waits for the GPU, is counted in ``transfers``, and
-  is an error within ``cupy.without_transfers()`` and while a stream captures: float(), bool(), get(),
-  asarray of a NumPy array, a mask as an index, a number stored through an index array, bincount;
-- each of its functions also goes into the graph that a stream captures, which ``launch`` carries out
-  again; what is captured is not carried out. Memory is not reused between.
+- it has only CuPy's functions and methods, with CuPy's parameters (``_FUNCTIONS``, ``_METHODS``);
+- copies between main memory and the GPU, and waits for the GPU, are counted in ``transfers``, and are errors within
+  ``cupy.without_transfers()`` and while a stream captures: float(), bool(), get(), asarray of a NumPy array, a mask
+  as an index, a number stored through an index array, bincount;
+- while a stream captures, functions are not executed but added to its graph; ``launch`` executes the graph. Memory is
+  not reused between them.
 """
 import contextlib
 import functools
@@ -21,23 +21,30 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 _FUNCTIONS = {  # name: parameters, where CuPy's differ from NumPy's
-    "all": ("axis", "out", "keepdims"), "any": ("axis", "out", "keepdims"), "argmax": ("axis", "dtype", "out", "keepdims"), "argsort": ("axis", "kind"),
-    "bincount": ("weights", "minlength"), "broadcast_to": ("shape",), "clip": ("a_min", "a_max", "out"), "column_stack": (),
-    "concatenate": ("axis", "out", "dtype", "casting"), "copyto": ("src", "casting", "where"), "dot": ("b", "out"), "einsum": (), "expand_dims": ("axis",),
-    "flatnonzero": (), "isin": ("test_elements", "assume_unique", "invert"), "max": ("axis", "out", "keepdims"), "may_share_memory": ("b", "max_work"),
-    "mean": ("axis", "dtype", "out", "keepdims"), "min": ("axis", "out", "keepdims"), "moveaxis": ("source", "destination"), "norm": ("ord", "axis", "keepdims"),
-    "ones_like": ("dtype", "order", "subok", "shape"), "pad": ("pad_width", "mode", "constant_values"), "repeat": ("repeats", "axis"),
-    "reshape": ("shape", "order"), "stack": ("axis", "out", "dtype", "casting"), "sum": ("axis", "dtype", "out", "keepdims"), "swapaxes": ("axis1", "axis2"),
-    "take_along_axis": ("indices", "axis"), "tile": ("reps",), "transpose": ("axes",), "where": ("x", "y"), "zeros_like": ("dtype", "order", "subok", "shape"),
-    "empty_like": ("dtype", "order", "subok", "shape"), "full_like": ("fill_value", "dtype", "order", "subok", "shape"),
+    "all": ("axis", "out", "keepdims"), "any": ("axis", "out", "keepdims"),
+    "argmax": ("axis", "dtype", "out", "keepdims"), "argsort": ("axis", "kind"), "bincount": ("weights", "minlength"),
+    "broadcast_to": ("shape",), "clip": ("a_min", "a_max", "out"), "column_stack": (),
+    "concatenate": ("axis", "out", "dtype", "casting"), "copyto": ("src", "casting", "where"), "dot": ("b", "out"),
+    "einsum": (), "empty_like": ("dtype", "order", "subok", "shape"), "expand_dims": ("axis",), "flatnonzero": (),
+    "full_like": ("fill_value", "dtype", "order", "subok", "shape"),
+    "isin": ("test_elements", "assume_unique", "invert"), "max": ("axis", "out", "keepdims"),
+    "may_share_memory": ("b", "max_work"), "mean": ("axis", "dtype", "out", "keepdims"),
+    "min": ("axis", "out", "keepdims"), "moveaxis": ("source", "destination"), "norm": ("ord", "axis", "keepdims"),
+    "ones_like": ("dtype", "order", "subok", "shape"), "pad": ("pad_width", "mode", "constant_values"),
+    "repeat": ("repeats", "axis"), "reshape": ("shape", "order"), "stack": ("axis", "out", "dtype", "casting"),
+    "sum": ("axis", "dtype", "out", "keepdims"), "swapaxes": ("axis1", "axis2"), "take_along_axis": ("indices", "axis"),
+    "tile": ("reps",), "transpose": ("axes",), "where": ("x", "y"), "zeros_like": ("dtype", "order", "subok", "shape"),
 }
-_METHODS = ("all", "any", "argmax", "argmin", "argsort", "astype", "copy", "dot", "max", "mean", "min", "ravel", "repeat", "reshape", "squeeze", "std", "sum", "swapaxes", "transpose", "view")
+_METHODS = (
+    "all", "any", "argmax", "argmin", "argsort", "astype", "copy", "dot", "max", "mean", "min", "ravel", "repeat",
+    "reshape", "squeeze", "std", "sum", "swapaxes", "transpose", "view",
+)
 _MAKERS = ("arange", "empty", "eye", "full", "indices", "ones", "zeros", "linspace")
-_WAITS = ("bincount", "flatnonzero")  # they look at numbers to know the shape of their result
+_WAITS = ("bincount", "flatnonzero")  # the shape of their results depends on values, so the CPU waits for the GPU
 
 
 class Transfer(AssertionError):
-    """A copy between main memory and the GPU, or a wait, where none may be."""
+    """A copy between main memory and the GPU, or a wait, where none is allowed."""
 
 
 class _State:
@@ -67,8 +74,10 @@ class ndarray(NDArrayOperatorsMixin):
         self._a = np.ndarray(shape, dtype, None if memptr is None else memptr.block, strides=strides, order=order)
         self._base = None
 
-    shape, dtype, ndim, size, nbytes = (property(lambda self, n=n: getattr(self._a, n)) for n in ("shape", "dtype", "ndim", "size", "nbytes"))
-    itemsize, strides, flags = (property(lambda self, n=n: getattr(self._a, n)) for n in ("itemsize", "strides", "flags"))
+    shape, dtype, ndim, size, nbytes, itemsize, strides, flags = (
+        property(lambda self, name=name: getattr(self._a, name))
+        for name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags")
+    )
     data = property(lambda self: types.SimpleNamespace(block=self._a, ptr=self._a.ctypes.data))
     base = property(lambda self: self._base)
     T = property(lambda self: self.transpose())
@@ -80,16 +89,21 @@ class ndarray(NDArrayOperatorsMixin):
         return iter([self[i] for i in range(len(self))])
 
     def __array__(self, *_, **__):
-        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly.")
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        if ufunc.__name__ in ("divmod", "spacing") or method not in ("__call__", "outer", "at", "reduce", "accumulate", "reduceat"):
+        methods = ("__call__", "outer", "at", "reduce", "accumulate", "reduceat")
+        if ufunc.__name__ in ("divmod", "spacing") or method not in methods:
             return NotImplemented
-        if not all(isinstance(x, (ndarray, np.ndarray, np.generic, bool, int, float)) for x in (*inputs, *options.get("out", ()))):
-            return NotImplemented  # somebody else's: it is asked next
+        known = (ndarray, np.ndarray, np.generic, bool, int, float)
+        if not all(isinstance(x, known) for x in (*inputs, *options.get("out", ()))):
+            return NotImplemented  # NumPy asks the other type next
         comparison = ufunc.__name__ in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
         inputs = [x.item() if comparison and isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs]
-        return _done(getattr(ufunc, method), inputs, options)
+        return _execute(getattr(ufunc, method), inputs, options)
 
     def __array_function__(self, function, kinds, args, kwargs):
         if function.__name__ not in _FUNCTIONS or any(kind not in (ndarray, np.ndarray) for kind in kinds):
@@ -100,14 +114,15 @@ class ndarray(NDArrayOperatorsMixin):
         if function.__name__ in _WAITS:
             transfer(f"the wait of cupy.{function.__name__}")
         if function.__name__ in ("concatenate", "stack") and len(args[0]) > 8:
-            transfer("the copy of the places of more than eight arrays")
-        return _done(function, args, kwargs)
+            transfer("the copy of the addresses of more than eight arrays")
+        return _execute(function, args, kwargs)
 
     def _method(name):
         def method(self, *args, **kwargs):
-            if name in ("max", "min", "argmax", "argmin", "any", "all") and set(kwargs) - {"axis", "out", "dtype", "keepdims"}:
+            reduction = name in ("max", "min", "argmax", "argmin", "any", "all")
+            if reduction and set(kwargs) - {"axis", "out", "dtype", "keepdims"}:
                 raise TypeError(f"{name}() got an unexpected keyword argument")
-            return _done(getattr(np.ndarray, name), (self, *args), kwargs)
+            return _execute(getattr(np.ndarray, name), (self, *args), kwargs)
 
         method.__name__ = name
         return method
@@ -122,17 +137,19 @@ class ndarray(NDArrayOperatorsMixin):
                 transfer("the copy of an index from main memory")
             if getattr(part, "dtype", None) == bool:
                 transfer("the wait for a mask that is an index")
-        return _done(_get, (self, _moved(index)), {})
+        return _execute(_get, (self, _on_device(index)), {})
 
     def __setitem__(self, index, value):
-        arrays = [p for p in (index if isinstance(index, tuple) else (index,)) if isinstance(p, (ndarray, list, np.ndarray))]
+        parts = index if isinstance(index, tuple) else (index,)
+        arrays = [p for p in parts if isinstance(p, (ndarray, list, np.ndarray))]
         if isinstance(value, np.ndarray) and (value.size != 1 or arrays):
             if not arrays:
                 raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
             transfer("the copy of numbers from main memory")
         if any(not isinstance(p, ndarray) for p in arrays) or (arrays and not isinstance(value, ndarray)):
             transfer("the copy of an index, or of a number stored through one, from main memory")
-        _done(_set, (self, _moved(index), value.item() if isinstance(value, np.ndarray) and value.size == 1 else _moved(value)), {})
+        number = isinstance(value, np.ndarray) and value.size == 1
+        _execute(_set, (self, _on_device(index), value.item() if number else _on_device(value)), {})
 
     def fill(self, value):
         self[...] = value
@@ -180,27 +197,27 @@ def _set(array, index, value):
     array[index] = value
 
 
-def _moved(value):
-    """NumPy's index arrays as ours: CuPy copies them."""
+def _on_device(value):
+    """Index arrays of NumPy become arrays of the stand-in: CuPy copies them."""
     if isinstance(value, tuple):
-        return tuple(map(_moved, value))
-    return dressed(value) if isinstance(value, np.ndarray) else value
+        return tuple(map(_on_device, value))
+    return wrap(value) if isinstance(value, np.ndarray) else value
 
 
-def bare(value):
+def unwrap(value):
     if isinstance(value, ndarray):
         return value._a
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
     if isinstance(value, slice):
-        return slice(*(int(bare(v)) if isinstance(v, ndarray) else v for v in (value.start, value.stop, value.step)))
-    return type(value)(map(bare, value)) if type(value) in (list, tuple) else value
+        return slice(*(int(unwrap(v)) if isinstance(v, ndarray) else v for v in (value.start, value.stop, value.step)))
+    return type(value)(map(unwrap, value)) if type(value) in (list, tuple) else value
 
 
-def dressed(value):
-    """Arrays of the stand-in for NumPy's, also for those without axes."""
+def wrap(value):
+    """Arrays of the stand-in in place of NumPy's, those without axes included."""
     if isinstance(value, (tuple, list)):
-        return type(value)(map(dressed, value))
+        return type(value)(map(wrap, value))
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     array = ndarray.__new__(ndarray)
@@ -210,28 +227,29 @@ def dressed(value):
     return array
 
 
-def _done(function, args, kwargs):
-    """Carried out, or, while a stream captures, once noted and carried out on a copy of nothing: see Stream."""
+def _execute(function, args, kwargs):
+    """Execute the call, or, while a stream captures, record it (_Capture)."""
     into = kwargs.get("out")
     if isinstance(into, tuple):
         (into,) = into
         kwargs = {**kwargs, "out": into}
-    arrays, options = bare(tuple(args)), {k: bare(v) for k, v in kwargs.items()}
+    arrays, options = unwrap(tuple(args)), {k: unwrap(v) for k, v in kwargs.items()}
     if _State.capturing is not None:
-        return _State.capturing.note(function, arrays, options, into)
+        return _State.capturing.record(function, arrays, options, into)
     result = function(*arrays, **options)
-    return into if into is not None else dressed(result)
+    return into if into is not None else wrap(result)
 
 
 class _Capture:
-    """Notes calls. What a call makes is made once more, into the same place, by each launch."""
+    """Records calls; each launch computes their results again, into the same memory."""
 
     def __init__(self):
         self.calls, self.before = [], []
 
-    def note(self, function, arrays, options, into):
-        changed = into._a if into is not None else arrays[0] if function in (_set, np.copyto) or getattr(function, "__name__", "") == "at" else None
-        if changed is not None:  # what is captured is not carried out
+    def record(self, function, arrays, options, into):
+        in_place = function in (_set, np.copyto) or getattr(function, "__name__", "") == "at"
+        changed = into._a if into is not None else arrays[0] if in_place else None
+        if changed is not None:  # captured, not executed: end_capture() restores these arrays
             whole = _owner(changed)
             if not any(whole is w for w, _ in self.before):
                 self.before.append((whole, whole.copy()))
@@ -241,7 +259,7 @@ class _Capture:
         result = np.asarray(function(*arrays, **options))
         if not any(isinstance(a, np.ndarray) and np.may_share_memory(a, result) for a in arrays):
             self.calls.append(lambda: result.__setitem__(..., function(*arrays, **options)))
-        return dressed(result)
+        return wrap(result)
 
 
 def _owner(array):
@@ -302,7 +320,7 @@ class Stream:
 
 
 class CuPy(types.ModuleType):
-    """The module. ``transfers``: what was counted; ``graphs``: all that were captured."""
+    """The module. ``transfers``: the copies and waits so far; ``graphs``: all captured graphs."""
 
     ndarray, float32, float64, int64, newaxis = ndarray, np.float32, np.float64, np.int64, None
 
@@ -315,26 +333,27 @@ class CuPy(types.ModuleType):
         for name in _FUNCTIONS:
             if hasattr(np, name):
                 setattr(self, name, functools.partial(self._call, getattr(np, name)))
-        self.add = types.SimpleNamespace(at=lambda out, index, g: _done(np.add.at, (out, index, g), {}))
+        self.add = types.SimpleNamespace(at=lambda out, index, g: _execute(np.add.at, (out, index, g), {}))
         self.lib = types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=self._strided))
         self.cuda = types.SimpleNamespace(
-            is_available=lambda: device, Stream=Stream, Event=Event, MemoryPool=_Pool, using_allocator=lambda allocator: contextlib.nullcontext(),
-            get_current_stream=lambda: Stream(null=True), runtime=types.SimpleNamespace(getDeviceCount=lambda: 0, CUDARuntimeError=RuntimeError),
+            is_available=lambda: device, Stream=Stream, Event=Event, MemoryPool=_Pool,
+            using_allocator=lambda allocator: contextlib.nullcontext(), get_current_stream=lambda: Stream(null=True),
+            runtime=types.SimpleNamespace(getDeviceCount=lambda: 0, CUDARuntimeError=RuntimeError),
         )
 
     @staticmethod
     def _make(function, *args, **kwargs):
-        return _done(function, args, kwargs)
+        return _execute(function, args, kwargs)
 
     @staticmethod
     def _call(function, *args, **kwargs):
         if function.__name__ in _WAITS:
             transfer(f"the wait of cupy.{function.__name__}")
-        return _done(function, args, kwargs)
+        return _execute(function, args, kwargs)
 
     @staticmethod
     def _strided(x, shape, strides):
-        return dressed(np.lib.stride_tricks.as_strided(x._a, shape, strides))
+        return wrap(np.lib.stride_tricks.as_strided(x._a, shape, strides))
 
     def asarray(self, a, dtype=None, order=None):
         return self.array(a, dtype, copy=None)
@@ -343,10 +362,10 @@ class CuPy(types.ModuleType):
         if isinstance(a, ndarray):
             return a.astype(a.dtype if dtype is None else dtype, copy=bool(copy))
         transfer("asarray() of numbers in main memory")
-        return dressed(np.array(a, dtype))
+        return wrap(np.array(a, dtype))
 
     def ascontiguousarray(self, a, dtype=None):
-        return _done(np.ascontiguousarray, (a, dtype), {})
+        return _execute(np.ascontiguousarray, (a, dtype), {})
 
     def asnumpy(self, a):
         return a.get() if isinstance(a, ndarray) else np.asarray(a)

@@ -1,4 +1,4 @@
-"""Every operation of the table at each of its samples, and a step that differentiates it twice."""
+"""Every registered operation with each of its sample inputs, and a step that differentiates it twice."""
 import numpy as np
 import pytest
 
@@ -14,7 +14,7 @@ CASES = [
 
 
 def two_orders(name, params):
-    """A step: the operation, its gradients by the ordinary pass, and gradients of gradients."""
+    """A step: the operation, its gradients by the ordinary backward pass, and second derivatives."""
     op, call = OPS[name], getattr(ops, name)
     rules = [None] * 9 if op.variadic else op.vjps
 

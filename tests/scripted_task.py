@@ -1,26 +1,32 @@
-"""A task of the epoch loop whose scores are written down beforehand, and which notes what the loop does with it."""
+"""A training task for tests of the epoch loop: its scores are given beforehand, and it records the calls it gets."""
 import numpy as np
 
 
 class Stopped(Exception):
-    """In place of a kill."""
+    """Raised where a kill is simulated."""
 
 
 class Scripted:
-    """One weight per image, and a counter; a step adds its number to the weights of the images it is given."""
+    """One weight per image, and a counter; step k adds k to the weights of the images of its batch."""
 
     title = "scripted"
 
-    def __init__(self, scores=(0.1, 0.9, 0.5), count=10, batch_size=4, seed=0, stop_after=None, loss=lambda epoch, step: 1.0 + epoch):
-        self.scores, self.count, self.batch_size, self.seed, self.stop_after, self.loss = scores, count, batch_size, seed, stop_after, loss
-        self.epochs = len(scores)
+    def __init__(
+        self, scores=(0.1, 0.9, 0.5), count=10, batch_size=4, seed=0, stop_after=None,
+        loss=lambda epoch, step: 1.0 + epoch,
+    ):
+        self.scores, self.epochs, self.count, self.batch_size = scores, len(scores), count, batch_size
+        self.seed, self.stop_after, self.loss = seed, stop_after, loss
         self.kept, self.steps = np.zeros(count, np.float32), np.zeros((), np.int64)
-        self.chosen = [[] for _ in scores]  # of each epoch, the images of each step
+        self.chosen = [[] for _ in scores]  # per epoch, the images of each step
         self.validated = 0
         self.trains, self.reads, self.plan = [], [], None
 
     def settings(self):
-        return {"method": "scripted", "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed, "count": self.count}
+        return {
+            "method": "scripted", "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed,
+            "count": self.count,
+        }
 
     def origin(self):
         return {"data": str(self.count)}
@@ -49,7 +55,7 @@ class Scripted:
 
 
 def after(epochs, **options):
-    """The weights at the end of each of the first epochs, by hand."""
+    """The weights at the end of each of the first ``epochs`` epochs, without the loop."""
     task, rows = Scripted(**options), []
     for epoch in range(epochs):
         order = np.random.default_rng([task.seed, epoch]).permutation(task.count)

@@ -1,4 +1,4 @@
-"""The losses against values worked out by hand, and their derivatives."""
+"""The losses against values computed by hand, and their derivatives."""
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ def test_margin_by_hand():
     np.testing.assert_allclose(losses.adversarial(Z, Y, "margin", kappa=0.5), (2.0 - 0.5) / 2)
 
 
-def test_the_defaults_are_the_margin_away_from_the_labels_and_no_further():
+def test_the_default_is_the_untargeted_margin_with_kappa_0():
     np.testing.assert_allclose(losses.adversarial(Z, Y), (2.0 + 0.0) / 2)
 
 
@@ -54,7 +54,7 @@ def test_derivatives(loss):
     sd.gradcheck(loss, Z + 0.1, order=2)
 
 
-def test_no_nan_at_the_identity_where_the_norm_has_no_slope():
+def test_no_nan_at_the_identity_where_the_norm_has_no_derivative():
     theta = Tensor(np.array([[1.0, 0, 0, 0, 1, 0]]), requires_grad=True)
     (g,) = sd.grad(losses.theta_penalty(theta), [theta])
     np.testing.assert_array_equal(g.data, np.zeros((1, 6)))
@@ -73,11 +73,13 @@ def test_targeted_is_the_mirror_image(objective, rng):
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     scores = p if objective == "probability_margin" else z
     others = np.where(np.arange(5) == t[:, None], -np.inf, scores).max(axis=1)
-    expected = -np.log(p[range(6), t]) if objective == "cross_entropy" else np.maximum(others - scores[range(6), t], -0.5)
+    expected = -np.log(p[range(6), t])
+    if objective != "cross_entropy":
+        expected = np.maximum(others - scores[range(6), t], -0.5)
     np.testing.assert_allclose(losses.adversarial(z, t, objective, 0.5, targeted=True), expected.mean())
     sd.gradcheck(lambda z: losses.adversarial(z, t, objective, 0.5, targeted=True), z)
 
 
-def test_least_squares_wants_the_sigmoid_at_its_place():
+def test_least_squares_of_the_sigmoid_by_hand():
     assert losses.least_squares(np.zeros(4), 1) == 0.25
     np.testing.assert_allclose(losses.least_squares(np.array([np.log(3)]), 1), 1 / 16)

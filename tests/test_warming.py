@@ -1,4 +1,4 @@
-"""What is compiled, when, and what is said about it."""
+"""``sd.warm_up()`` compiles everything: no attack, model or training compiles a kernel afterwards."""
 import os
 import subprocess
 import sys

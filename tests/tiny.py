@@ -1,4 +1,4 @@
-"""A tiny classifier from outside and images for it, of any shape: ten patterns, told apart by their nearest."""
+"""A small external classifier for images of any shape, with such images: the class is the nearest of ten patterns."""
 import functools
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ CLASSES = 10
 
 
 class Tiny(NamedTuple):
-    """``classifier`` (sd.models.Foreign) and images with their labels, all of which it gets right."""
+    """``classifier`` (sd.models.ExternalClassifier) and images with labels, all of them classified correctly."""
 
     classifier: object
     x: np.ndarray
@@ -19,9 +19,13 @@ class Tiny(NamedTuple):
     y_val: np.ndarray
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def tiny(shape=(1, 8, 8)) -> Tiny:
-    """Patterns of .3 and .7 with a little noise; the logits grow as the squared distances to the patterns fall, and a small tanh network beside them bends what would be planes."""
+    """Images are patterns of .3 and .7 with some noise.
+
+    The logits are negative squared distances to the patterns, plus a small tanh network that bends the decision
+    boundaries, which would be planes otherwise.
+    """
     rng = np.random.default_rng(0)
     patterns = np.where(rng.random((CLASSES, *shape)) > 0.5, 0.7, 0.3).astype(np.float32)
     W = 4 * (patterns - patterns.mean(axis=0)).reshape(CLASSES, -1).T / np.sqrt(patterns[0].size)
@@ -30,7 +34,7 @@ def tiny(shape=(1, 8, 8)) -> Tiny:
     A, B = 6 * rng.standard_normal((len(W), 30)) / np.sqrt(len(W)), 0.04 * rng.standard_normal((30, CLASSES))
 
     def logits(x):
-        flat = x.reshape(len(x), -1).astype(np.float64)  # rounded at the end, so that a result does not depend on the batch
+        flat = x.reshape(len(x), -1).astype(np.float64)  # float64, so that a result does not depend on the batch size
         return flat @ W + b + np.tanh((flat - 0.5) @ A) @ B
 
     def vjp(x, g):
@@ -41,7 +45,7 @@ def tiny(shape=(1, 8, 8)) -> Tiny:
         y = rng.integers(0, CLASSES, count)
         return np.clip(patterns[y] + rng.normal(0, 0.05, (count, *shape)), 0, 1).astype(np.float32), y
 
-    result = Tiny(sd.models.Foreign(logits, vjp, shape, CLASSES), *images(128), *images(60))
+    result = Tiny(sd.models.ExternalClassifier(logits, vjp, shape, CLASSES), *images(128), *images(60))
     for x in (result.x, result.x_val):
         x.flags.writeable = False
     return result

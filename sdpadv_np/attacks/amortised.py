@@ -10,11 +10,11 @@ import numpy as np
 from .. import checks, training, xp
 from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
-from ..models import Amortised, Foreign
-from ..models.anybody import ask, classes_of, dtype_of, image_shape_of
-from ..models.classifier import in_chunks
+from ..models import Amortised, ExternalClassifier
+from ..models.interface import logits_of, classes_of, dtype_of, image_shape_of
+from ..models.chunks import in_chunks
 from ..nn import Use, store_of
-from .answers import believed, finite_gradient, logits
+from .queries import checked_logits, checked_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
 
 
@@ -38,7 +38,12 @@ class AmortisedAttack(Parameters):
         super().__post_init__()
         object.__setattr__(self, "use", Use(f"this {self.title}"))
         self._check_target(classes_of(self.classifier))
-        object.__setattr__(self, "generator", self._generator(image_shape_of(self.classifier) or (1, 28, 28)))
+        object.__setattr__(self, "generator", self._generator(self._image_shape or (1, 28, 28)))
+
+    @property
+    def _image_shape(self) -> tuple | None:
+        """(C, H, W), where the classifier says which images it takes."""
+        return image_shape_of(self.classifier)
 
     def _check_target(self, classes: int | None):
         if self.target is not None and classes is not None and self.target >= classes:
@@ -83,11 +88,13 @@ class AmortisedAttack(Parameters):
         return self
 
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
-        if image_shape_of(self.classifier) is None:  # then the images tell
-            x = checks.images(x)
-            if x.shape[1:] != self.generator.image_shape:
-                object.__setattr__(self, "generator", self._generator(x.shape[1:]))
+        self._match(x)
         training.train(self._training(x, y, x_val, y_val, epochs, batch_size), checkpoint, progress, self.generator)
+
+    def _match(self, x) -> None:
+        """Make the generator anew for the shape of the images x, where the classifier does not say which it takes."""
+        if self._image_shape is None and (shape := checks.images(x).shape[1:]) != self.generator.image_shape:
+            object.__setattr__(self, "generator", self._generator(shape))
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
@@ -145,7 +152,7 @@ class AmortisedTraining:
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
     def step(self, chosen, epoch):
-        if not isinstance(self.classifier, Foreign):
+        if not isinstance(self.classifier, ExternalClassifier):
             return self.update(chosen, epoch)
         with hooks(_Watch(self.classifier, chosen)):
             return self.update(chosen, epoch)
@@ -155,7 +162,7 @@ class AmortisedTraining:
 
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
 
     def learned_from(self) -> dict[str, str]:
         """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
@@ -170,7 +177,7 @@ class AmortisedTraining:
 
     def validate(self):
         x_adv, target = self.generator(self.x_val), self.attack.target
-        predicted = in_chunks(functools.partial(ask, self.classifier), x_adv).argmax(axis=1)
+        predicted = in_chunks(functools.partial(logits_of, self.classifier), x_adv).argmax(axis=1)
         figures = {
             "validation accuracy": float((predicted == self.y_val).mean()),
             "L2sq": float(np.square(x_adv - self.x_val).sum(axis=(1, 2, 3)).mean()),
@@ -191,9 +198,9 @@ class _Watch:
         self.classifier, self.chosen = classifier, chosen
 
     def forward(self, tensor):
-        if tensor.op is not None and tensor.op.name == "foreign_classifier":
-            believed(tensor.data, len(self.chosen), self.chosen)
+        if tensor.op is not None and tensor.op.name == "external_classifier":
+            checked_logits(tensor.data, len(self.chosen), self.chosen)
 
     def backward(self, tensor, index, contribution):
-        if tensor.op.name == "foreign_classifier":
-            finite_gradient(self.classifier, contribution, self.chosen)
+        if tensor.op.name == "external_classifier":
+            checked_gradient(self.classifier, contribution, self.chosen)

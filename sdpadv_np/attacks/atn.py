@@ -7,12 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from .. import checks, xp
 from ..autodiff import Tensor, ops
 from ..models import ATNGenerator
-from ..models.anybody import ask
+from ..models.interface import logits_of
 from ..models.atn import FORMS
-from ..models.classifier import in_chunks
+from ..models.chunks import in_chunks
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
-from .answers import logits
+from .queries import logits
 from .parameters import parameter
 
 
@@ -93,7 +93,7 @@ class ATNTraining(AmortisedTraining):
         """One step of Adam; the losses before it. Recorded: see autodiff/plan.py."""
         x_adv = self.generator.transform(Tensor(x))
         distance = ops.sum(ops.square(x_adv - x)) / len(x)
-        answer = ops.sum(ops.square(ops.softmax(ask(self.classifier, x_adv)) - wanted)) / len(x)
+        answer = ops.sum(ops.square(ops.softmax(logits_of(self.classifier, x_adv)) - wanted)) / len(x)
         self.generator.store.differentiate(answer + self.attack.beta * distance)
         self.optimiser.step()
         return {"L_x": distance, "L_y": answer}

@@ -8,37 +8,42 @@ import numpy as np
 
 from .. import checks, xp
 from ..autodiff import ops
+from ..errors import ArgumentError
 from ..models import ARCHITECTURES, Classifier, Queries, distil
-from ..models.classifier import in_chunks
+from ..models.chunks import in_chunks
 from .parameters import parameter
 from .sdpadv import SdpAdv
 
 
-def _answering(name, value):
-    return value if value is None else Queries(value).predict  # which is a function
+def _function(name, value):
+    return value if value is None else Queries(value).predict
+
+
+def _architecture(name, value):
+    return value if isinstance(value, Classifier) else checks.choice(name, value, ARCHITECTURES)
 
 
 @dataclass(frozen=True)
 class BlackBoxSdpAdv(SdpAdv):
-    """SdpAdv against a classifier of which nothing is known but its answers.
+    """SdpAdv against a classifier that only answers queries.
 
-    ``classifier`` is a function x (N, 1, 28, 28) -> probabilities (N, 10), or predicted labels (N,).
-    It is asked about images as the attack makes them, at first distorted and perturbed at random
-    within gamma and eps; a substitute is distilled from the answers, and SdpAdv fitted to it.
-    Each further round asks about the adversarial examples of the round before, and distils from
-    all answers so far (the dynamic distillation of Xiao et al. 2018, section 3.3). It
-    gains much where only labels are given and little where probabilities are; with few images it
-    loses (benchmarks/results/black_box.md).
+    ``classifier`` is a function x (N, C, H, W) -> probabilities (N, K), or predicted labels (N,).
+    It is queried with the training images, at first distorted and perturbed at random within gamma and eps; a
+    substitute is distilled from its answers, and SdpAdv fitted to the substitute. Each further round queries the
+    adversarial examples of the round before, and distils from all answers so far (the dynamic distillation of
+    Xiao et al. 2018, section 3.3). That gains much where only labels are given and little where probabilities are;
+    with few images it loses (benchmarks/results/black_box.md).
 
     Parameters
     ----------
-    rounds : how often the classifier is asked about every training image
-    architecture : of the substitute, "A" or "B"
+    rounds : how often the classifier is queried about every training image
+    classes : K
+    architecture : of the substitute: "A" or "B", fitted to the images and classes, or a network of your own, of which a copy is trained
     substitute_epochs : of each distillation
     the others : see :class:`~sdpadv_np.attacks.SdpAdv`
 
-    After ``fit``, ``substitute`` is the classifier that was distilled last, and
-    ``generator.settings["queries"]`` the number of images that were asked about.
+    After ``fit``, ``substitute`` is the classifier distilled last, and ``generator.settings["queries"]`` the number of
+    images queried.
 
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
@@ -49,51 +54,67 @@ class BlackBoxSdpAdv(SdpAdv):
     True
     """
 
-    classifier: object = field(metadata={"check": _answering})
+    classifier: object = field(metadata={"check": _function})
     _: KW_ONLY
     rounds: int = parameter(1, checks.whole)
-    architecture: str = parameter("B", checks.choice, options=ARCHITECTURES)
+    classes: int = parameter(10, checks.whole, low=2)
+    architecture: str | Classifier = parameter("B", _architecture)
     substitute_epochs: int = parameter(15, checks.whole)
     substitute: Classifier | None = field(init=False, repr=False, compare=False, default=None)
 
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.architecture, Classifier) and self.architecture.classes != self.classes:
+            raise ArgumentError(f"architecture has {self.architecture.classes} classes and classes is {self.classes}; give the same number")
+
+    @property
+    def _image_shape(self):
+        return self.architecture.image_shape if isinstance(self.architecture, Classifier) else None
+
     def _check_target(self, classes):
-        super()._check_target(ARCHITECTURES[self.architecture].classes)  # the substitute's: before anything is asked or distilled
+        super()._check_target(self.classes)  # before anything is queried or distilled
+
+    def parameters(self):
+        own = isinstance(self.architecture, Classifier)
+        return {**super().parameters(), **({"architecture": self.architecture.description()} if own else {})}
 
     @property
     def title(self):
         return f"black-box {super().title}"
 
     def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, checkpoint=None, progress: bool = True):
-        """Ask, distil, fit; ``rounds`` times.
+        """Query, distil, fit; ``rounds`` times.
 
-        x, x_val (N, 1, 28, 28) in [0, 1]; y, y_val (N,) true labels. The classifier answers
+        x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is queried with
         rounds * len(x) + len(x_val) images, at most 500 at a time. ``epochs`` are SdpAdv's of each
-        round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run asks
-        again, but trains no epoch again, and is refused if the answers are others than before. Returns self.
+        round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run queries
+        again, but repeats no epoch, and is refused if the answers differ from before. Returns self.
         """
         return super().fit(x, y, x_val, y_val, epochs, batch_size, checkpoint, progress)
 
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
+        self._match(x)
         x, x_val = (self.generator.checked(images) for images in (x, x_val))
-        ask = Queries(self.classifier)
-        asked, answers = [self._explored(x)], []
+        ask = Queries(self.classifier, self.classes)
+        queried, answers = [self._explored(x)], []
         p_val = in_chunks(ask, x_val)
         for number in range(1, self.rounds + 1):
-            answers.append(in_chunks(ask, asked[-1]))
+            answers.append(in_chunks(ask, queried[-1]))
             files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}") for stage in ("substitute", "generator")]
             substitute = distil(
-                np.concatenate(asked), np.concatenate(answers), x_val, p_val, self.architecture, self.substitute_epochs, seed=self.seed, checkpoint=files[0], progress=progress
+                np.concatenate(queried), np.concatenate(answers), x_val, p_val, self.architecture, self.substitute_epochs,
+                seed=self.seed, checkpoint=files[0], progress=progress,
             )
             attack = SdpAdv(substitute, **{f.name: getattr(self, f.name) for f in fields(SdpAdv) if f.init and f.name != "classifier"})
             attack.fit(x, y, x_val, y_val, epochs, batch_size, files[1], progress)
             if number < self.rounds:
-                asked.append(attack(x))
+                queried.append(attack(x))
         attack.generator.settings |= {"method": self.title, **self.parameters(), "queries": ask.count}
         object.__setattr__(self, "generator", attack.generator)
         object.__setattr__(self, "substitute", substitute)
 
     def _explored(self, x):
-        """x distorted and perturbed at random, as far as the attack may go."""
+        """x distorted and perturbed at random within gamma and eps."""
         rng = np.random.default_rng([self.seed, 1])
 
         def part(x):

@@ -8,7 +8,7 @@ from ..autodiff import Tensor
 from ..errors import ArgumentError
 from ..models import AdvGANGenerator, conv_discriminator
 from ..models.advgan import SMALLEST
-from ..models.anybody import ask
+from ..models.interface import logits_of
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
 from .parameters import parameter
@@ -87,7 +87,7 @@ class ConvAdvGANTraining(AmortisedTraining):
         self.d_optimiser.step()
 
         terms = {
-            "L_adv": losses.adversarial(ask(self.classifier, x_a), aim, attack.objective, attack.kappa, attack.target is not None),
+            "L_adv": losses.adversarial(logits_of(self.classifier, x_a), aim, attack.objective, attack.kappa, attack.target is not None),
             "L_eta": losses.eta_penalty(eta, attack.bound),
             "L_GAN": losses.least_squares(self.discriminator(x_a, training=True), 1),
         }

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError
-from .answers import jacobian, logits
+from .queries import jacobian, logits
 from .base import Attack
 from .parameters import parameter
 

@@ -61,15 +61,15 @@ def classifier_like(name: str, value):
     for marks, remedy in _WRAPPED:
         if all(hasattr(value, mark) for mark in marks):
             raise ArgumentError(f"{name} is a {kind}, which has no logits(x); wrap it by two functions on arrays: {remedy}")
-    raise ArgumentError(f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB, or sd.models.Foreign(logits, vjp) for a classifier of your own")
+    raise ArgumentError(f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB, or sd.models.ExternalClassifier(logits, vjp) for a classifier of your own")
 
 
 _WRAPPED = (  # what another library's classifier is known by, and how it is made one of ours
-    (("state_dict", "zero_grad"), "sd.models.Foreign(lambda x: net(torch.tensor(x)).detach().numpy(), vjp), with vjp(x, g): "
+    (("state_dict", "zero_grad"), "sd.models.ExternalClassifier(lambda x: net(torch.tensor(x)).detach().numpy(), vjp), with vjp(x, g): "
      "t = torch.tensor(x, requires_grad=True); return torch.autograd.grad(net(t), t, torch.tensor(g))[0].numpy()"),
-    (("coef_", "decision_function"), "sd.models.Foreign(lambda x: model.decision_function(x.reshape(len(x), -1)), lambda x, g: (g @ model.coef_).reshape(x.shape))"),
-    (("decision_function",), "sd.models.Foreign(lambda x: model.decision_function(x.reshape(len(x), -1))), without a gradient for SPSA and STM; its gradient would be the second function"),
-    (("predict_proba",), "sd.models.Foreign(lambda x: np.log(model.predict_proba(x.reshape(len(x), -1)) + 1e-12)), without a gradient for SPSA and STM; "
+    (("coef_", "decision_function"), "sd.models.ExternalClassifier(lambda x: model.decision_function(x.reshape(len(x), -1)), lambda x, g: (g @ model.coef_).reshape(x.shape))"),
+    (("decision_function",), "sd.models.ExternalClassifier(lambda x: model.decision_function(x.reshape(len(x), -1))), without a gradient for SPSA and STM; its gradient would be the second function"),
+    (("predict_proba",), "sd.models.ExternalClassifier(lambda x: np.log(model.predict_proba(x.reshape(len(x), -1)) + 1e-12)), without a gradient for SPSA and STM; "
      "its gradient would be the second function"),
-    (("__call__",), "sd.models.Foreign(f, vjp), where f(x) gives logits (N, K) and vjp(x, g) the gradient of sum(g * f(x)); without vjp for SPSA and STM"),
+    (("__call__",), "sd.models.ExternalClassifier(f, vjp), where f(x) gives logits (N, K) and vjp(x, g) the gradient of sum(g * f(x)); without vjp for SPSA and STM"),
 )

@@ -6,7 +6,7 @@ import numpy as np
 from .. import losses, xp
 from ..autodiff import Tensor
 from ..models import discriminator
-from ..models.anybody import ask
+from ..models.interface import logits_of
 from ..models.generator import IDENTITY
 from ..optim import Adam
 from .amortised import AmortisedTraining
@@ -47,7 +47,7 @@ class SdpAdvTraining(AmortisedTraining):
     def terms(self, out, y) -> dict:
         """The terms of L_g for a batch, unweighted; those of a step that is off are left out."""
         attack = self.attack
-        terms = {"L_adv": losses.adversarial(ask(self.classifier, out.x_a), y, attack.objective, attack.kappa, attack.target is not None)}
+        terms = {"L_adv": losses.adversarial(logits_of(self.classifier, out.x_a), y, attack.objective, attack.kappa, attack.target is not None)}
         if attack.spatial:
             terms["L_theta"] = losses.theta_penalty(out.theta_raw)
         if attack.eps:

@@ -8,7 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import adam
-from .answers import logits
+from .queries import logits
 from .base import GradientAttack
 from .parameters import parameter
 
@@ -25,7 +25,7 @@ class SPSA(GradientAttack):
         g = mean_j s_j (margin(x_A + delta s_j) - margin(x_A - delta s_j)) / 2,  x_A = limit(x_A - Adam(g)),
 
     as in CleverHans 3.0.1, except that the points asked about are clipped to [0, 1]: a black box
-    takes images. A classifier without gradients will do (``sd.models.Foreign`` without ``vjp``).
+    takes images. A classifier without gradients will do (``sd.models.ExternalClassifier`` without ``vjp``).
 
     samples : points asked about for one estimate, an even number
     delta : their distance from x_A, in every pixel
@@ -38,7 +38,7 @@ class SPSA(GradientAttack):
 
     >>> import numpy as np, sdpadv_np as sd
     >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
-    >>> blackbox = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W)
+    >>> blackbox = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W)
     >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
     >>> blackbox.predict(sd.attacks.SPSA(blackbox)(x)) == blackbox.predict(x)
     array([False, False])

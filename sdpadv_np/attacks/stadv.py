@@ -9,9 +9,9 @@ from .. import checks, xp
 from ..autodiff import Tensor, grad, ops
 from ..autodiff.tensor import enable_grad
 from ..kernels import flow_sample, flow_smoothness
-from ..models.anybody import ask
+from ..models.interface import logits_of
 from ..optim import minimise
-from .answers import finite_gradient, logits
+from .queries import checked_gradient, logits
 from .base import Attack
 from .parameters import parameter
 
@@ -101,9 +101,9 @@ class StAdv(Attack):
         t = Tensor(flow, requires_grad=True)
         x_adv = ops.flow_sample(x[chosen], t)
         goal = goal.of(chosen)
-        margin = goal.margin(ask(self.classifier, x_adv))
+        margin = goal.margin(logits_of(self.classifier, x_adv))
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
-        slope = finite_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
+        slope = checked_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
         found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
         return l_adv.data + tau[chosen] * l_flow, slope + tau[chosen][:, None, None, None] * roughness

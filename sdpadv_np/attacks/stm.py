@@ -10,7 +10,7 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import affine_sample
-from .answers import logits
+from .queries import logits
 from .base import Attack
 from .parameters import parameter
 
@@ -91,9 +91,9 @@ class STM(Attack):
         x_adv, chosen, most = x.copy(), full(len(x), 0), full(len(x), -np.inf)
         for k, candidate in enumerate(self.candidates()):
             moved = self.transform(x, candidate)
-            climb = goal.climb(logits(self.classifier, moved, goal.images))
-            worse = climb > most
-            x_adv[worse], chosen[worse], most[worse] = moved[worse], k, climb[worse]
+            loss = goal.loss(logits(self.classifier, moved, goal.images))
+            worse = loss > most
+            x_adv[worse], chosen[worse], most[worse] = moved[worse], k, loss[worse]
         return x_adv, chosen
 
 

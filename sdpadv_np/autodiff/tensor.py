@@ -6,7 +6,7 @@ whole graph goes with it at once, and nothing is left for the cycle collector. `
 Tensors in the order of their making, copies and those out of a pickle included. Inputs exist before outputs, so this order is a topological
 order, and the backward pass (engine.py) needs no recursion and no graph search beyond a sort.
 
-The operators (``+``, ``@``, ...) are put on the class in ops.py, where the operations are defined.
+The operators (``+``, ``@``, ...) and ``backward`` are attached to the class in ops.py, where the operations are defined.
 """
 from __future__ import annotations
 
@@ -104,13 +104,11 @@ class Tensor:
         if isinstance(array, Tensor):
             raise ArgumentError("Tensor of a Tensor; use t.detach(), or t itself")
         self.data = xp.as_array(array)
-        if self.data.dtype.kind not in "fiub" or self.data.dtype == np.float16:
-            raise ArgumentError(f"Tensor: dtype {self.data.dtype} is not supported; use float32 or float64")
-        if requires_grad and self.data.dtype not in xp.FLOATS:
-            raise ArgumentError(
-                f"Tensor: requires_grad=True needs float32 or float64, got {self.data.dtype}; "
-                "convert with array.astype(np.float32)"
-            )
+        if (dtype := self.data.dtype) not in xp.FLOATS:
+            if dtype.kind not in "fiub" or dtype == np.float16:
+                raise ArgumentError(f"Tensor: dtype {dtype} is not supported; use float32 or float64")
+            if requires_grad:
+                raise ArgumentError(f"Tensor: requires_grad=True needs float32 or float64, got {dtype}; convert with array.astype(np.float32)")
         self.grad = None
         self.requires_grad = requires_grad
         self.op = None
@@ -125,16 +123,6 @@ class Tensor:
     dtype = property(lambda self: self.data.dtype)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
-
-    def backward(self, grad=None, retain_graph: bool = False) -> None:
-        """Add d self / d leaf to ``.grad`` of every leaf that requires it.
-
-        ``grad`` (an array of this shape) is the gradient of self; 1 if self has one element.
-        The graph is released afterwards unless ``retain_graph``.
-        """
-        from .engine import backward
-
-        backward(self, grad, retain_graph)
 
     def detach(self) -> Tensor:
         """The same array, without its history."""

@@ -27,8 +27,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
-    from .. import __version__
-    from . import attack, bench, data, evaluate, reproduce, train, warm_up  # here, so that an interruption meanwhile is one line as well
+    from ..version import __version__
+    from . import (  # here, so that an interruption meanwhile is one line as well
+        attack,
+        bench,
+        data,
+        evaluate,
+        reproduce,
+        train,
+        warm_up,
+    )
 
     top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
@@ -65,9 +73,9 @@ def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
         checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
-    from ..training.compiling import told
+    from ..training.compiling import compiling_shown
 
-    with told():
+    with compiling_shown():
         arguments.run(arguments)
 
 

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
-from .. import data, xp
-from ..storage import folders
+from .. import checks, data, xp
 from ..errors import ArgumentError
+from ..storage import folders
+from ..training.threads import threads
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -24,12 +26,22 @@ def path(text: str) -> str:
     return text
 
 
+def is_model_file(text: str) -> bool:
+    """Whether ``text`` names the file of a network and not an attack or an architecture."""
+    return Path(text).suffix.lower() in (".h5", ".hdf5")
+
+
+def epochs_text(of: dict[str, int]) -> str:
+    """Epochs by model, for a help text."""
+    return ", ".join(f"{model}: {count}" for model, count in of.items())
+
+
 def add_data_options(command) -> None:
     command.add_argument("--data-dir", type=path, metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
 
 
-def add_dataset(command, default: str | None = "mnist") -> None:
-    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else '; mnist if not given'}")
+def add_dataset(command, default: str | None = data.DEFAULT) -> None:
+    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else f'; {data.DEFAULT} if not given'}")
 
 
 def add_threads(command) -> None:
@@ -47,7 +59,24 @@ def results(given: str | None, name: str, marker: str):
         if (folder / marker).exists():
             raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
 
-    return folders.new(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+    return folders.create(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+
+
+@contextlib.contextmanager
+def written_at_once(arguments, name: str, record: str, lost: str):
+    """(folder of the results, draft): what is written into the draft lies in the folder at the end; after a failure nothing does.
+
+    record : name of the file that is written last
+    lost : said when the user interrupts
+    """
+    checks.threads(arguments.threads)
+    try:
+        with results(arguments.output, name, record) as folder, threads(arguments.threads):
+            with folders.all_or_nothing(folder, record) as draft:
+                yield folder, draft
+            print(f"written to {folder}: {', '.join(visible(folder))}")
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(lost) from None
 
 
 def visible(folder: Path) -> list[str]:

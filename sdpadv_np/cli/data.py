@@ -12,7 +12,7 @@ def add_parser(commands):
         description="Get data sets (into the cache), check every byte, and show what is in them.",
         epilog="example:\n  sdpadv data mnist fashion-mnist",
     )
-    command.add_argument("names", nargs="*", metavar="NAME", default=["mnist", "fashion-mnist"], help=f"any of {', '.join(data.DATASETS)}")
+    command.add_argument("names", nargs="*", metavar="NAME", default=[name for name, entry in data.DATASETS.items() if entry.files], help=f"any of {', '.join(data.DATASETS)}")
     add_data_options(command)
     return command
 

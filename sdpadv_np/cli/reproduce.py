@@ -1,21 +1,23 @@
 """``sdpadv reproduce TARGET``: the paper's tables and figures, the paper's numbers beside ours."""
 from __future__ import annotations
 
-
-from .. import checks, data, experiments as reproduce, xp
+from .. import checks, data
 from ..data.sources import cache_folder
 from ..errors import ArgumentError
 from ..evaluation import figures
+from ..experiments import Runner, Settings, WorkFolder, reproduction
+from ..experiments.experiment import CLASSIFIER_EPOCHS, EPOCHS
+from ..experiments.reproduction import TARGETS
 from ..models import ARCHITECTURES
 from ..training.threads import threads
-from .common import Formatter, add_data_options, add_device, add_threads, announce, path
+from .common import Formatter, add_data_options, add_device, add_threads, announce, epochs_text, path
 
 _QUICK = {"epochs": 2, "classifier_epochs": 2, "limit": 500, "models": ("B",), "output": "runs/reproduce-quick"}
 _FULL = {"epochs": None, "classifier_epochs": None, "limit": None, "models": None, "output": "runs/reproduce"}
 
 
 def add_parser(commands):
-    targets = "\n".join(f"  {name:9} {target.description}" for name, target in reproduce.TARGETS.items())
+    targets = "\n".join(f"  {name:9} {target.description}" for name, target in TARGETS.items())
     command = commands.add_parser(
         "reproduce", help="the paper's tables and figures", formatter_class=Formatter,
         description="Train what is missing, compute what is missing, and write a table or figure of the paper with its numbers beside ours,\n"
@@ -23,14 +25,14 @@ def add_parser(commands):
         f"\n{targets}\n\nTables share their cells and trained networks when they share --output and --work.",
         epilog="examples:\n  sdpadv reproduce table1 --quick\n  sdpadv reproduce table3 --models B --limit 1000 --cells PGD SdpAdv",
     )
-    command.add_argument("target", choices=reproduce.TARGETS, metavar="TARGET", help=f"any of {', '.join(reproduce.TARGETS)}")
+    command.add_argument("target", choices=TARGETS, metavar="TARGET", help=f"any of {', '.join(TARGETS)}")
     command.add_argument("--quick", action="store_true", help="to see that it works: 2 epochs of everything, 500 images, Model B, in runs/reproduce-quick; what is given beside it counts")
     command.add_argument("--models", nargs="+", choices=ARCHITECTURES, help="the paper's if not given: A and B for tables 1 and 2, A for the others; B for tradeoff")
     command.add_argument("--dataset", choices=data.DATASETS, help="in place of the target's own")
     add_data_options(command)
     command.add_argument("--cells", nargs="+", metavar="TEXT", help="compute only cells with one of these texts in their name, e.g. SdpAdv-eps0.1; what is there already is shown with them")
-    command.add_argument("--epochs", type=int, metavar="N", help=f"of the trained attacks; {_epochs(reproduce.EPOCHS)} if not given")
-    command.add_argument("--classifier-epochs", type=int, metavar="N", help=f"{_epochs(reproduce.CLASSIFIER_EPOCHS)} if not given")
+    command.add_argument("--epochs", type=int, metavar="N", help=f"of the trained attacks; against {epochs_text(EPOCHS)}, if not given")
+    command.add_argument("--classifier-epochs", type=int, metavar="N", help=f"{epochs_text(CLASSIFIER_EPOCHS)}, if not given")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N test images; all if not given")
     command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
     add_device(command)
@@ -38,10 +40,6 @@ def add_parser(commands):
     command.add_argument("--output", type=path, metavar="DIR", help=f"folder of cells, tables and pictures, all small, where one command works at a time; {_FULL['output']} if not given")
     command.add_argument("--work", type=path, metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
     return command
-
-
-def _epochs(of: dict) -> str:
-    return ", ".join(f"{n} against {model}" for model, n in of.items())
 
 
 def run(a) -> None:
@@ -54,47 +52,52 @@ def run(a) -> None:
 
 
 def _resolved(a) -> dict:
-    """Every parameter, with what the user left open filled in."""
-    target, usual = reproduce.TARGETS[a.target], _QUICK if a.quick else _FULL
+    """Every parameter, checked, with defaults filled in; epochs by model."""
+    target, usual = TARGETS[a.target], _QUICK if a.quick else _FULL
     p = {name: usual[name] if getattr(a, name) is None else getattr(a, name) for name in usual}
     if a.quick and a.models is None and a.target == "transfer":
         p["models"] = target.models
     p["models"] = tuple(dict.fromkeys(p["models"] or target.models))
     p["datasets"] = (a.dataset,) if a.dataset else target.datasets
-    for name in ("epochs", "classifier_epochs", "limit"):
-        if p[name] is not None:
-            checks.whole(name, p[name])
-    checks.whole("seed", a.seed, 0)
-    checks.threads(a.threads)
-    xp.on(a.device)
-    reproduce.checked(a.target, p["datasets"], p["models"])
-    return {**p, "seed": a.seed, "device": a.device, "threads": a.threads, "data_dir": a.data_dir, "work": a.work or str(cache_folder())}
+    if p["classifier_epochs"] is not None:
+        checks.whole("classifier_epochs", p["classifier_epochs"])
+    p |= {name: getattr(a, name) for name in ("seed", "device", "threads", "data_dir")} | {"work": a.work or str(cache_folder())}
+    settings = _settings(p)
+    reproduction.check(a.target, p["datasets"], p["models"])
+    return p | {
+        "epochs": {model: settings.epochs_against(model) for model in p["models"]},
+        "classifier_epochs": {model: settings.epochs_of(model) for model in p["models"]},
+        "settings": settings,
+    }
 
 
-def _run(target: str, p: dict, wanted: list[str]) -> None:
-    for name, of in (("epochs", reproduce.EPOCHS), ("classifier_epochs", reproduce.CLASSIFIER_EPOCHS)):
-        p = p | {name: {model: p[name] or of[model] for model in p["models"]}}
+def _settings(p: dict) -> Settings:
+    return Settings(**{name: p[name] for name in ("epochs", "classifier_epochs", "limit", "seed", "threads", "device", "data_dir")})
+
+
+def _run(target: str, p: dict, only: list[str]) -> None:
+    settings = p.pop("settings")
     announce({"target": target, **{k: "all" if k == "limit" and v is None else v for k, v in p.items()}})
-    if reproduce.TARGETS[target].picture:
-        figures.canvas(1, 1)  # that matplotlib is missing shows now and not after hours
-    store = reproduce.Store(p["output"])
-    with store.held():
-        _compute(target, p, wanted, store)
+    if TARGETS[target].picture:
+        figures.canvas(1, 1)  # a missing matplotlib shows now and not after hours
+    store = reproduction.Store(p["output"])
+    with store.locked():
+        _compute(target, p, only, store, Runner(settings, WorkFolder(p["work"]), _say))
 
 
-def _compute(target: str, p: dict, wanted: list[str], store) -> None:
-    workshop = reproduce.Workshop(reproduce.Run(p["epochs"], p["classifier_epochs"], limit=p["limit"], seed=p["seed"], threads=p["threads"], device=p["device"], data_dir=p["data_dir"]), p["work"], _say)
-    cells = reproduce.TARGETS[target].cells(p["datasets"], p["models"])
-    chosen = [c for c in cells if not wanted or any(text.lower() in c.name.lower() for text in wanted) or store.path(c).exists()]
-    if not chosen:
-        raise ArgumentError(f"--cells {' '.join(wanted)}: no cell is called so; there are {', '.join(c.name for c in cells)}")
+def _compute(target: str, p: dict, only: list[str], store, runner) -> None:
+    datasets, models = p["datasets"], p["models"]
+    cells = TARGETS[target].cells(datasets, models)
+    selected = [c for c in cells if not only or any(text.lower() in c.name.lower() for text in only) or store.path(c).exists()]
+    if not selected:
+        raise ArgumentError(f"--cells {' '.join(only)}: no cell is called so; there are {', '.join(c.name for c in cells)}")
     shown = {name: value for name, value in p.items() if name not in ("output", "work", "data_dir")}
 
     def write(records):
-        return reproduce.files_of(target, p["datasets"], p["models"], records, store, shown)
+        return reproduction.write_tables(target, datasets, models, records, store, shown)
 
-    records = reproduce.compute(chosen, store, workshop, _say, write)
-    written = [*write(records), *reproduce.picture_of(target, p["datasets"], p["models"], records, store, workshop)]
+    records = reproduction.compute(selected, store, runner, _say, write)
+    written = [*write(records), *reproduction.draw_picture(target, datasets, models, records, store, runner)]
     print(f"\n{(store.folder / f'{target}.txt').read_text('utf-8')}\nwritten: {', '.join(map(str, written))}")
 
 

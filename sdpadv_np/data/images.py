@@ -1,4 +1,4 @@
-"""The user's own images: npy, npz, HDF5, idx (.gz) or a folder of PNG files, written again in the same form."""
+"""The user's own images: npy, npz, HDF5, idx (.gz) or a folder of PNG and JPEG files, written again in the same form."""
 from __future__ import annotations
 
 import io
@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import checks
-from ..storage import container, files, folders
 from ..errors import ArgumentError, DataError
 from ..extras import needed
+from ..storage import container, files, folders
 from . import arrays, pictures
-from .wanted import Wanted
+from .layout import checked_pixels, from_nchw, layout_of, to_nchw
+from .requested import Requested
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
 LABELS = ("y", "Y", "labels", "label", "y_test", "targets")
@@ -22,37 +23,40 @@ _MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"\x89HDF": "h5", b"\x1f\x8b": "idx
 
 @dataclass(frozen=True)
 class Images:
-    """Images x (N, 1, H, W) float32 in [0, 1], labels y (N,) int64 or None, and how they lay in ``source``."""
+    """Images x (N, C, H, W) float32 in [0, 1], labels y (N,) int64 or None, and how they lie in ``source``."""
 
     x: np.ndarray
     y: np.ndarray | None
     source: Path
-    kind: str  # npy, npz, h5, idx or png
-    layout: str  # "NHW", "N1HW" or "NHW1"
+    kind: str  # npy, npz, h5, idx or pictures
+    layout: str  # see data/layout.py
     names: tuple[str, ...] = ()  # of the arrays (images, then labels) in npz and h5; of the files of a folder
 
     def writable(self, x):
-        """x as a file of this kind can hold it: in a PNG in steps of 1/255, each pixel rounded towards what it was, so that no change grows beyond eps."""
-        if self.kind != "png":
+        """x as a file of this kind can hold it.
+
+        In a picture in steps of 1/255, each pixel rounded towards its original, so that no change grows beyond eps.
+        """
+        if self.kind != "pictures":
             return x
         steps = (x.astype(np.float64) - self.x) * 255
         whole = np.trunc(steps + np.sign(steps) * 1e-3)  # a whole number of steps may have been rounded to a little less
         return ((np.round(self.x * 255) + whole) / 255).astype(np.float32)
 
     def write(self, x, path) -> Path:
-        """Write x (N, 1, H, W) in [0, 1] as these images lay: same kind of file, layout and names, labels kept.
+        """Write x (N, C, H, W) in [0, 1] as these images lie: same kind of file, layout and names, labels kept.
 
-        ``path`` is without its ending, which is chosen here: .npy (idx too, which has no fractions),
-        .npz, .h5, or none for a folder of PNG files. Arrays are float32 in [0, 1], PNGs 8-bit grey.
-        Returns the path written.
+        ``path`` is without its ending, which is chosen here: .npy (idx too, which has no fractions), .npz, .h5, or
+        none for a folder of pictures. Arrays are float32 in [0, 1], pictures PNG files of 8 bits per channel; that of
+        a.jpg, which JPEG would change, is a.jpg.png. Returns the path written.
         """
         path = Path(path)
-        if self.kind == "png":
-            bytes_of = {name: pictures.png(np.round(image[0] * 255).astype(np.uint8)) for name, image in zip(self.names, x)}
-            folders.write(path, bytes_of)
+        x = from_nchw(x, self.layout)
+        if self.kind == "pictures":
+            pixels = np.round(x * 255).astype(np.uint8)
+            folders.write(path, {pictures.png_name(name): pictures.png(image) for name, image in zip(self.names, pixels)})
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
-        x = {"NHW": x[:, 0], "N1HW": x, "NHW1": x[:, 0, :, :, None]}[self.layout]
         memory = io.BytesIO()  # npz and HDF5 cope badly with a disk that fills up
         if self.kind in ("npy", "idx"):
             np.save(memory, x)
@@ -62,54 +66,61 @@ class Images:
         return path
 
 
-def load(path, labels=None) -> Images:
-    """The images in ``path``, checked; ``labels`` is a file with their labels, where they do not lie beside them.
+def load(path, labels=None, image_shape: tuple | None = None) -> Images:
+    """The images in ``path``, checked.
 
-    uint8 is divided by 255, floats must lie in [0, 1]; shapes (N, H, W), (N, 1, H, W) and
-    (N, H, W, 1). In npz and HDF5 files the arrays are known by their names (``IMAGES``, ``LABELS``).
+    uint8 is divided by 255, floats must lie in [0, 1]; arrays of shape (N, H, W), (N, C, H, W) or (N, H, W, C). In npz
+    and HDF5 files the arrays are known by their names (``IMAGES``, ``LABELS``).
 
-    Raises FileError if a file cannot be read, DataError if it does not hold what it should.
+    labels : a file with their labels, where these do not lie beside the images
+    image_shape : (C, H, W) that a network takes; images of any other shape are refused
+
+    Raises FileError if a file cannot be read, DataError if its content is not as described.
     """
     path = files.expanded(path)
     kind, names, y = _kind(path), (), None
-    if kind == "png":
-        x, y, names = pictures.read(path)
+    if kind == "pictures":
+        x, y, names = pictures.read(path, image_shape)
     else:
-        found = arrays.read(path, kind, Wanted("images", IMAGES, LABELS))
+        found = arrays.read(path, kind, Requested("images", (IMAGES,), (LABELS,)))
         x, y, *_ = *found.values(), None
         names = tuple(found) if kind in ("npz", "h5") else ()
-    x, layout = _images(x, path)
+    x, name = np.asarray(x), names[0] if kind in ("npz", "h5") else "x"
+    try:
+        layout = ("NHW" if x.ndim == 3 else "NHWC") if kind == "pictures" else layout_of(x, name, image_shape)
+        x = checked_pixels(to_nchw(x, layout), name)
+    except (ArgumentError, DataError) as error:
+        raise DataError(f"{path}: {error}") from None
     if labels is not None:
         if y is not None:
             raise ArgumentError(f"{path}: has labels of its own; leave out {labels}")
-        y, path_of_y = _labels_file(files.expanded(labels)), labels
-    else:
-        path_of_y = path
+        y = _labels_file(files.expanded(labels))
     if y is not None:
-        y = _labels(np.asarray(y), len(x), path_of_y)
+        y = _labels(np.asarray(y), len(x), path if labels is None else labels)
     return Images(x, y, path, kind, layout, tuple(names))
 
 
 def _labels_file(path: Path):
     kind = _kind(path)
-    if kind == "png":
+    if kind == "pictures":
         raise DataError(f"{path}: is a folder; give a file of labels (npy, npz, h5 or idx)")
-    (y,) = arrays.read(path, kind, Wanted("labels", LABELS)).values()
+    (y,) = arrays.read(path, kind, Requested("labels", (LABELS,))).values()
     return y
 
 
 def _kind(path: Path) -> str:
     if os.path.isdir(path):  # Path.is_dir fails where it cannot know
-        return "png"
-    start = files.beginning(path, 8)
+        return "pictures"
+    start = files.read_start(path, 8)
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
             return kind
     if start == container.MAGIC:
         raise DataError(f"{path}: holds a trained network or a checkpoint, no images")
-    if start.startswith(b"\x89PNG"):
-        raise DataError(f"{path}: is a single picture; give the folder of PNG files that it lies in")
-    raise DataError(f"{path}: {'is neither' if start else 'is empty: not'} a npy, npz, HDF5 or idx file nor a folder of PNG files")
+    if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+        raise DataError(f"{path}: is a single picture; give the folder of PNG or JPEG files that it lies in")
+    what = "is neither" if start else "is empty: not"
+    raise DataError(f"{path}: {what} a npy, npz, HDF5 or idx file nor a folder of PNG or JPEG files")
 
 
 def _write_npz(memory, contents: dict) -> None:
@@ -122,32 +133,6 @@ def _write_h5(memory, contents: dict) -> None:
     with h5py.File(memory, "w") as file:
         for name, array in contents.items():
             file.create_dataset(name, data=array)
-
-
-def _images(x, path: Path) -> tuple[np.ndarray, str]:
-    """(x as (N, 1, H, W) float32 in [0, 1], its layout)."""
-    x = np.asarray(x)
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataError(f"{path}: images have dtype {x.dtype}; expected uint8, or float in [0, 1]")
-    if x.ndim == 3:
-        layout, x = "NHW", x[:, None]
-    elif x.ndim == 4 and x.shape[1] == 1:
-        layout = "N1HW"
-    elif x.ndim == 4 and x.shape[3] == 1:
-        layout, x = "NHW1", x[..., 0][:, None]
-    else:
-        raise DataError(f"{path}: images have shape {x.shape}; expected (N, H, W), (N, 1, H, W) or (N, H, W, 1)")
-    if x.size == 0:
-        raise DataError(f"{path}: images have shape {x.shape}: there is no image in it")
-    if x.dtype == np.uint8:
-        if x.max() == 1:
-            raise DataError(f"{path}: images are uint8 with no value above 1, which divided by 255 is black; use x.astype(np.float32) for images of 0 and 1")
-        return x.astype(np.float32) / np.float32(255), layout
-    try:
-        x = checks.images(x.astype(np.float32, copy=False), "images")
-    except ArgumentError as error:
-        raise DataError(f"{path}: {error}") from None
-    return np.ascontiguousarray(x), layout
 
 
 def _labels(y: np.ndarray, count: int, path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Folders of grey PNG files; a file's label is the name of the folder it lies in, where that is a number."""
+"""Folders of PNG and JPEG files, grey or in colour; a file's label is the name of its folder, where that is a number."""
 from __future__ import annotations
 
 import io
@@ -10,46 +10,62 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import DataError, Error
+from ..extras import needed
 from ..storage import files
-from ..errors import ArgumentError, DataError, Error
 
-LARGEST, ALL = 1 << 24, 1 << 30  # pixels of one picture, and of all in a folder
+LARGEST, ALL = 1 << 24, 1 << 30  # pixels of one picture, and numbers in all of a folder
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _FILE = 1 << 26  # bytes of one file
 _LARGEST_LABEL = 2**31 - 2
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the kind of colour
-_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))  # of interlacing: first row and column, steps
+# interlacing: first row and column, steps between rows and columns
+_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
 def _pillow():
-    try:
-        from PIL import Image  # matplotlib brings it
-    except ImportError as error:
-        raise ArgumentError("PNG files need Pillow; install it with: pip install 'sdpadv-np[plot]'") from error
-    return Image
+    needed("PIL", "PNG and JPEG files")
+    return needed("PIL.Image", "PNG and JPEG files")
 
 
-def read(folder: Path) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
-    """(x (N, H, W) uint8, labels (N,) or None, names of the files in ``folder``), in the order of the names."""
+def read(folder: Path, image_shape: tuple | None = None) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """(x uint8, labels (N,) or None, names of the files in ``folder``), in the order of the names.
+
+    x is (N, H, W, 3), or (N, H, W) if all pictures are grey, or a network takes one channel.
+
+    image_shape : (C, H, W) that a network takes; DataError for pictures of another size or number of channels
+    """
     paths = sorted(_found(folder))
     if not paths:
-        raise DataError(f"{folder}: there is no PNG file in this folder or below")
-    labels, pictures = _labels(folder, paths), None
+        raise DataError(f"{folder}: there is no PNG or JPEG file in this folder or below")
+    channels, *size = image_shape or (None,)
+    if channels not in (None, 1, 3):
+        raise DataError(f"{folder}: pictures have 1 channel (grey) or 3 (colour), the network takes {channels}; give a npz or HDF5 file")
+    labels, pixels, expected = _labels(folder, paths), None, (tuple(size), "the network takes") if size else None
     for number, path in enumerate(paths):
-        picture = _grey(path, paths[0], None if pictures is None else pictures.shape[1:], len(paths))
-        pictures = np.empty((len(paths), *picture.shape), np.uint8) if pictures is None else pictures
-        pictures[number] = picture
-    return pictures, labels, tuple(p.relative_to(folder).as_posix() for p in paths)
+        picture = _picture(path, expected, channels, len(paths))
+        if pixels is None:
+            pixels, expected = np.empty((len(paths), *picture.shape), np.uint8), expected or (picture.shape[:2], f"{path.name} is")
+        pixels[number] = picture
+    if channels is None and not (pixels[..., 1:] != pixels[..., :1]).any():
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    return pixels, labels, tuple(p.relative_to(folder).as_posix() for p in paths)
 
 
 def _found(folder: Path) -> Iterator[Path]:
-    """Its PNG files; what is hidden, folders too, is nobody's picture."""
+    """Its PNG and JPEG files; hidden ones and hidden folders are left out."""
 
     def fail(error):
         raise files.unreadable(error.filename, error) from error
 
     for place, inner, names in os.walk(folder, onerror=fail):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        yield from (Path(place, name) for name in names if name.lower().endswith(".png") and not name.startswith("."))
+        yield from (Path(place, name) for name in names if _format(name) and not name.startswith("."))
+
+
+def _format(name) -> str | None:
+    """"PNG", "JPEG" or None, by the ending of a file's name."""
+    return _FORMATS.get(os.path.splitext(name)[1].lower())
 
 
 def _size(shape) -> str:
@@ -61,38 +77,48 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
     if not any(numbered):
         return None
     if not all(numbered):
-        raise DataError(f"{paths[numbered.index(False)]}: lies in no folder named after a label, but {paths[numbered.index(True)]} does; do one or the other")
+        loose, other = paths[numbered.index(False)], paths[numbered.index(True)]
+        raise DataError(f"{loose}: lies in no folder named after a label, but {other} does; do one or the other")
     labels = [int(p.parent.name) for p in paths]
     if max(labels) > _LARGEST_LABEL:
         raise DataError(f"{paths[labels.index(max(labels))].parent}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
     return np.array(labels, np.int64)
 
 
-def _grey(path: Path, first: Path, shape: tuple | None, count: int) -> np.ndarray:
-    """One picture (H, W) uint8; its header is believed only as far as its size is that of the ``first`` one, and ``count`` of them fit."""
-    image_module, data = _pillow(), files.contents(path, _FILE)
+def _picture(path: Path, expected: tuple | None, channels: int | None, count: int) -> np.ndarray:
+    """One picture as uint8: (H, W) for one channel, otherwise (H, W, 3).
+
+    Its header is believed only as far as its size is the expected one ((H, W), whose it is), and ``count`` of them fit.
+    """
+    image_module, data, kind = _pillow(), files.read_bytes(path, _FILE), _format(path)
     try:
-        chunks = _chunks(data)
-        with image_module.open(io.BytesIO(data), formats=["PNG"]) as file:
+        chunks = _chunks(data) if kind == "PNG" else {}
+        with image_module.open(io.BytesIO(data), formats=[kind]) as file:
             mode, size = file.mode, file.size[::-1]
-            if size != (shape or size):
-                raise DataError(f"{path}: is {_size(size)}, but {first.name} is {_size(shape)}; bring all pictures to one size")
-            if math.prod(size) > min(LARGEST, ALL // count):
-                raise DataError(f"{path}: is {_size(size)}; read are pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}: make them smaller or fewer")
-            _check_pixels(chunks)
-            if "PLTE" in chunks and mode == "P" and np.asarray(file).max() >= len(chunks["PLTE"]) // 3:
-                raise ValueError("it holds pixels of a colour beyond its palette")
+            if expected is not None and size != expected[0]:
+                raise DataError(f"{path}: is {_size(size)}, but {expected[1]} {_size(expected[0])}; bring all pictures to one size")
+            if math.prod(size) > LARGEST or math.prod(size) * (channels or 3) > ALL // count:
+                most = f"pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}"
+                raise DataError(f"{path}: is {_size(size)}; read are {most}: make them smaller or fewer")
+            if kind == "PNG":
+                _check_pixels(chunks)
+                if "PLTE" in chunks and mode == "P" and np.asarray(file).max() >= len(chunks["PLTE"]) // 3:
+                    raise ValueError("it holds pixels of a colour beyond its palette")
             rgba = np.asarray(file.convert("RGBA"))
     except Error:
         raise
     except Exception as error:  # Pillow and zlib have many ways to say damaged, or too large
-        raise DataError(f"{path}: is not a whole PNG file: {' '.join(str(error).split())}") from error
-    if mode.startswith(("I", "F")):
-        raise DataError(f"{path}: has more than 8 bits a pixel; save it as 8-bit grey")
+        raise DataError(f"{path}: is not a whole {kind} file: {' '.join(str(error).split())}") from error
+    if mode.startswith(("I", "F")) or (kind == "PNG" and chunks["IHDR"][8] > 8):
+        raise DataError(f"{path}: has more than 8 bits a channel; save it with 8")
+    if mode == "CMYK":
+        raise DataError(f"{path}: is CMYK, for printing; save it in RGB or grey")
     if (rgba[..., 3] < 255).any():
         raise DataError(f"{path}: is partly transparent; save it without an alpha channel")
+    if channels != 1:
+        return rgba[..., :3]
     if (rgba[..., 0] != rgba[..., 1]).any() or (rgba[..., 0] != rgba[..., 2]).any():
-        raise DataError(f"{path}: is coloured; images are grey here: save it as 8-bit grey")
+        raise DataError(f"{path}: is coloured, but the network takes 1 channel; save it as 8-bit grey")
     return rgba[..., 0]
 
 
@@ -128,8 +154,13 @@ def _check_pixels(chunks: dict[str, bytes]) -> None:
         raise ValueError(f"its pixels are {length} bytes{' or more' * (length > size)}{', with no end' * (length == size and not unpacked.eof)}; by its header they are {size}")
 
 
+def png_name(name: str) -> str:
+    """The name of a PNG file in place of the picture ``name``."""
+    return name if _format(name) == "PNG" else f"{name}.png"
+
+
 def png(picture: np.ndarray) -> bytes:
-    """An (H, W) uint8 array as the bytes of a PNG file."""
+    """An (H, W) or (H, W, 3) uint8 array as the bytes of a PNG file."""
     memory = io.BytesIO()
     _pillow().fromarray(picture).save(memory, format="PNG")
     return memory.getvalue()

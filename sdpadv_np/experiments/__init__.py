@@ -1,8 +1,10 @@
-"""The paper's tables and figures, and more, one resumable cell at a time."""
-from .cells import Cell
-from .drive import compute
-from .store import Store
-from .targets import TARGETS, checked, files_of, picture_of
-from .workshop import CLASSIFIER_EPOCHS, EPOCHS, Run, Workshop
+"""Experiments: classifiers, attacks on them and measurements, made, kept and reused by one runner.
 
-__all__ = ["CLASSIFIER_EPOCHS", "Cell", "EPOCHS", "Run", "Store", "TARGETS", "Workshop", "checked", "compute", "files_of", "picture_of"]
+``run`` is one small experiment, as ``sdpadv train`` is; a table of the paper (``sdpadv reproduce``) is many cells.
+"""
+from .experiment import Experiment, Settings
+from .results import Results, compute
+from .run import run
+from .runner import Runner, WorkFolder
+
+__all__ = ["Experiment", "Results", "Runner", "Settings", "WorkFolder", "compute", "run"]

@@ -1,84 +1,66 @@
 """The folder of one run: its parameters, what was trained so far, its results."""
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from ..storage import files, folders, saving, schema
-from . import trained
 from ..data.sources import cache_folder
 from ..errors import ArgumentError, FileError
-from ..evaluation import tables
+from ..evaluation import figures, tables
+from ..storage import files, folders, schema
 from ..storage.provenance import provenance
-from ..cli.common import announce
+from .results import Results
+from .reuse import Files, title_of
+from .runner import WorkFolder
 
-_PARAMETERS = "parameters.json"
+PARAMETERS = "parameters.json"
 
 
 class RunFolder:
-    """``path`` and the resolved ``parameters`` of a run; made by :meth:`create` or :meth:`resume`, which hold the folder while it is worked in."""
+    """``path`` and the ``parameters`` of a run; made by :meth:`create` or :meth:`resume`, which lock the folder while it is in use.
+
+    The places of a runner: classifier.h5, generator.h5 (of the main attack) and further generators by name.
+    """
 
     def __init__(self, path: Path, parameters: dict):
         self.path, self.parameters = path, parameters
 
     @classmethod
     @contextlib.contextmanager
-    def create(cls, parameters: dict, output) -> Iterator[RunFolder]:
-        """A new folder; refuses one that holds a run already."""
+    def create(cls, output, name: str, parameters: dict, called: str = "parameters", **record) -> Iterator[RunFolder]:
+        """A new folder, ``output`` or runs/NAME-TIME; refuses one that holds a run already.
+
+        ``parameters`` are stored as what they are ``called``, ``record`` beside them.
+        """
 
         def refuse(path: Path) -> None:
-            if (path / _PARAMETERS).exists():
+            if (path / PARAMETERS).exists():
                 raise ArgumentError(f"{path}: holds a run already; go on with it by --resume {path}, or choose another --output")
 
-        usual = "runs/{dataset}-{classifier}-{method}".format(**parameters) + datetime.now().strftime("-%Y%m%d-%H%M%S")
-        with folders.new(output, usual, refuse) as path:
+        with folders.create(output, f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}", refuse) as path:
             folders.remove_unfinished(path)
-            files.write_json(path / _PARAMETERS, {"parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance()})
+            files.write_json(path / PARAMETERS, {called: parameters, **record, "made": provenance()})
             yield cls(path, parameters)
 
     @classmethod
     @contextlib.contextmanager
-    def resume(cls, given, resolve) -> Iterator[RunFolder]:
-        """The folder of an earlier run, with its own parameters; ``resolve`` makes them of parsed arguments, and checks them."""
-        path = files.expanded(given)
-        stored(path, resolve)  # that it is no run shows before anything is made or removed in it
-        with folders.held(path):
+    def resume(cls, path: Path, parameters: dict) -> Iterator[RunFolder]:
+        """The folder of an earlier run, whose parameters were read by :func:`stored_parameters`."""
+        with folders.locked(path):
             for folder in (path, path / "checkpoints"):
                 folders.remove_unfinished(folder)
-            yield cls(path, stored(path, resolve))
+            yield cls(path, parameters)
 
-    def announce(self) -> None:
-        print(f"run folder: {self.path}")
-        announce(self.parameters)
+    def of_classifier(self, dataset, model, settings) -> Files:
+        cache = WorkFolder(cache_folder()).of_classifier(dataset, model, settings).cache
+        return Files(self.path / "classifier.h5", cache, self.path / "checkpoints" / "classifier.h5")
 
-    def classifier(self, loaded, p: argparse.Namespace):
-        """This run's classifier: its own, or one from the cache that was trained the same way, or trained now."""
-        own, settings = self.path / "classifier.h5", (p.classifier, p.classifier_epochs, p.batch_size, p.seed)
-        cached = trained.classifier_file(cache_folder(), p.dataset, *settings, p.device)
-        if own.exists():
-            found, new = trained.verified(own, loaded, *settings, p.device), False
-            print(f"Model {p.classifier}: taken from {own}")
-        else:
-            checkpoint = self.path / "checkpoints" / "classifier.h5"
-            found, new = trained.classifier(loaded, *settings, [] if p.retrain else [cached], checkpoint, device=p.device)
-            saving.save(found, own)
-        if new:
-            trained.keep(found, cached, f"Model {p.classifier}")
-        return found
-
-    def fitted(self, attack, name: str, loaded, p: argparse.Namespace):
-        """``attack`` with its generator trained: taken from this folder if it is there already."""
-        path, checkpoint = self.path / f"{name}.h5", self.path / "checkpoints" / f"{name}.h5"
-        attack, new = trained.fitted(attack, path, checkpoint, loaded, p.epochs, p.batch_size)
-        if not new:
-            print(f"{name}: taken from {path}")
-        return attack
+    def of_attack(self, dataset, model, kind, attack, settings, file) -> Files:
+        return Files(self.path / f"{file}.h5", None, self.path / "checkpoints" / f"{file}.h5")
 
     def write_history(self, histories: dict[str, list[dict]]) -> None:
         """history.csv: one row per training and epoch."""
@@ -89,67 +71,40 @@ class RunFolder:
         writer.writerows({"training": title, **row} for title, history in histories.items() for row in history)
         files.write_text(self.path / "history.csv", text.getvalue())
 
-    def write_results(self, results, trained: dict, table) -> None:
-        """metrics.json, and the table as text and Markdown."""
+    def write(self, results: Results) -> None:
+        """metrics.json, the table as text and Markdown, and the pictures."""
+        trained = {name.lower(): attack.parameters() for name, attack in results.attacks.items() if name in results.histories}
         record = {
-            "results": [{"attack": name, "eps": eps, **result.as_dict()} for name, eps, result in results],
+            "results": [{"attack": name, "eps": eps, **measured.as_dict()} for name, eps, measured in results.rows()],
             "trained": trained,
             "parameters": self.parameters,
             "made": provenance(),
         }
         files.write_json(self.path / "metrics.json", record)
-        files.write_text(self.path / "table.txt", tables.text(table) + "\n")
-        files.write_text(self.path / "table.md", tables.markdown(table) + "\n")
+        files.write_text(self.path / "table.txt", f"{tables.text(*results.table())}\n")
+        files.write_text(self.path / "table.md", f"{tables.markdown(*results.table())}\n")
+        self._draw(results)
+
+    def _draw(self, results: Results) -> None:
+        data, classifier, attack = results.data, results.classifier, results.attack
+        chosen = figures.examples(classifier, data.x_test, data.y_test)
+        name = results.experiment.names[-1]
+        eps = "" if getattr(attack, "eps", None) is None else f", eps {attack.eps:g}"
+        title = f"{name} against {title_of(classifier)} on {data.name}{eps}: accuracy {results[name].accuracy:.4f}"
+        rows = figures.steps(getattr(attack, "generator", attack), data.x_test[chosen], y=data.y_test[chosen])
+        figures.grid(self.path / "pictures.png", rows, title, classifier, data.class_names)
+        if any(results.histories.values()):
+            figures.curves(self.path / "curves.png", results.histories)
 
 
-def stored(path: Path, resolve) -> dict:
-    """The parameters of the run in the folder ``path``, checked as those that are typed are; FileError if it is no run, or has others.
-
-    What an older version did not store yet is what is used where nothing is typed: an option is only ever added with a default
-    that leaves everything as it was.
-    """
-    source = path / _PARAMETERS
+def stored_parameters(path: Path, called: str = "parameters", maker: str = "sdpadv train") -> dict:
+    """The parameters of the run in the folder ``path`` as they stand there; FileError if it is no run of this ``maker``."""
     try:
-        text = files.contents(source)
+        text = files.read_bytes(path / PARAMETERS)
     except FileError as error:
-        raise FileError(f"{path}: is not a run folder ({error}); give one that sdpadv train made") from error
-    record = schema.parsed(text, str(source))
-    given = record.get("parameters") if isinstance(record, dict) else None
+        raise FileError(f"{path}: is not a run folder ({error}); give one that {maker} made") from error
+    record = schema.parse_json(text, str(path / PARAMETERS))
+    given = record.get(called) if isinstance(record, dict) else None
     if not isinstance(given, dict):
-        raise FileError(f"{path}: is not a run folder ({_PARAMETERS} has no parameters); give one that sdpadv train made")
-    unknown = [name for name in given if name not in resolve(_parsed({}))]
-    if unknown:
-        raise FileError(f"{source}: has {', '.join(unknown)}, which this version does not know; take the version that made the run, or start a new run")
-    try:
-        resolved = resolve(_parsed(given))
-    except ArgumentError as error:
-        raise FileError(f"{source}: {error}; restore the file, or start a new run") from error
-    for name, value in given.items():
-        if (type(value), value) != (type(resolved[name]), resolved[name]):
-            raise FileError(f"{source}: {name} is {value!r}; expected {resolved[name]!r}, or the like; restore the file, or start a new run")
-    return resolved
-
-
-class _Strict(argparse.ArgumentParser):
-    """Reads what a file holds: it has no usage to show."""
-
-    def error(self, message):
-        raise ArgumentError(message)
-
-
-def _parsed(parameters: dict) -> argparse.Namespace:
-    """``parameters``, as if they had been typed."""
-    from ..cli import parser
-
-    words = ["train"]
-    for name, value in parameters.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif isinstance(value, list):
-            if options := [text for text in map(str, value) if text.startswith("-")]:
-                raise ArgumentError(f"argument {option}: invalid choice: {options[0]!r}")  # it would be read as an option of its own
-            words += [option, *map(str, value)]
-        elif value is not None and value is not False:
-            words.append(f"{option}={value}")
-    return parser(_Strict).parse_args(words)
+        raise FileError(f"{path}: is not a run folder ({PARAMETERS} has no {called}); give one that {maker} made")
+    return given

@@ -1,23 +1,21 @@
 """What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
 from __future__ import annotations
 
-import copy
 from typing import ClassVar
 
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import schema
+from ..storage import saving, schema
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
-from ..nn import ParameterStore
-from .classifier import in_chunks
-from .stored import TRAINED, dtype_of
+from .chunks import in_chunks
+from .model import RECORD, Model, dtype_of_weights
 
-_COMMON = {"seed": schema.whole(), "image_shape": schema.sequence(schema.whole(1, 2**16), length=3)}
+_COMMON = {"seed": schema.integer(), "image_shape": schema.sequence(schema.integer(1, 2**16), length=3)}
 
 
-class Amortised:
+class Amortised(Model):
     """A generator; what it computes is ``transform`` of the method.
 
     It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
@@ -31,21 +29,15 @@ class Amortised:
     kind: ClassVar[str] = ""  # what its files are called inside
     fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
 
+    def __init_subclass__(cls, **keywords):
+        """A class with a ``kind`` of its own can be saved and loaded."""
+        super().__init_subclass__(**keywords)
+        if "kind" in vars(cls):
+            saving.register(cls.kind, cls.from_file, (cls,))
+
     def __init__(self, networks, image_shape, seed, dtype, device):
-        self.image_shape, self.seed = checks.image_shape("image_shape", image_shape), checks.whole("seed", seed, 0)
-        self.store = ParameterStore(networks, self.seed, dtype, device)
-        self.settings: dict = {}
-        self.history: list[dict] = []
-        self.made: dict = {}
-
-    def __copy__(self):
-        """A copy has weights of its own, as a deep one."""
-        return copy.deepcopy(self)
-
-    def to(self, device: str):
-        """Move the parameters to "cpu" or "cuda"; returns self."""
-        self.store.to(device)
-        return self
+        self.image_shape = checks.image_shape("image_shape", image_shape)
+        super().__init__(networks, seed, dtype, device)
 
     def transform(self, x: np.ndarray | Tensor):
         """x_A for x (N, C, H, W), unchecked: a recorded Tensor for a Tensor, an array for an array."""
@@ -69,14 +61,13 @@ class Amortised:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_file(self) -> tuple[str, dict, dict]:
-        attributes = {"generator": self.parameters(), "settings": self.settings, "history": self.history, "made": self.made}
-        return self.kind, self.store.arrays(), attributes
+        return self.kind, self.store.snapshot(), {"generator": self.parameters(), **self.record()}
 
     @classmethod
     def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
-        described, dtype = schema.described(attributes, {"generator": schema.mapping(), **TRAINED}, f"{path}: attributes"), dtype_of(arrays, path)
-        parameters = schema.described(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
+        described, dtype = schema.validated(attributes, {"generator": schema.mapping(), **RECORD}, f"{path}: attributes"), dtype_of_weights(arrays, path)
+        parameters = schema.validated(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
         for network, sizes in cls.chains(parameters).items():  # compared before anything of a size that a file only claims is made
             for number, shape in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
                 found = arrays.get(f"{network}/{number}/W", np.empty(0)).shape
@@ -87,9 +78,7 @@ class Amortised:
             generator = cls(**parameters, dtype=dtype, device=device)
         except ArgumentError as error:
             raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
-        generator.store.load(arrays, str(path))
-        generator.settings, generator.history, generator.made = (described[k] for k in TRAINED)
-        return generator
+        return generator.restore(path, arrays, described)
 
     @classmethod
     def chains(cls, parameters: dict) -> dict[str, tuple[int, ...]]:

@@ -30,7 +30,7 @@ class ATNGenerator(Amortised):
     """
 
     kind = "atn_generator"
-    fields: ClassVar = {"form": schema.text(*FORMS), "hidden": schema.sequence(schema.whole(1))}
+    fields: ClassVar = {"form": schema.text(*FORMS), "hidden": schema.sequence(schema.integer(1))}
 
     def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)

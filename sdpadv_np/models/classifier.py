@@ -1,107 +1,80 @@
-"""Classifiers A and B of the paper, and what every classifier can do."""
+"""Classifiers: networks of one's own, and models A and B of the paper."""
 from __future__ import annotations
 
-import copy
+from collections import ChainMap
 
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import schema
-from ..autodiff import Plan, Tensor, no_grad, ops
-from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
-from ..optim import Adam
-from .stored import TRAINED, dtype_of
+from ..autodiff import Tensor, ops
+from ..errors import FileError
+from ..nn import Conv2d, Dense, Flatten, Network
+from ..storage import saving, schema
+from .architecture import Architecture
+from .chunks import in_chunks
+from .classifier_training import ClassifierTraining
+from .layer_table import output_shapes
+from .model import RECORD, Model, dtype_of_weights
 
 # Weights of pixels that are always black (MNIST's border) get no gradient and stay as they begin. A shifted digit meets
 # them; so the smaller they begin, the better a classifier withstands spatial attacks (benchmarks/LOG.md).
 _INIT = "fan_in"
-_CHUNK = 500  # images at a time on plain arrays; bounds the memory of the convolutions
 
 
-def in_chunks(function, x, where=None, size: int = _CHUNK):
-    """function(x) computed on pieces of x, an array of x's kind; each piece's is put at once where it belongs, so that no second copy is held.
+class Classifier(Model):
+    """A network from images (N, C, H, W) in [0, 1] to logits (N, K).
 
-    where : an array; each piece is computed where it lies, in main memory or on the GPU. None: where x lies.
+    layers : list of layers of ``sd.nn``; the first takes images, the last makes K logits (no softmax)
+    image_shape : (C, H, W)
+    classes : K
+    name : part of the names of its parameters ("name/0/W"); the initial weights depend on it and on ``seed``
+    dtype, device : float32 or float64; "cpu" or "cuda"
 
-    With BLAS on one thread, as in training: the last bits are the same whatever other threads do meanwhile.
-    """
-    with training.one_blas_thread():
-        return _in_chunks(function, x, where, size)
+    Attributes beside these: see :class:`~sdpadv_np.models.model.Model`.
 
-
-def _in_chunks(function, x, where, size):
-    def part(start):
-        piece = x[start : start + size]
-        return xp.like(function(piece if where is None else xp.like(piece, where)), x)
-
-    first = part(0)
-    if len(x) <= size:
-        return first
-    result = xp.array_module(first).empty((len(x), *first.shape[1:]), first.dtype)
-    result[:size] = first
-    for start in range(size, len(x), size):
-        result[start : start + size] = part(start)
-    return result
-
-
-class Classifier:
-    """A network from images (N, 1, 28, 28) in [0, 1] to 10 logits.
-
-    It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
-
-    Attributes
-    ----------
-    store : ParameterStore
-    settings : dict
-        How it was trained; stored with it.
-    history : list of dict
-        One row of figures per epoch.
-    made : dict
-        Versions, commit and machine of the training.
+    >>> import numpy as np, sdpadv_np as sd
+    >>> from sdpadv_np.nn import Conv2d, Dense, Flatten
+    >>> layers = [Conv2d(3, 8, (3, 3), stride=2, activation="relu"), Flatten(), Dense(72, 7)]
+    >>> mine = sd.models.Classifier(layers, image_shape=(3, 8, 8), classes=7, name="mine")
+    >>> mine
+    Classifier 'mine': images (3, 8, 8), 7 classes
+      layer                                              output     parameters
+      Conv2d(3, 8, (3, 3), stride=2, activation='relu')  (8, 3, 3)         224
+      Flatten()                                          (72,)               0
+      Dense(72, 7)                                       (7,)              511
+      total                                                                735
+    >>> mine.logits(np.zeros((2, 3, 8, 8), np.float32)).shape
+    (2, 7)
     """
 
-    architecture = ""
-    image_shape = (1, 28, 28)
-    classes = 10
+    architecture = "own"  # "A" and "B" are the paper's
 
-    def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
-        self.network = Network(f"model_{self.architecture.lower()}", self._layers())
-        self.seed = checks.whole("seed", seed, 0)
-        self.store = ParameterStore([self.network], self.seed, dtype, device)
-        self.settings: dict = {}
-        self.history: list[dict] = []
-        self.made: dict = {}
+    def __init__(self, layers, image_shape=(1, 28, 28), classes: int = 10, name: str = "classifier", seed: int = 0, dtype=np.float32, device: str = "cpu"):
+        self._architecture = Architecture(layers, image_shape, classes, name)
+        self.image_shape, self.classes, self.name = self._architecture.image_shape, self._architecture.classes, name
+        self.network = Network(name, self._architecture.layers)
+        super().__init__([self.network], seed, dtype, device)
 
     @property
-    def dtype(self):
-        """float32, unless made with another dtype: what images are computed in."""
-        return self.store.data.dtype
+    def title(self) -> str:
+        """Its name, as progress and tables show it."""
+        return self.name
 
-    def __copy__(self):
-        """A copy has weights of its own, as a deep one."""
-        return copy.deepcopy(self)
-
-    def to(self, device: str):
-        """Move the parameters to "cpu" or "cuda"; returns self."""
-        self.store.to(device)
-        return self
-
-    def _layers(self) -> list:
-        raise TypeError("use ModelA or ModelB, or sd.models.Foreign for your own classifier")
+    def __repr__(self):
+        return f"{type(self).__name__} {self.name!r}: images {self.image_shape}, {self.classes} classes\n{self._architecture}"
 
     def logits(self, x):
-        """(N, 10): a recorded Tensor for a Tensor, an array for an array."""
+        """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        with training.one_blas_thread():
-            return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
+        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
         return self.logits(x).argmax(axis=1)
 
     def probabilities(self, x):
-        """softmax of the logits, (N, 10)."""
+        """softmax of the logits, (N, K)."""
         return ops.softmax(self.logits(x))
 
     def accuracy(self, x, y) -> float:
@@ -109,120 +82,99 @@ class Classifier:
         predicted = self.predict(x)
         return float((predicted == xp.like(checks.labels(y, len(x), self.classes), predicted)).mean())
 
-    def fit(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True):
+    def fit(
+        self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
+        checkpoint=None, progress: bool = True,
+    ):
         """Train with Adam on the cross-entropy; keep the epoch with the best validation accuracy.
 
-        It begins with the weights that are there: a further ``fit`` goes on. The learning rate falls linearly from ``lr`` to 0. x, x_val (N, 1, 28, 28) in [0, 1];
-        y, y_val (N,). ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is refused. Returns self.
+        Training starts from the present weights, so a further ``fit`` continues. The learning rate falls linearly
+        from ``lr`` to 0. x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,). ``seed`` decides the order of the images.
+        ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is
+        refused. Returns self.
         """
         training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed), checkpoint, progress, self)
         return self
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
-        """What ``settings`` are when :meth:`fit` was called with the same."""
+        """The ``settings`` that :meth:`fit` with these arguments would leave."""
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         return task.settings() | task.learned_from()
 
+    def description(self) -> str | dict:
+        """The architecture as files and settings hold it: "A", "B", or the layers as JSON-able data."""
+        return self._architecture.description()
+
     def to_file(self) -> tuple[str, dict, dict]:
-        attributes = {"architecture": self.architecture, "settings": self.settings, "history": self.history, "made": self.made}
-        return "classifier", self.store.arrays(), attributes
+        return "classifier", self.store.snapshot(), {"architecture": self.description(), **self.record()}
 
 
-class ModelA(Classifier):
+class _PaperModel(Classifier):
+    """A model of the paper, for 28x28 grey images of ten classes."""
+
+    image_shape, classes = (1, 28, 28), 10
+
+    def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
+        name = f"model_{self.architecture.lower()}"
+        super().__init__(self.layers_for(self.image_shape, self.classes), self.image_shape, self.classes, name, seed, dtype, device)
+
+    @property
+    def title(self) -> str:
+        return f"Model {self.architecture}"
+
+    @staticmethod
+    def layers_for(image_shape, classes) -> list:
+        """The model's layers for images (C, H, W) and any number of classes."""
+        raise TypeError("use ModelA or ModelB")
+
+    def description(self):
+        return self.architecture
+
+
+class ModelA(_PaperModel):
     """Conv(64, 8x8, 2, same) - Conv(128, 6x6, 2) - Conv(128, 5x5, 1) - FC(10), ReLU between; 710,218 parameters."""
 
     architecture = "A"
 
-    def _layers(self):
-        return [
-            Conv2d(1, 64, (8, 8), stride=2, padding="same", activation="relu", init=_INIT),
+    @staticmethod
+    def layers_for(image_shape, classes):
+        layers = [
+            Conv2d(image_shape[0], 64, (8, 8), stride=2, padding="same", activation="relu", init=_INIT),
             Conv2d(64, 128, (6, 6), stride=2, activation="relu", init=_INIT),
             Conv2d(128, 128, (5, 5), activation="relu", init=_INIT),
             Flatten(),
-            Dense(128, 10, init=_INIT),
         ]
+        return [*layers, Dense(*output_shapes(layers, image_shape)[-1], classes, init=_INIT)]
 
 
-class ModelB(Classifier):
+class ModelB(_PaperModel):
     """FC(200) - FC(200) - FC(10), ReLU between; 199,210 parameters."""
 
     architecture = "B"
 
-    def _layers(self):
-        return [Flatten(), Dense(784, 200, "relu", _INIT), Dense(200, 200, "relu", _INIT), Dense(200, 10, init=_INIT)]
+    @staticmethod
+    def layers_for(image_shape, classes):
+        pixels = int(np.prod(image_shape))
+        return [Flatten(), Dense(pixels, 200, "relu", _INIT), Dense(200, 200, "relu", _INIT), Dense(200, classes, init=_INIT)]
 
 
 ARCHITECTURES = {"A": ModelA, "B": ModelB}
+_DESCRIPTION = schema.Field(
+    f"one of {', '.join(ARCHITECTURES)}, or an object that describes layers", lambda value: isinstance(value, dict) or schema.text(*ARCHITECTURES).fits(value)
+)
 
 
 def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
-    described = schema.described(attributes, {"architecture": schema.text(*ARCHITECTURES), **TRAINED}, f"{path}: attributes")
-    classifier = ARCHITECTURES[described["architecture"]](dtype=dtype_of(arrays, path), device=device)
-    classifier.store.load(arrays, str(path))
-    classifier.settings, classifier.history, classifier.made = (described[k] for k in TRAINED)
-    return classifier
+    found, dtype = schema.validated(attributes, {"architecture": _DESCRIPTION, **RECORD}, f"{path}: attributes"), dtype_of_weights(arrays, path)
+    if isinstance(found["architecture"], str):
+        return ARCHITECTURES[found["architecture"]](dtype=dtype, device=device).restore(path, arrays, found)
+    described = Architecture.from_description(found["architecture"], f"{path}: architecture")
+    expected, held = sum(described.counts()), sum(array.size for array in arrays.values())
+    if held != expected:  # compared before anything of a size that a file only claims is allocated
+        raise FileError(f"{path}: holds {held:,} weights, its layers have {expected:,}; take another copy")
+    own = Classifier(described.layers, described.image_shape, described.classes, described.name, dtype=dtype, device=device)
+    return own.restore(path, arrays, found)
 
 
-class ClassifierTraining:
-    """Cross-entropy training as a task of the epoch loop."""
-
-    def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
-        self.classifier, dtype = classifier, classifier.dtype
-        x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
-        y = checks.labels(y, len(x), classifier.classes)
-        x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
-        y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
-        self.x, self.y, self.x_val, self.y_val = (xp.like(array, classifier.store.data) for array in (x, y, x_val, y_val))
-        self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
-        self.wanted, self.wanted_val = self.y, self.y_val
-        self.lr = checks.number("lr", lr, above=True)
-        self.title, self.count = f"Model {classifier.architecture}", len(self.x)
-        self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
-        self.optimiser = Adam(classifier.store, lr=self.lr)
-        self.trains, self.reads = [classifier.store], []
-        self.plan = Plan(self.learn, self.trains)
-
-    def settings(self):
-        names = ("epochs", "batch_size", "lr", "seed", "count")
-        return {"architecture": self.classifier.architecture, **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
-
-    def origin(self):
-        data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
-
-    def learned_from(self) -> dict[str, str]:
-        """The fingerprint of the training set, which a trained classifier keeps among its settings."""
-        return {"training set": training.fingerprint(self.x, self.y)}
-
-    def state(self):
-        return self.optimiser.state("classifier")
-
-    def weights(self):
-        return self.classifier.store.data
-
-    def loss(self, logits, wanted):
-        """What is minimised: the mean cross-entropy of the labels."""
-        return ops.mean(ops.cross_entropy(logits, labels=wanted))
-
-    def step(self, chosen, epoch):
-        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
-        return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
-
-    def learn(self, x, wanted):
-        """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
-        loss = self.loss(self.classifier.logits(Tensor(x)), wanted)
-        self.classifier.store.differentiate(loss)
-        self.optimiser.step()
-        return loss
-
-    def validate(self):
-        with no_grad():
-            logits = self.classifier.logits(self.x_val)
-        return {
-            "validation loss": float(self.loss(logits, self.wanted_val)),
-            "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
-        }
-
-    def score(self, figures):
-        return (-figures["validation accuracy"], figures["validation loss"])
+saving.register("classifier", from_file, ChainMap({"own": Classifier}, ARCHITECTURES).values())  # a live view

@@ -1,6 +1,8 @@
 """A substitute for a classifier that only answers: distilled from its answers (Hinton et al. 2015; Papernot et al. 2017)."""
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from .. import checks, training, xp
@@ -58,13 +60,18 @@ def _probabilities(name: str, p, count: int, classes: int):
     return p
 
 
-def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0, checkpoint=None, progress: bool = True) -> Classifier:
-    """A classifier that gives images x (N, 1, 28, 28) the probabilities p (N, 10), as nearly as it can.
+def distil(
+    x, p, x_val, p_val, architecture: str | Classifier = "B", epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
+    checkpoint=None, progress: bool = True,
+) -> Classifier:
+    """A classifier trained to give images x (N, C, H, W) the probabilities p (N, K).
 
-    Trained like any classifier, on the cross-entropy -sum p log softmax(Z); the epoch is kept whose
-    prediction agrees most often with p_val on x_val. ``architecture`` is "A" or "B". With
-    labels, p of ones and zeros, it is the ordinary training. p and p_val may be of any kind of number,
-    another library's float64 for instance; ArgumentError where a row is none of probabilities.
+    The loss is the cross-entropy -sum p log softmax(Z); the epoch is kept whose prediction agrees most often with
+    p_val on x_val. With labels, p of ones and zeros, this is the ordinary training.
+
+    architecture : "A" or "B", whose layers are fitted to C, H, W and K; or a network of your own, of which a copy is
+        trained from its present weights
+    p, p_val : any kind of number, another library's float64 for instance; ArgumentError for rows that are no probabilities
 
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
@@ -74,10 +81,22 @@ def distil(x, p, x_val, p_val, architecture: str = "B", epochs: int = 15, batch_
     >>> bool((g.predict(data.x_test) == f.predict(data.x_test)).mean() > 0.9)
     True
     """
-    substitute = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)](seed=seed)
-    task = _Distillation(substitute, x, p, x_val, p_val, epochs, batch_size, lr, seed)
-    training.train(task, checkpoint, progress, substitute)
-    return substitute
+    x, p = checks.images(x), _read("p", p)
+    if p.ndim != 2 or p.shape[1] < 2:
+        p = _probabilities("p", p, len(x), getattr(architecture, "classes", 10))  # which says what is wrong
+    classifier = substitute(architecture, x.shape[1:], p.shape[1], seed)
+    training.train(_Distillation(classifier, x, p, x_val, p_val, epochs, batch_size, lr, seed), checkpoint, progress, classifier)
+    return classifier
+
+
+def substitute(architecture: str | Classifier, image_shape, classes: int, seed: int) -> Classifier:
+    """The untrained classifier of ``architecture`` for these images and classes; of a network of one's own, a copy."""
+    if isinstance(architecture, Classifier):
+        return copy.copy(architecture)
+    kind = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)]
+    if (tuple(image_shape), classes) == (kind.image_shape, kind.classes):
+        return kind(seed=seed)
+    return Classifier(kind.layers_for(image_shape, classes), image_shape, classes, f"model_{architecture.lower()}", seed)
 
 
 class _Distillation(ClassifierTraining):
@@ -88,7 +107,7 @@ class _Distillation(ClassifierTraining):
         p, p_val = (_probabilities(*given, classifier.classes).astype(classifier.dtype, copy=False) for given in (("p", p, len(x)), ("p_val", p_val, len(x_val))))
         super().__init__(classifier, x, p.argmax(axis=1), x_val, p_val.argmax(axis=1), *options)
         self.wanted, self.wanted_val = (xp.like(array, classifier.store.data) for array in (p, p_val))
-        self.title = f"substitute {classifier.architecture}"
+        self.title = f"substitute {classifier.title}"
 
     def settings(self):
         return {**super().settings(), "trained on": "probabilities"}

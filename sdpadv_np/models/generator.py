@@ -16,7 +16,7 @@ from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
 from ..nn import Dense, Flatten, Network, ParameterStore
 from .amortised import Amortised
-from .classifier import in_chunks
+from .chunks import in_chunks
 
 PROJECTIONS = ("box", "l2")
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # (a, b, e, c, d, f)
@@ -67,7 +67,7 @@ class Generator(Amortised):
     kind = "generator"
     fields: ClassVar = {
         "eps": schema.number(0, 1), "gamma": schema.number(0), "projection": schema.text(*PROJECTIONS), "convention": schema.text(*CONVENTIONS),
-        "spatial": schema.flag(), "localisation": schema.sequence(schema.whole(1)), "perturbation": schema.sequence(schema.whole(1)),
+        "spatial": schema.boolean(), "localisation": schema.sequence(schema.integer(1)), "perturbation": schema.sequence(schema.integer(1)),
     }
 
     def __init__(

@@ -1,8 +1,12 @@
 """Layers, and the store that keeps the parameters of networks in one flat array."""
 from .blocks import ConvTranspose2d, ReflectPad, Residual
-from .layers import Conv2d, Dense, Flatten
+from .dropout import Dropout
+from .layers import AvgPool2d, Conv2d, Dense, Flatten, MaxPool2d
 from .network import Network, ParameterStore, reading, store_of
 from .normalisation import BatchNorm, InstanceNorm
 from .use import Use
 
-__all__ = ["BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Flatten", "InstanceNorm", "Network", "ParameterStore", "ReflectPad", "Residual", "Use", "reading", "store_of"]
+__all__ = [
+    "AvgPool2d", "BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "InstanceNorm", "MaxPool2d", "Network",
+    "ParameterStore", "ReflectPad", "Residual", "Use", "reading", "store_of",
+]

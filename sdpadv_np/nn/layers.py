@@ -72,3 +72,37 @@ class Flatten:
 
     def __call__(self, x):
         return ops.reshape(x, shape=(x.shape[0], -1))
+
+
+@dataclass(frozen=True)
+class MaxPool2d:
+    """The maximum of each window: x (N, C, H, W) -> (N, C, H', W').
+
+    kernel, stride : a number or (down, right); stride None is the kernel's size, so that windows do not overlap
+    padding : "valid", "same", a number or ((top, bottom), (left, right)); padding never wins
+    """
+
+    kernel: int | tuple[int, int] = 2
+    stride: int | tuple[int, int] | None = None
+    padding: str | int | tuple = "valid"
+
+    def initial(self, rng) -> dict:
+        return {}
+
+    def __call__(self, x):
+        return ops.max_pool2d(x, kernel_size=self.kernel, stride=self.stride, padding=self.padding)
+
+
+@dataclass(frozen=True)
+class AvgPool2d:
+    """The mean of each window: x (N, C, H, W) -> (N, C, H', W'); padding counts as zeros, otherwise as :class:`MaxPool2d`."""
+
+    kernel: int | tuple[int, int] = 2
+    stride: int | tuple[int, int] | None = None
+    padding: str | int | tuple = "valid"
+
+    def initial(self, rng) -> dict:
+        return {}
+
+    def __call__(self, x):
+        return ops.avg_pool2d(x, kernel_size=self.kernel, stride=self.stride, padding=self.padding)

@@ -138,6 +138,11 @@ class ParameterStore:
         """{name: array}, views into ``data``."""
         return {name: t.data for name, t in self.tensors.items()}
 
+    def snapshot(self) -> dict:
+        """{name: array}, copies that no training changes any more; BusyError while another thread trains."""
+        with self.use.reading():
+            return {name: array.copy() for name, array in self.arrays().items()}
+
     def load(self, arrays: dict, source: str) -> None:
         """Copy in arrays of the same names and shapes; ``source`` is named in errors."""
         missing, extra = self.tensors.keys() - arrays.keys(), arrays.keys() - self.tensors.keys()

@@ -1,7 +1,7 @@
-"""Folders of results: made by one command alone, held by it while it works, and cleaned of what killed ones left.
+"""Folders of results: made by one command alone, locked by it while it works, and cleaned of the rests of killed ones.
 
-A folder is held by a lock that the system takes back when the process ends, however it ends. The
-lock lies on a file in the folder, which is removed with it; so nothing of it stays.
+The lock is one that the system takes back when the process ends, however it ends. It lies on a file
+in the folder, which is removed with it; so nothing of it stays.
 """
 from __future__ import annotations
 
@@ -12,48 +12,52 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import files
 from ..errors import ArgumentError, Error, FileError
+from . import files
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+if sys.platform == "win32":
     import msvcrt
+else:
+    import fcntl
 
 LOCK = ".sdpadv-lock"
-OLD = 3600.0  # seconds, after which an unfinished file is a killed writer's and not another process's
-_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # no link is followed, no pipe waited for
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # as some network drives say
+STALE = 3600.0  # seconds; an unfinished file that is older is a killed writer's and not another process's
+_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # follows no link, waits for no pipe
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # the answer of some network drives
 _UNFINISHED = re.compile(re.escape(files.PREFIX) + "[a-z0-9_]{8}" + re.escape(files.SUFFIX))
 
 
 @contextlib.contextmanager
-def new(given, usual: str, refuse: Callable[[Path], None] = lambda folder: None) -> Iterator[Path]:
-    """A folder of results, held: ``given``, or if that is None ``usual`` with -2, -3, ... where there is one already.
+def create(
+    given: files.PathLike | None, usual: str, refuse: Callable[[Path], None] = lambda folder: None,
+) -> Iterator[Path]:
+    """A locked folder for results: ``given``, or else ``usual``, with -2, -3, ... where there is one already.
 
-    A ``given`` one may be there if it is empty but for hidden files. ``refuse`` is called with one that is not, and may
-    say more exactly why it will not do. What was made is removed again if nothing comes to lie in it.
+    A ``given`` folder may exist if it is empty but for hidden files. ``refuse`` is called with one that is not, and may
+    raise a more exact error. A folder that was made is removed again if it stays empty.
     """
     with contextlib.ExitStack() as stack:
         if given is None:
-            path = stack.enter_context(_made(files.expanded(usual)))
+            path = stack.enter_context(_numbered(files.expanded(usual)))
         else:
             path = files.expanded(given)
-            stack.enter_context(held(path, make=True))
-            if not _empty(path):
+            stack.enter_context(locked(path, make=True))
+            if not _is_empty(path):
                 refuse(path)
-                raise ArgumentError(f"{path}: is there already, with other files in it; choose a new or an empty folder")
+                raise ArgumentError(
+                    f"{path}: is there already, with other files in it; choose a new or an empty folder"
+                )
         yield path
 
 
 @contextlib.contextmanager
-def _made(path: Path) -> Iterator[Path]:
+def _numbered(path: Path) -> Iterator[Path]:
     for number in itertools.count(1):
         numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
         try:
@@ -65,16 +69,16 @@ def _made(path: Path) -> Iterator[Path]:
                 raise FileError(f"{numbered.parent}: is no folder; choose another one") from None
         except OSError as error:
             raise _unwritable(numbered, error) from error
-    with held(numbered, ours=True):
+    with locked(numbered, ours=True):
         yield numbered
 
 
 @contextlib.contextmanager
-def held(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
-    """``path``, where nobody else works meanwhile; ArgumentError if somebody does already, FileError if it cannot be written to.
+def locked(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
+    """``path``, locked; ArgumentError if another command works there, FileError if it is not writable.
 
-    make : make the folder if it is not there, and remove it afterwards if it stayed empty
-    ours : the folder was made by the caller, to the same end
+    make : make the folder if it does not exist, and remove it afterwards if it stayed empty
+    ours : the caller made the folder, to the same end
     """
     if make:
         try:
@@ -90,7 +94,7 @@ def held(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
         yield path
     finally:
         with contextlib.suppress(OSError):
-            if _lies_at(descriptor, path / LOCK):
+            if _is_at(descriptor, path / LOCK):
                 os.unlink(path / LOCK)  # while it is locked: see _lock
         os.close(descriptor)
         if ours:
@@ -104,14 +108,18 @@ def _lock(path: Path) -> int:
         try:
             descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o666)
         except OSError as error:
-            raise _foreign(path) if os.path.lexists(path / LOCK) and not _ours(os.lstat(path / LOCK)) else _unwritable(path, error) from error
+            foreign = os.path.lexists(path / LOCK) and not _may_be_ours(os.lstat(path / LOCK))
+            raise _foreign(path) if foreign else _unwritable(path, error) from error
         try:
-            if not _ours(os.fstat(descriptor)):
+            if not _may_be_ours(os.fstat(descriptor)):
                 raise _foreign(path)
             if not _try_to_lock(descriptor):
-                raise ArgumentError(f"{path}: another sdpadv command is working in this folder; wait until it is done, or choose another one")
-            if _lies_at(descriptor, path / LOCK):
-                os.write(descriptor, b"0")  # that the disk is full, or over its quota, shows now
+                raise ArgumentError(
+                    f"{path}: another sdpadv command is working in this folder; wait until it is done, "
+                    "or choose another one"
+                )
+            if _is_at(descriptor, path / LOCK):
+                os.write(descriptor, b"0")  # a full disk or an exceeded quota shows now
                 return descriptor
             # its holder removed it after we had opened it: somebody may hold a new one
         except OSError as error:
@@ -123,16 +131,18 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
 
 
-def _ours(status: os.stat_result) -> bool:
-    """Whether it may be a lock file: one of at most a byte, that has no other name; anybody's file can be given ours."""
+def _may_be_ours(status: os.stat_result) -> bool:
+    """Whether it may be a lock file of ours: at most one byte, and no other name. Any file can have its name."""
     return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 and status.st_size <= 1
 
 
 def _foreign(path: Path) -> FileError:
-    return FileError(f"{path / LOCK}: is no lock of ours, but a link or somebody's file; remove it, or choose another folder")
+    return FileError(
+        f"{path / LOCK}: is no lock of ours, but a link or somebody's file; remove it, or choose another folder"
+    )
 
 
-def _lies_at(descriptor: int, path: Path) -> bool:
+def _is_at(descriptor: int, path: Path) -> bool:
     """Whether the open file is the one of that name."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
@@ -141,23 +151,24 @@ def _lies_at(descriptor: int, path: Path) -> bool:
 
 
 def _try_to_lock(descriptor: int) -> bool:
-    """Whether nobody else holds it."""
+    """Whether nobody else holds the lock, which is ours then."""
     try:
-        if fcntl:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
+        if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    except (BlockingIOError, PermissionError):  # the second is Windows's word for it
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the second is the error on Windows
         return False
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        warnings.warn("this file system knows no locks; start no second command in the same folder", RuntimeWarning, stacklevel=2)
+        message = "this file system knows no locks; start no second command in the same folder"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
     return True
 
 
-def _empty(path: Path) -> bool:
-    """Nothing in it but hidden files: none of ours is hidden but the unfinished ones."""
+def _is_empty(path: Path) -> bool:
+    """Whether it holds hidden files at most: ours are not hidden, but for unfinished ones."""
     try:
         return all(name.startswith(".") for name in os.listdir(path))
     except OSError as error:
@@ -168,15 +179,15 @@ def _unwritable(path: Path, error: OSError) -> FileError:
     return FileError(f"{path}: cannot be written: {error.strerror or error}; choose another folder")
 
 
-def write(folder, contents: dict[str, bytes]) -> None:
-    """A new folder with these files ({relative name: bytes}), all of them or none; refuses one that is there."""
+def write(folder: files.PathLike, contents: dict[str, bytes]) -> None:
+    """A new folder with these files ({relative name: bytes}), all of them or none; FileError if it exists."""
     folder = files.expanded(folder)
     if folder.exists():
         raise FileError(f"{folder}: is there already; choose another one")
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = files.unused(folder.parent)
+        temporary = files.temporary_path(folder.parent)
         temporary.mkdir()
         for name, data in contents.items():
             path = temporary / name
@@ -187,17 +198,19 @@ def write(folder, contents: dict[str, bytes]) -> None:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder") from error
+            raise FileError(
+                f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder"
+            ) from error
         raise
 
 
 @contextlib.contextmanager
-def together(folder: Path, last: str) -> Iterator[Path]:
-    """A folder to write results into: all of them come to lie in ``folder``, which is held and empty, ``last`` as the last one; or none does."""
+def all_or_nothing(folder: Path, last: str) -> Iterator[Path]:
+    """A draft folder, whose files are all moved to ``folder`` (locked, empty) at the end, ``last`` last; or none is."""
     remove_unfinished(folder)
     moved: list[Path] = []
     try:
-        draft = files.unused(folder)
+        draft = files.temporary_path(folder)
         draft.mkdir()
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -217,10 +230,11 @@ def together(folder: Path, last: str) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def remove_unfinished(folder, older: float = 0.0) -> None:
-    """Remove what killed writers of ours left in ``folder`` itself, known by its name; nothing below it, and no failure if it cannot be.
+def remove_unfinished(folder: files.PathLike, older: float = 0.0) -> None:
+    """Remove unfinished files and folders of killed writers, known by their names, from ``folder``, not from below it.
 
-    ``older`` : seconds that spare what another process is writing now; 0 where the folder is held
+    ``older`` : seconds; younger ones, which another process may be writing now, stay. 0 where the folder is locked.
+    A file that cannot be removed is no error.
     """
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(folder)):
@@ -228,7 +242,7 @@ def remove_unfinished(folder, older: float = 0.0) -> None:
                 _remove(entry, older)
 
 
-def _remove(entry: os.DirEntry, older: float) -> None:
+def _remove(entry: os.DirEntry[str], older: float) -> None:
     with contextlib.suppress(OSError):  # it may be gone meanwhile
         if time.time() - entry.stat(follow_symlinks=False).st_mtime < older:
             return

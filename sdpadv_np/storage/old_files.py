@@ -1,6 +1,6 @@
-"""Files of format version 1: HDF5 alone, with a checksum inside that is of use only after libhdf5 has read the file.
+"""Files of format version 1: HDF5 alone. Their checksum lies inside, so libhdf5 has to read the file first.
 
-Runs in a child process (child.py) only.
+Runs in a child process (child_process.py) only.
 """
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import io
 
 import numpy as np
 
-from . import container
 from ..errors import FileError
 from ..extras import needed
+from . import container
 
 FORMAT, VERSION = "sdpadv-np", 1
 
 
 def converted(path: str) -> bytes:
-    """The file at ``path`` as :func:`container.packed`."""
+    """The file at ``path`` as :func:`container.pack` writes it."""
     h5py = needed("h5py", "files of format version 1")
     with open(path, "rb") as file:
         data = file.read()
@@ -26,9 +26,14 @@ def converted(path: str) -> bytes:
         if header.get("format") != FORMAT:
             raise FileError("is HDF5, but was not written by sdpadv-np")
         if header["format_version"] != VERSION:
-            raise FileError(f"has format version {header['format_version']} and lacks what stands before the HDF5 in such a file; take another copy")
+            raise FileError(
+                f"has format version {header['format_version']} and lacks the checksum before the HDF5; "
+                "take another copy"
+            )
         datasets = {"": file["attributes"]}
-        file["arrays"].visititems(lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        file["arrays"].visititems(
+            lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None
+        )
         for name, dataset in datasets.items():
             if dataset.is_virtual or dataset.external or dataset.size * dataset.dtype.itemsize > len(data):
                 raise FileError(f"{name or 'attributes'} does not lie in this file")
@@ -36,10 +41,10 @@ def converted(path: str) -> bytes:
         arrays = {name: dataset[()] for name, dataset in datasets.items()}
     if _digest(arrays, text) != header.get("sha256"):
         raise FileError("is damaged: its content does not match its checksum; take another copy")
-    return container.packed(str(header["kind"]), arrays, text)
+    return container.pack(str(header["kind"]), arrays, text)
 
 
-def _digest(arrays: dict, text: str) -> str:
+def _digest(arrays: dict[str, np.ndarray], text: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit, machine."""
+"""The provenance of a result: versions, commit, machine."""
 from __future__ import annotations
 
 import functools
@@ -45,16 +45,16 @@ def _version(package: str) -> str | None:
 
 
 def _kernels() -> str:
-    """Which products made it: they round differently."""
+    """The implementation of the matrix products, which round differently."""
     from ..kernels import dense
 
     here = dense.implementations()
     return os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name])
 
 
-def provenance() -> dict:
-    """What is stored with every result."""
-    from .. import __version__
+def provenance() -> dict[str, str | int | None]:
+    """Versions, commit and machine, as stored with every result."""
+    from ..version import __version__
 
     return {
         "sdpadv_np": __version__,

@@ -6,7 +6,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import registry
-from sdpadv_np.attacks.answers import believed
+from sdpadv_np.attacks.queries import checked_logits
 from sdpadv_np.errors import ArgumentError, AttackError, Error
 
 QUICK = {
@@ -35,7 +35,7 @@ class Linear:
         return (g @ self.W.T).reshape(x.shape)
 
     def foreign(self, logits=None, vjp=None, **options):
-        return sd.models.Foreign(logits or self.logits, vjp or self.vjp, **{"classes": self.W.shape[1], **options})
+        return sd.models.ExternalClassifier(logits or self.logits, vjp or self.vjp, **{"classes": self.W.shape[1], **options})
 
 
 def images(count=4, shape=SHAPE, seed=1):
@@ -242,4 +242,4 @@ def test_spsa_asks_for_a_batch_at_a_time():
 @pytest.mark.parametrize("dtype", (np.int64, np.float16, bool))
 def test_logits_of_another_dtype_are_refused(dtype):
     with pytest.raises(ArgumentError, match=f"have dtype {np.dtype(dtype)}"):
-        believed(np.ones((2, 3), dtype), 2)
+        checked_logits(np.ones((2, 3), dtype), 2)

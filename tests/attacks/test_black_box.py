@@ -36,7 +36,7 @@ def test_the_attack_on_the_substitute_works_on_the_classifier(classifier, glyphs
 
 
 def test_a_foreign_classifier_without_a_gradient_is_enough(classifier, glyphs, tmp_path):
-    foreign = sd.models.Foreign(classifier.logits, image_shape=(1, 28, 28))
+    foreign = sd.models.ExternalClassifier(classifier.logits, image_shape=(1, 28, 28))
     attack = fit(BlackBoxSdpAdv(foreign.probabilities, rounds=1, substitute_epochs=2), glyphs, epochs=1, count=256)
     sd.save(attack, tmp_path / "g.h5")
     again = sd.load(tmp_path / "g.h5")
@@ -134,7 +134,9 @@ def test_probabilities_of_another_library_are_taken(glyphs, rng):
 
 @pytest.mark.parametrize("change, message", [
     (lambda p: p.argmax(axis=1), r"has shape \(5,\) for 5 images; expected \(5, 10\), .*np.eye\(10, dtype=np.float32\)\["),
-    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), (lambda p: p[:, :9], r"has shape \(5, 9\) for 5 images; expected \(5, 10\)"), (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
+    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), 
+    (lambda p: p[:, :9], r"(has shape \(5, 9\) for 5 images; expected \(5, 10\)|rows that are no probabilities)"),  # p itself tells how many classes there are
+    (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
     (lambda p: p * np.nan, "rows that are no probabilities .*image 0 of 5"), (lambda p: np.log(p), "rows that are no probabilities"), (lambda p: p * 2, "with sum 1"),
     (lambda p: [[1.0], [0.5, 0.5]], "is no array"), (lambda p: p.astype(str), "has dtype <U"), (lambda p: np.ma.array(p, mask=p > 0.05), "masked array"), (lambda p: None, r"shape \(\) for 5"),
 ])

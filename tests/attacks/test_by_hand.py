@@ -5,7 +5,7 @@ from tiny import tiny
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, MIM, PGD, SPSA, CarliniWagner, DeepFool, StAdv, spsa
-from sdpadv_np.attacks.answers import Goal
+from sdpadv_np.attacks.queries import Goal
 from sdpadv_np.attacks.carlini_wagner import _Best, _Run
 
 
@@ -59,7 +59,7 @@ def test_of_two_successes_equally_near_the_first_stays():
 
 def test_deepfool_goes_as_far_beyond_a_boundary_as_cleverhans():
     """(|f| + 1e-5) / ||w||, where that counts: |f| is 1e-5."""
-    f = sd.models.Foreign(lambda x: np.stack([x[:, 0, 0, 0] - x[:, 0, 0, 1] + np.float32(1e-5), 0 * x[:, 0, 0, 0]], axis=1), lambda x, g: g[:, :1, None, None] * np.array([1, -1], np.float32), classes=2)
+    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0] - x[:, 0, 0, 1] + np.float32(1e-5), 0 * x[:, 0, 0, 0]], axis=1), lambda x, g: g[:, :1, None, None] * np.array([1, -1], np.float32), classes=2)
     x = np.full((1, 1, 1, 2), 0.5, np.float32)
     np.testing.assert_allclose(DeepFool(f)._step(x, f.logits(x), None)[0, 0, 0], [-1e-5, 1e-5], rtol=1e-4)
 

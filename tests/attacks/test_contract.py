@@ -205,7 +205,7 @@ class Bad:
         self.good, self.spoil_logits, self.spoil_slope = good, spoil_logits, spoil_slope
 
     def classifier(self):
-        return sd.models.Foreign(lambda x: self.spoil_logits(self.good._logits(x)), lambda x, g: self.spoil_slope(self.good._vjp(x, g)), self.good.image_shape, CLASSES)
+        return sd.models.ExternalClassifier(lambda x: self.spoil_logits(self.good._logits(x)), lambda x, g: self.spoil_slope(self.good._vjp(x, g)), self.good.image_shape, CLASSES)
 
 
 def with_one(value, at):

@@ -119,7 +119,7 @@ def test_images_whose_size_does_not_come_back():
 def test_three_channels_train_in_large_batches(rng):
     """Where NumPy computes a large product in place, it decides how the result lies in memory, and by that the order of sums."""
     W = rng.standard_normal((3 * 32 * 32, 10)).astype(np.float32)
-    f = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(3, 32, 32))
+    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(3, 32, 32))
     x, y = rng.random((64, 3, 32, 32), np.float32), rng.integers(0, 10, 64)
     attack = ConvAdvGAN(f)
     task = ConvAdvGANTraining(attack, x, y, x[:4], y[:4], 1, 32)

@@ -29,7 +29,7 @@ DEFAULTS = {
     "advgan": {k: v for k, v in {**_SDPADV, "eps": 0.3}.items() if k != "spatial"},
     "atn": {**_TRAINED, "form": "p-atn", "hidden": (512, 512), "alpha": 1.5, "beta": 0.01, "lr": 1e-3},
     "convadvgan": {**_TRAINED, "eps": 0.3, "objective": "probability_margin", "kappa": 0.0, "weight": 1280.0, "beta": 1.0, "bound": 0.0, "lr": 1e-3},
-    "blackboxsdpadv": {**_SDPADV, "rounds": 1, "architecture": "B", "substitute_epochs": 15},
+    "blackboxsdpadv": {**_SDPADV, "rounds": 1, "classes": 10, "architecture": "B", "substitute_epochs": 15},
 }
 _FROM_0, _ABOVE_0, _COUNT = ((0.0, 3.0), (-1e-9,)), ((1e-9, 3.0), (0.0,)), ((1, 7), (0,))
 LIMITS = {  # what is taken, what is refused; under "attack parameter" where an attack has its own
@@ -40,6 +40,7 @@ LIMITS = {  # what is taken, what is refused; under "attack parameter" where an 
     **dict.fromkeys(("gamma", "kappa", "decay", "overshoot", "tau", "alpha", "alpha_floor", "beta", "lam", "weight", "bound"), _FROM_0),
     **dict.fromkeys(("lr", "lr_d", "initial_c", "delta"), _ABOVE_0),
     **dict.fromkeys(("steps", "batch_size", "search_steps", "tau_steps", "rounds", "substitute_epochs"), _COUNT),
+    "classes": ((2, 100), (0, 1, 2.5)),
     "dx": (((-1, 1, 1), (0, 0, 2)), ((-1.01, 0, 1), (0, 1.01, 1), (0.1, 0, 1), (0, 0, 0), (0, 0))), "angle": (((-360, 360, 1),), ((-361, 0, 1), (0, 361, 1), (0, 0, 0))),
     "localisation": (((1,), ()), ((0,), 3)), "hidden": (((1,), ()), ((0,), 3)),
 }

@@ -10,7 +10,7 @@ SHAPE = (40, 1, 8, 8)
 
 
 def flat():
-    return sd.models.Foreign(lambda x: np.tile(np.arange(10, 0, -1, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x), SHAPE[1:])
+    return sd.models.ExternalClassifier(lambda x: np.tile(np.arange(10, 0, -1, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x), SHAPE[1:])
 
 
 def uniform_within(moved, eps):

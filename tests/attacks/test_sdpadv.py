@@ -83,7 +83,7 @@ def test_the_loss_is_equation_9_of_raw_theta_and_eta(classifier, glyphs, rng):
 
 def test_where_the_images_tell_their_shape_a_further_fit_goes_on():
     t = tiny()
-    attack = SdpAdv(sd.models.Foreign(t.classifier._logits, t.classifier._vjp), perturbation=(8,), localisation=(8,))
+    attack = SdpAdv(sd.models.ExternalClassifier(t.classifier._logits, t.classifier._vjp), perturbation=(8,), localisation=(8,))
     generators = [attack.fit(t.x, t.y, t.x_val, t.y_val, epochs=1, progress=False).generator for _ in range(2)]
     assert generators[0].image_shape == (1, 8, 8) and generators[0] is generators[1]
 

@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import SPSA, CarliniWagner, DeepFool, carlini_wagner, spsa
-from sdpadv_np.attacks.answers import Goal, slope
+from sdpadv_np.attacks.queries import Goal, logits_and_gradient, margin
 from sdpadv_np.errors import ArgumentError, AttackError
 
 QUICK = {
@@ -21,7 +21,7 @@ def norms(x_adv, x):
 
 def linear(rng, classes=2, dtype=np.float32):
     W = rng.standard_normal((784, classes)).astype(dtype)
-    return W, sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=classes)
+    return W, sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=classes)
 
 
 class Counting:
@@ -72,7 +72,7 @@ def test_true_labels_leave_alone_what_is_already_wrong(attack, classifier, glyph
 
 @every_attack
 def test_a_flat_classifier_is_no_trap(attack, glyphs):
-    f = sd.models.Foreign(lambda x: np.tile(np.arange(10.0, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x))
+    f = sd.models.ExternalClassifier(lambda x: np.tile(np.arange(10.0, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x))
     x_adv = attack(f, **QUICK[attack])(glyphs.x_test[:4])
     assert np.isfinite(x_adv).all()
     if attack is not SPSA:  # which wanders at random
@@ -228,7 +228,7 @@ def test_what_becomes_of_an_image_does_not_depend_on_its_batch(classifier, glyph
 @pytest.mark.parametrize("eps", (0.05, 0.3))
 def test_spsa_keeps_its_budget_and_needs_predictions_only(eps, classifier, glyphs):
     x = glyphs.x_test[:40]
-    blackbox = sd.models.Foreign(classifier.logits)
+    blackbox = sd.models.ExternalClassifier(classifier.logits)
     for stop in (True, False):
         x_adv = SPSA(blackbox, eps=eps, steps=20, stop_on_success=stop)(x)
         assert np.abs(x_adv - x).max() <= eps + 1e-6 and x_adv.min() >= 0 and x_adv.max() <= 1
@@ -238,7 +238,7 @@ def test_spsa_keeps_its_budget_and_needs_predictions_only(eps, classifier, glyph
 def test_the_estimate_points_along_the_gradient(classifier, glyphs, rng):
     x = np.clip(glyphs.x_test[:3], 0.1, 0.9)
     goal = Goal(classifier.predict(x))
-    gradient = slope(classifier, x, goal.margin)[1]
+    gradient = logits_and_gradient(classifier, x, margin, goal.labels, targeted=goal.targeted)[1]
     got = SPSA(classifier, samples=20000, delta=0.001)._estimate(x, goal, rng) / 0.001
     for n in range(3):
         assert np.corrcoef(got[n].ravel(), gradient[n].ravel())[0, 1] > 0.9

@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import StAdv
-from sdpadv_np.attacks.answers import Goal
+from sdpadv_np.attacks.queries import Goal
 from sdpadv_np.attacks.stadv import _Found
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.kernels import flow_sample, flow_smoothness
@@ -121,7 +121,7 @@ def test_the_loss_and_its_gradient(classifier, glyphs, rng, padding, targeted):
 
 def test_the_published_programs_examples_of_the_adversarial_loss():
     z = np.array([[-20.3, 4.7, 5.8, 7.2], [77.5, -0.2, 9.2, -12.0]])
-    f = sd.models.Foreign(lambda x: z[: len(x)], lambda x, g: np.zeros_like(x), classes=4)
+    f = sd.models.ExternalClassifier(lambda x: z[: len(x)], lambda x, g: np.zeros_like(x), classes=4)
     x, nothing = np.zeros((2, 1, 3, 3)), np.zeros((2, 2, 3, 3))
     for kappa, expected in ((0.0, [1.4, 0.0]), (10.0, [1.4, -10.0])):
         value, _ = StAdv(f, kappa=kappa)._loss(nothing, x, Goal(np.array([2, 0]), True), np.zeros(2), np.arange(2), _Found(nothing.shape, float))
@@ -146,7 +146,7 @@ def test_exactly_at_zero_flow_a_search_can_be_caught_and_beside_it_it_is_not():
     def logits(x):
         return x.reshape(-1, 10) @ W + np.array([0, 1.4], np.float32)
 
-    f = sd.models.Foreign(logits, lambda x, g: (g @ W.T).reshape(x.shape), classes=2)
+    f = sd.models.ExternalClassifier(logits, lambda x, g: (g @ W.T).reshape(x.shape), classes=2)
     assert f.predict(x)[0] == 0
     seeds = range(10)
     assert [f.predict(StAdv(f, tau=1e-4, start=0.0, seed=k)(x))[0] for k in seeds] == [0] * 10
@@ -155,7 +155,7 @@ def test_exactly_at_zero_flow_a_search_can_be_caught_and_beside_it_it_is_not():
 
 def test_it_works_on_colour_and_on_foreign_classifiers(rng):
     W = rng.standard_normal((3 * 8 * 10, 4)).astype(np.float32)
-    f = sd.models.Foreign(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=4)
+    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=4)
     x = rng.random((5, 3, 8, 10), np.float32)
     x_adv = StAdv(f)(x)
     assert x_adv.shape == x.shape and (f.predict(x_adv) != f.predict(x)).all()
@@ -170,6 +170,6 @@ def test_bad_parameters(classifier, parameters):
 
 
 def test_a_classifier_without_a_gradient_is_said(glyphs):
-    f = sd.models.Foreign(lambda x: x.reshape(len(x), -1)[:, :10] - 0.5)
+    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1)[:, :10] - 0.5)
     with pytest.raises(sd.Error, match="without a vjp"):
         StAdv(f)(glyphs.x_test[:2])

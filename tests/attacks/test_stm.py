@@ -53,13 +53,13 @@ def test_the_choice_is_the_largest_cross_entropy_and_with_targets_the_smallest(c
 
 
 def test_the_first_of_equals():
-    f = sd.models.Foreign(lambda x: np.tile(np.array([[1.0, -1.0]], np.float32), (len(x), 1)), classes=2)
+    f = sd.models.ExternalClassifier(lambda x: np.tile(np.array([[1.0, -1.0]], np.float32), (len(x), 1)), classes=2)
     np.testing.assert_array_equal(STM(f).transformation(np.zeros((3, 1, 8, 8), np.float32)), np.tile([-0.1, -0.1, -30.0], (3, 1)))
 
 
 @both
 def test_the_bright_pixel_is_pushed_off_or_kept(shift_twice):
-    f = sd.models.Foreign(brightness, classes=2)
+    f = sd.models.ExternalClassifier(brightness, classes=2)
     x = np.zeros((2, 1, 10, 10), np.float32)
     x[0, 0, 4, 4] = 1  # in the middle
     x[1, 0, 0, 0] = 1  # at the corner

@@ -87,6 +87,21 @@ MOVING = {
         ((np.ones((4, 4)),), {"width": np.int64(1)}, np.full((2, 2), 4.0), (np.ones((4, 4)),)),
         ((np.zeros((0, 4, 4)),), {}, np.zeros((0, 2, 2)), (np.zeros((0, 4, 4)),)),
     ],
+    "max_pool2d": [
+        (([[[[1.0, 1.0, -INF, -INF, INF, 2.0, 0.0, -0.0]]]],), {"kernel_size": (1, 2)}, [[[[1, -INF, INF, 0]]]], ([[[[1, 0, 1, 0, 1, 0, 1, 0]]]],)),
+        (([[[[-INF, -INF, NAN, 3.0]]]],), {"kernel_size": (1, 3), "stride": np.int64(1), "padding": "same"}, [[[[-INF, NAN, NAN, NAN]]]], ([[[[1, 0, 3, 0]]]],)),
+        ((np.full((1, 1, 3, 3), -INF),), {"kernel_size": 3, "stride": 2, "padding": 1}, np.full((1, 1, 2, 2), -INF), ([[[[1, 1, 0], [1, 1, 0], [0, 0, 0]]]],)),
+        ((_NO_IMAGES,), {"kernel_size": (1, 2)}, np.zeros((0, 1, 1, 2)), (_NO_IMAGES,)),
+    ],
+    "avg_pool2d": [
+        (([[[[1.0, 3.0, -INF, INF, NAN]]]],), {"kernel_size": (1, 2)}, [[[[2, NAN]]]], ([[[[0.5, 0.5, 0.5, 0.5, 0]]]],)),
+        (([[[[1.0, 3.0]]]],), {"kernel_size": 3, "stride": np.int64(1), "padding": 1}, np.full((1, 1, 1, 2), 4 / 9), (np.full((1, 1, 1, 2), 2 / 9),)),
+        ((_NO_IMAGES,), {"kernel_size": (1, 2)}, np.zeros((0, 1, 1, 2)), (_NO_IMAGES,)),
+    ],
+    "avg_pool_transpose2d": [
+        (([[[[2.0, INF]]]],), {"size": [1, np.int64(5)], "kernel_size": (1, 2)}, [[[[1, 1, INF, INF, 0]]]], (np.ones((1, 1, 1, 2)),)),
+        ((np.zeros((0, 1, 1, 2)),), {"size": (1, 5), "kernel_size": (1, 2)}, _NO_IMAGES, (np.zeros((0, 1, 1, 2)),)),
+    ],
     "conv2d": [
         ((_LINE, [[[[1.0, 10.0]]]]), _TWO, [[[[21, 43]]]], ([[[[1, 10, 1, 10, 0]]]], [[[[4, 6]]]])),
         ((_NO_IMAGES, [[[[1.0, 10.0]]]]), {}, np.zeros((0, 1, 1, 4)), (_NO_IMAGES, [[[[0, 0]]]])),

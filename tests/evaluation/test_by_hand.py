@@ -11,7 +11,7 @@ Y = np.array([1, 1, 0, 1])  # the last is misclassified from the outset
 
 def bright():
     """Class 1: the first pixel is above one half."""
-    return sd.models.Foreign(lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2)
+    return sd.models.ExternalClassifier(lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2)
 
 
 def moved(*changes):
@@ -49,7 +49,7 @@ def test_without_a_right_prediction_there_is_no_success():
 
 
 def test_seconds_are_per_100_images():
-    assert measure(bright(), X, Y, X, seconds=2.0).seconds == 50
+    assert measure(bright(), X, Y, X, seconds=2.0).seconds_per_100 == 50
 
 
 def test_evaluate_gives_the_attack_the_true_labels_and_times_all_images_once(monkeypatch):
@@ -62,4 +62,9 @@ def test_evaluate_gives_the_attack_the_true_labels_and_times_all_images_once(mon
 
     result = sd.evaluate(bright(), attack, X, Y)
     assert calls == [(2, [1, 1]), (4, [1, 1, 0, 1])], "two images to warm up, then all"
-    assert result.seconds == 75 and result.accuracy == 1 / 4 and result.success_rate == pytest.approx(2 / 3)
+    assert result.seconds_per_100 == 75 and result.accuracy == 1 / 4 and result.success_rate == pytest.approx(2 / 3)
+
+
+def test_the_old_name_of_seconds_per_100_warns():
+    with pytest.warns(DeprecationWarning, match="is called seconds_per_100 since"):
+        assert measure(bright(), X, Y, X, seconds=2.0).seconds == 50

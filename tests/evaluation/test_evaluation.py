@@ -9,7 +9,7 @@ from sdpadv_np.evaluation.metrics import measure
 
 
 def test_measured_by_hand(rng):
-    f = sd.models.Foreign(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)  # class 0: a bright corner
+    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)  # class 0: a bright corner
     x = np.zeros((4, 1, 2, 2), np.float32)
     x[:3, 0, 0, 0] = 1
     y = np.array([0, 0, 1, 1])  # right, right, wrong, right
@@ -18,7 +18,7 @@ def test_measured_by_hand(rng):
     x_adv[2, 0, 0, 0] = 0.25  # now right
     result = measure(f, x, y, x_adv, seconds=2.0)
     assert (result.accuracy, result.clean_accuracy, result.count) == (0.75, 0.75, 4)
-    assert result.success_rate == pytest.approx(1 / 3) and result.linf == 1 and result.seconds == 50
+    assert result.success_rate == pytest.approx(1 / 3) and result.linf == 1 and result.seconds_per_100 == 50
     assert result.l2sq == pytest.approx((1 + 0.75**2) / 4)
 
 
@@ -26,7 +26,7 @@ def test_evaluate_any_callable(classifier, glyphs):
     x, y = glyphs.x_test[:100], glyphs.y_test[:100]
     nothing, black = sd.evaluate(classifier, None, x, y), sd.evaluate(classifier, lambda x, y: x * 0, x, y)
     assert nothing.accuracy == nothing.clean_accuracy == classifier.accuracy(x, y) and nothing.l2sq == 0
-    assert black.accuracy < 0.3 and black.seconds > 0
+    assert black.accuracy < 0.3 and black.seconds_per_100 > 0
     with pytest.raises(ArgumentError, match="it must keep the shape"):
         sd.evaluate(classifier, lambda x, y: x[:, 0], x, y)
     with pytest.raises(ArgumentError, match="one label per image"):
@@ -102,18 +102,18 @@ def test_the_papers_columns_add_up_to_its_sums(dataset, model):
     assert paper.seconds("mnist", paper.STADV) == 620.8 and paper.seconds("mnist", "SdpAdv", 0.2) is None
 
 
-def test_readable_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
-    from sdpadv_np.evaluation import readable
+def test_distortion_text_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
+    from sdpadv_np.evaluation import distortion_text
 
     turn = np.radians(-30)
     theta = np.array([[np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0]])
-    assert readable.of_theta(theta, (28, 28)) == pytest.approx({"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3)
+    assert distortion_text.mean_of_theta(theta, (28, 28)) == pytest.approx({"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3)
     two = [[1, 0, 0.3, 0, 1, -0.4], [2.0, 0, 0, 0, 0.5, 0], np.zeros(6)]  # the last flattens the picture
-    assert readable.of_theta(two, (28, 28)) == pytest.approx({"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5})
-    assert readable.of_theta(np.zeros((1, 6)), (28, 28)) == {}
+    assert distortion_text.mean_of_theta(two, (28, 28)) == pytest.approx({"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5})
+    assert distortion_text.mean_of_theta(np.zeros((1, 6)), (28, 28)) == {}
     x = glyphs.x_test[:3]
-    assert readable.of(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100 and readable.of(sd.models.Generator(eps=0.1), x)["shift"] == 0
-    assert readable.of(sd.attacks.FGSM(classifier), x) is None and readable.of(sd.attacks.AdvGAN(classifier), x) is None
+    assert distortion_text.mean_distortion(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100 and distortion_text.mean_distortion(sd.models.Generator(eps=0.1), x)["shift"] == 0
+    assert distortion_text.mean_distortion(sd.attacks.FGSM(classifier), x) is None and distortion_text.mean_distortion(sd.attacks.AdvGAN(classifier), x) is None
 
     class Turned:
         shift_twice = True
@@ -125,9 +125,9 @@ def test_readable_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
         def flow(self, x, y, progress):
             return np.stack([np.full(x.shape[:1] + x.shape[2:], v) for v in (3.0, 4.0)], axis=1)
 
-    assert readable.of(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and readable.of(Flowing(), x) == {"flow": 5.0}
-    assert readable.text(readable.of(Turned(), x)) == "30°, 5.6 px"
-    assert readable.text(None) == ""
+    assert distortion_text.mean_distortion(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and distortion_text.mean_distortion(Flowing(), x) == {"flow": 5.0}
+    assert distortion_text.text(distortion_text.mean_distortion(Turned(), x)) == "30°, 5.6 px"
+    assert distortion_text.text(None) == ""
 
 
 def test_examples_take_turns_over_the_classes(classifier, glyphs):
@@ -163,7 +163,7 @@ def test_what_is_no_classifier_is_refused(glyphs):
         def predict_proba(self, x):
             return np.full((len(x), 10), 0.1)
 
-    with pytest.raises(ArgumentError, match="no logits.*sd.models.Foreign"):
+    with pytest.raises(ArgumentError, match="no logits.*sd.models.ExternalClassifier"):
         sd.evaluate(Fitted(), None, glyphs.x_test[:2], glyphs.y_test[:2])
 
 

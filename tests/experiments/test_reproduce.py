@@ -9,10 +9,10 @@ import time
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np import experiments as reproduce
 from sdpadv_np.cli import main
 from sdpadv_np.evaluation import paper
-from sdpadv_np.experiments import cells, drive, tables
+from sdpadv_np.experiments import reproduction
+from sdpadv_np.experiments.reproduction import cells, schedule, tables
 
 TINY = ["--dataset", "glyphs", "--models", "B", "--epochs", "1", "--classifier-epochs", "1", "--limit", "60"]
 FEW = ["--cells", "no-attack", "FGSM", "SdAdv-margin", "SdpAdv-eps0.1"]
@@ -38,7 +38,7 @@ def bits(folder):
     """All of the records but times and places."""
     kept = {}
     for name, record in records(folder).items():
-        kept[name] = [record["settings"], record["distortion"], *({k: v for k, v in record[part].items() if k != "seconds"} for part in ("result", "hundred"))]
+        kept[name] = [record["settings"], record["distortion"], *({k: v for k, v in record[part].items() if k != "seconds_per_100"} for part in ("result", "hundred"))]
     return kept
 
 
@@ -64,7 +64,7 @@ def test_a_cell_is_what_the_library_measures(done, work, glyphs):
     x, y = glyphs.x_test[:60], glyphs.y_test[:60]
     expected = sd.evaluate(classifier, sd.attacks.FGSM(classifier, eps=0.2, labels="true"), x, y).as_dict()
     result = records(done)["glyphs-B-FGSM-eps0.2-true"]["result"]
-    assert {k: v for k, v in result.items() if k != "seconds"} == {k: v for k, v in expected.items() if k != "seconds"}
+    assert {k: v for k, v in result.items() if k != "seconds_per_100"} == {k: v for k, v in expected.items() if k != "seconds_per_100"}
     (generator,) = [sd.load(p) for p in Path(work, "generators").glob("*SdAdv*")]
     assert records(done)["glyphs-B-SdAdv-margin"]["result"]["accuracy"] == classifier.accuracy(generator(x), y)
     assert not list(Path(work, "checkpoints").iterdir())
@@ -197,11 +197,14 @@ def test_pictures(done, work, tmp_path, capsys):
 def test_transfer_measures_one_models_images_on_the_other(work, tmp_path, glyphs, monkeypatch):
     """With a small classifier in A's place: it is the bookkeeping that is looked at."""
     from sdpadv_np import models
+    from sdpadv_np.storage import saving
 
     class Small(models.ModelB):
         architecture = "A"
 
     monkeypatch.setitem(models.ARCHITECTURES, "A", Small)
+    classifiers = saving._KINDS["classifier"]
+    monkeypatch.setitem(saving._KINDS, "classifier", classifiers._replace(types=(Small, *classifiers.types)))
     options = [*TINY[:2], *TINY[4:], "--models", "A", "B", "--cells", "no-attack", "FGSM-eps0.3-true"]
     assert main(["reproduce", "transfer", *options, "--seed", "1", "--output", str(tmp_path), "--work", str(tmp_path / "w")]) == 0
     found = records(tmp_path)
@@ -261,26 +264,26 @@ def test_time_left_goes_by_the_cells_most_alike():
 
     pgd = [cells.Cell("mnist", "B", "PGD", (("eps", e),)) for e in (0.1, 0.2, 0.3)]
     mim, sdpadv = cells.Cell("mnist", "B", "MIM"), cells.Cell("mnist", "B", "SdpAdv")
-    assert drive.left(pgd[2:], {pgd[0]: record(10), pgd[1]: record(20), sdpadv: record(900)}) == "1 cell left, 15 s"
-    assert drive.left([mim], {pgd[0]: record(10), sdpadv: record(900)}) == "1 cell left, 10 s"  # not trained either
-    assert drive.left([sdpadv], {pgd[0]: record(10)}) == "1 cell left, 0 s and 1 of a kind not met yet"
-    assert drive.left([], {}) == "done"
+    assert schedule.time_left(pgd[2:], {pgd[0]: record(10), pgd[1]: record(20), sdpadv: record(900)}) == "1 cell left, 15 s"
+    assert schedule.time_left([mim], {pgd[0]: record(10), sdpadv: record(900)}) == "1 cell left, 10 s"  # not trained either
+    assert schedule.time_left([sdpadv], {pgd[0]: record(10)}) == "1 cell left, 0 s and 1 of a kind not met yet"
+    assert schedule.time_left([], {}) == "done"
 
 
-MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds": 0.2, "count": 10_000}
+MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds_per_100": 0.2, "count": 10_000}
 RECORD = {"settings": {"seed": 0}, "result": MEASURED, "hundred": MEASURED | {"count": 100}, "distortion": None, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.0}, "threads": 1, "made": {}}
 
 
 def test_store_keeps_whole_files_only(tmp_path):
-    store, cell = reproduce.Store(tmp_path), cells.Cell("mnist", "B")
-    assert store.record(cell, {"seed": 0}) is None
-    store.keep(cell, RECORD)
-    assert store.record(cell, {"seed": 0}) == RECORD
+    store, cell = reproduction.Store(tmp_path), cells.Cell("mnist", "B")
+    assert store.read(cell, {"seed": 0}) is None
+    store.write(cell, RECORD)
+    assert store.read(cell, {"seed": 0}) == RECORD
     with pytest.raises(sd.Error, match="was computed with seed 0, now it is 3"):
-        store.record(cell, {"seed": 3})
-    store.keep(cell, RECORD | {"settings": {"parameters": {"kappa": 2.0}}})
+        store.read(cell, {"seed": 3})
+    store.write(cell, RECORD | {"settings": {"parameters": {"kappa": 2.0}}})
     with pytest.raises(sd.Error, match="was computed with parameter tau absent, now it is None"):
-        store.record(cell, {"parameters": {"kappa": 2.0, "tau": None}})
+        store.read(cell, {"parameters": {"kappa": 2.0, "tau": None}})
 
 
 @pytest.mark.parametrize("text, message", [
@@ -292,11 +295,11 @@ def test_store_keeps_whole_files_only(tmp_path):
     (json.dumps(RECORD | {"distortion": {"shift": "far"}}), "distortion is"), ("\xff", "is not JSON"),
 ])
 def test_a_cell_of_odd_content_is_one_clear_error(tmp_path, text, message):
-    store, cell = reproduce.Store(tmp_path), cells.Cell("mnist", "B")
-    store.keep(cell, RECORD)
+    store, cell = reproduction.Store(tmp_path), cells.Cell("mnist", "B")
+    store.write(cell, RECORD)
     store.path(cell).write_bytes(text.encode("latin-1"))
     with pytest.raises(sd.errors.FileError, match=message) as error:
-        store.record(cell, {"seed": 0})
+        store.read(cell, {"seed": 0})
     assert "no-attack.json: " in str(error.value)
 
 
@@ -304,10 +307,10 @@ def test_the_records_of_this_repository_are_read():
     from pathlib import Path
 
     folder = Path(__file__).resolve().parents[2] / "benchmarks/results/reproduce"
-    store, named = reproduce.Store(folder), [c for d in ("mnist", "fashion-mnist") for c in cells.of_table(d, ("A", "B"))]
+    store, named = reproduction.Store(folder), [c for d in ("mnist", "fashion-mnist") for c in cells.of_table(d, ("A", "B"))]
     for cell in named:
         if store.path(cell).exists():
-            assert store.record(cell, json.loads(store.path(cell).read_text())["settings"])["result"]["count"] == 10_000
+            assert store.read(cell, json.loads(store.path(cell).read_text())["settings"])["result"]["count"] == 10_000
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
@@ -321,10 +324,10 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
 
 
 def test_a_folder_that_another_command_works_in_is_refused(done, work, capsys):
-    with reproduce.Store(done).held():
+    with reproduction.Store(done).locked():
         assert "another sdpadv command is working in this folder" in line(capsys, "reproduce", "table1", *TINY, *FEW, "--output", done, "--work", work)
     (done / ".notes.unfinished").write_text("")
     (done / ".sdpadv-ab12cd_x.unfinished").write_text("")
-    with reproduce.Store(done).held():
+    with reproduction.Store(done).locked():
         assert sorted(p.name for p in done.glob(".*")) == [".notes.unfinished", ".sdpadv-lock"]
     (done / ".notes.unfinished").unlink()

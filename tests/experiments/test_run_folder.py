@@ -5,16 +5,17 @@ import types
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import folders
-from sdpadv_np.experiments import trained
 from sdpadv_np.attacks.amortised import AmortisedTraining
 from sdpadv_np.cli import main, train
-from sdpadv_np.experiments import run_folder
 from sdpadv_np.errors import FileError
+from sdpadv_np.experiments import reuse
+from sdpadv_np.experiments.reuse import Files
+from sdpadv_np.experiments.run_folder import RunFolder
 from sdpadv_np.models.classifier import ClassifierTraining
+from sdpadv_np.storage import folders
 
 PARAMETERS = {
-    "dataset": "glyphs", "data_dir": None, "classifier": "B", "classifier_epochs": 4, "retrain": False, "method": "sdpadv", "eps": 0.1, "gamma": 0.3, "objective": "margin",
+    "dataset": "glyphs", "data_dir": None, "data": None, "classifier": "B", "classifier_epochs": 4, "retrain": False, "method": "sdpadv", "eps": 0.1, "gamma": 0.3, "objective": "margin",
     "kappa": 2.0, "projection": "box", "convention": "half_pixel", "gan_loss": "nonsaturating", "epochs": 2, "batch_size": 128, "seed": 0, "device": "cpu", "threads": 1,
     "labels": "predicted", "compare": ["fgsm", "sdadv"],
 }
@@ -42,19 +43,19 @@ def rewrite(folder, **changes):
 
 
 def test_parameters_come_back_as_they_were_written(folder):
-    assert run_folder.stored(folder, train._resolved) == PARAMETERS
+    assert train.stored(folder) == PARAMETERS
     changed = {"eps": 0.3, "data_dir": "-a folder", "retrain": True, "compare": [], "seed": 7, "method": "advgan"}
     rewrite(folder, **changed)
-    assert run_folder.stored(folder, train._resolved) == PARAMETERS | changed
+    assert train.stored(folder) == PARAMETERS | changed
     rewrite(folder, eps=0.0, method="sdadv", compare=["fgsm"])
-    assert run_folder.stored(folder, train._resolved)["eps"] == 0.0
+    assert train.stored(folder)["eps"] == 0.0
 
 
-@pytest.mark.parametrize("name", ("kappa", "device", "labels", "gan_loss", "compare"))
+@pytest.mark.parametrize("name", ("kappa", "device", "labels", "gan_loss", "compare", "data"))
 def test_what_an_older_run_did_not_store_is_the_default(folder, name):
     rewrite(folder, **{name: ...})
     default = {"compare": ["fgsm", "pgd", "mim", "sdadv"]}.get(name, PARAMETERS[name])
-    assert run_folder.stored(folder, train._resolved) == PARAMETERS | {name: default}
+    assert train.stored(folder) == PARAMETERS | {name: default}
 
 
 @pytest.mark.parametrize("changes, message", [
@@ -67,7 +68,7 @@ def test_what_an_older_run_did_not_store_is_the_default(folder, name):
 def test_odd_parameters_are_one_clear_error(folder, changes, message):
     rewrite(folder, **changes)
     with pytest.raises(FileError, match=message) as error:
-        run_folder.stored(folder, train._resolved)
+        train.stored(folder)
     assert str(folder / "parameters.json") in str(error.value) and "\n" not in str(error.value)
 
 
@@ -93,14 +94,14 @@ def test_only_what_our_writers_left_is_removed_when_a_run_goes_on(folder):
     for name in (*ours, *foreign):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("")
-    with run_folder.RunFolder.resume(folder, train._resolved) as run:
+    with RunFolder.resume(folder, train.stored(folder)) as run:
         assert run.parameters == PARAMETERS
         assert [name for name in (*ours, *foreign) if (folder / name).exists()] == foreign
     assert not (folder / folders.LOCK).exists()
 
 
 def test_a_run_that_is_worked_in_is_refused(folder, capsys):
-    with folders.held(folder):
+    with folders.locked(folder):
         assert "another sdpadv command is working in this folder" in line(capsys, "train", "--resume", folder)
         for command in (["train", "--dataset", "glyphs"], ["attack", "x.npy", "--attack", "fgsm"], ["evaluate", "--classifier", "c.h5", "--attacks", "fgsm"]):
             assert "another sdpadv command is working in this folder" in line(capsys, *command, "--output", folder)
@@ -112,8 +113,15 @@ def test_a_cache_that_may_not_be_entered_is_no_hindrance(monkeypatch, tmp_path, 
     path, said = tmp_path / "classifiers" / "model.h5", []
     monkeypatch.setattr(type(path), "exists", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))  # root may enter it
     monkeypatch.setattr(sd.models.ModelB, "fit", lambda self, *_, **__: self)
-    assert trained.classifier(glyphs, "B", 1, 128, 0, [path], report=said.append)[1]
+    new = sd.models.ModelB()
+    assert reuse.classifier(new, glyphs, 1, 128, 0, Files(cache=path), report=said.append) is new
     assert said == [f"Model B: not reused: {path}: cannot be read: Permission denied"]
+
+
+def verified(path, data, epochs, batch_size, seed):
+    """Model B in the file, if it was trained so."""
+    like = sd.models.ModelB()
+    return reuse.verified(path, like, like.trained_by(data.x_train, data.y_train, data.x_val, data.y_val, epochs, batch_size, seed=seed))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +131,7 @@ def place(tmp_path_factory, classifier, glyphs):
     few = types.SimpleNamespace(x_train=g.x_train[:300], y_train=g.y_train[:300], x_val=g.x_val[:50], y_val=g.y_val[:50])
     sd.save(classifier, folder / "classifier.h5")
     for name, attack in (("generator", sd.attacks.SdpAdv(classifier)), ("wide", sd.attacks.SdpAdv(classifier, eps=0.3)), ("advgan", sd.attacks.AdvGAN(classifier))):
-        trained.fitted(attack, folder / f"{name}.h5", None, few, 1, 128)
+        reuse.fitted(attack, few, 1, 128, Files(folder / f"{name}.h5"), None)
     sd.save(sd.models.ModelA(), folder / "untrained-A.h5")
     sd.save(sd.models.ModelB(), folder / "untrained-B.h5")
     sd.save(sd.models.Generator(), folder / "untrained-generator.h5")
@@ -138,18 +146,23 @@ def place(tmp_path_factory, classifier, glyphs):
 def test_another_classifier_is_refused(place, glyphs, name, message):
     path = place[0] / f"{name}.h5"
     with pytest.raises(FileError, match=f"{path}: .*{message}; put the right file back, or remove it"):
-        trained.verified(path, glyphs, "B", 4, 128, 0)
+        verified(path, glyphs, 4, 128, 0)
 
 
-def test_the_right_classifier_is_taken_and_other_settings_are_named(place, glyphs, classifier):
+def test_the_right_classifier_is_taken_and_other_settings_are_named(place, glyphs, classifier, monkeypatch, tmp_path):
     path = place[0] / "classifier.h5"
-    assert trained.verified(path, glyphs, "B", 4, 128, 0).store.data.tobytes() == classifier.store.data.tobytes()
+    assert verified(path, glyphs, 4, 128, 0).store.data.tobytes() == classifier.store.data.tobytes()
     for settings, message in (((5, 128, 0), "epochs = 4, here it must be 5"), ((4, 64, 0), "batch_size = 128"), ((4, 128, 1), "seed = 0")):
         with pytest.raises(FileError, match=message):
-            trained.verified(path, glyphs, "B", *settings)
+            verified(path, glyphs, *settings)
     said = []
-    found, new = trained.classifier(glyphs, "B", 4, 128, 0, [place[0] / "untrained-A.h5", path], report=said.append)
-    assert not new and "not reused" in said[0] and "reused from" in said[1]
+    found = reuse.classifier(sd.models.ModelB(), glyphs, 4, 128, 0, Files(cache=path), report=said.append)
+    assert found.history and said == [f"Model B: reused from {path} (4 epochs, seed 0)"]
+    other = tmp_path / "other.h5"
+    other.write_bytes((place[0] / "untrained-A.h5").read_bytes())
+    monkeypatch.setattr(sd.models.ModelB, "fit", lambda self, *_, **__: self)
+    reuse.classifier(sd.models.ModelB(), glyphs, 4, 128, 0, Files(cache=other), report=said.append)
+    assert "Model B: not reused" in said[1] and "holds Model A" in said[1]
 
 
 @pytest.mark.parametrize("name, message", [
@@ -159,24 +172,25 @@ def test_the_right_classifier_is_taken_and_other_settings_are_named(place, glyph
 def test_another_generator_is_refused(place, classifier, name, message):
     folder, few = place
     with pytest.raises(FileError, match=message):
-        trained.fitted(sd.attacks.SdpAdv(classifier), folder / f"{name}.h5", None, few, 1, 128)
-    attack, new = trained.fitted(sd.attacks.SdpAdv(classifier), folder / "generator.h5", None, few, 1, 128)
-    assert not new and attack.generator.history
+        reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, 128, Files(folder / f"{name}.h5"), None)
+    said = []
+    attack = reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, 128, Files(folder / "generator.h5"), said.append)
+    assert said == [f"SdpAdv: taken from {folder / 'generator.h5'}"] and attack.generator.history
 
 
 def test_a_generator_against_another_classifier_is_refused(place, glyphs):
     folder, few = place
     other = sd.models.ModelB(seed=1).fit(few.x_train, few.y_train, few.x_val, few.y_val, epochs=1, progress=False)
     with pytest.raises(FileError, match="trained with classifier under attack = '.*', here it must be"):
-        trained.fitted(sd.attacks.SdpAdv(other), folder / "generator.h5", None, few, 1, 128)
+        reuse.fitted(sd.attacks.SdpAdv(other), few, 1, 128, Files(folder / "generator.h5"), None)
 
 
 def test_a_classifier_of_another_data_set_is_refused(place):
     folder, few = place
     others = types.SimpleNamespace(x_train=few.x_train[::-1], y_train=few.y_train, x_val=few.x_val, y_val=few.y_val)
-    trained.verified(folder / "few.h5", few, "B", 4, 128, 0)
+    verified(folder / "few.h5", few, 4, 128, 0)
     with pytest.raises(FileError, match="trained with training set = '.*', here it must be"):
-        trained.verified(folder / "few.h5", others, "B", 4, 128, 0)
+        verified(folder / "few.h5", others, 4, 128, 0)
 
 
 def test_a_training_that_broke_off_is_no_whole_one(place, tmp_path, monkeypatch):
@@ -198,9 +212,9 @@ def test_a_training_that_broke_off_is_no_whole_one(place, tmp_path, monkeypatch)
     sd.save(attack, tmp_path / "g.h5")
     message = "holds a training that broke off after epoch 2 of 5, here it must be a whole one; put the right file back, or remove it"
     with pytest.raises(FileError, match=message):
-        trained.verified(tmp_path / "c.h5", few, "B", 5, 128, 0)
+        verified(tmp_path / "c.h5", few, 5, 128, 0)
     with pytest.raises(FileError, match=message):
-        trained.fitted(attack, tmp_path / "g.h5", None, few, 5, 128)
+        reuse.fitted(attack, few, 5, 128, Files(tmp_path / "g.h5"), None)
 
 
 def test_exchanged_files_are_one_line(place, folder, capsys):

@@ -86,13 +86,13 @@ def test_generators(way, few, make):
 
 
 def test_a_foreign_classifier(way, few):
-    mine = way(sd.models.Foreign(logits, vjp, image_shape=(1, 28, 28)))
+    mine = way(sd.models.ExternalClassifier(logits, vjp, image_shape=(1, 28, 28)))
     assert mine.image_shape == (1, 28, 28) and mine.classes == 10
     for attack in (sd.attacks.FGSM(mine), sd.attacks.PGD(mine, steps=2), way(sd.attacks.MIM(mine, steps=2))):
         assert attack(few[0][:3]).shape == (3, 1, 28, 28)
 
 
-class Scaled(sd.models.Foreign):
+class Scaled(sd.models.ExternalClassifier):
     """A subclass with a constructor and functions of its own."""
 
     def __init__(self, scale):
@@ -132,7 +132,7 @@ def test_its_deep_copy_is_a_classifier_of_its_own(way, few):
 
 
 def test_attributes_of_a_foreign_classifier_are_copied_too(way):
-    mine = sd.models.Foreign(logits, vjp)
+    mine = sd.models.ExternalClassifier(logits, vjp)
     mine.dtype = np.float64
     assert way(mine).dtype is np.float64
 

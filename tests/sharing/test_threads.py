@@ -159,7 +159,7 @@ def test_two_fits_of_one_attack_are_refused_whatever_makes_its_generator(shape):
             assert go_on.wait(30)
         return x.reshape(len(x), -1)[:, :10]
 
-    attack = sd.attacks.SdAdv(sd.models.Foreign(logits, lambda x, g: np.zeros_like(x)))
+    attack = sd.attacks.SdAdv(sd.models.ExternalClassifier(logits, lambda x, g: np.zeros_like(x)))
     worker = threading.Thread(target=lambda: attack.fit(x, y, x, y, epochs=1, progress=False))
     worker.start()
     assert started.wait(30)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import child, container, files
 from sdpadv_np.errors import ArgumentError, DataError, FileError, MissingError
+from sdpadv_np.storage import child_process, container, files
 
 ARRAYS = {"a/W": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros((), np.int64), "none": np.zeros((0, 3))}
 OLD = Path(__file__).parent / "old_files"  # written by the version before the checksum stood outside the HDF5
@@ -30,7 +30,7 @@ def path(tmp_path):
 
 def resealed(data):
     """With the checksum made right."""
-    return data[:16] + container._checksum(data[:16], data[container.HEAD :]) + data[container.HEAD :]
+    return data[:16] + container._checksum(data[:16], data[container.HEAD_SIZE :]) + data[container.HEAD_SIZE :]
 
 
 def test_round_trip(path):
@@ -88,7 +88,7 @@ def test_what_is_refused(path):
     refused(b"PK" + whole[2:], "was not written by sdpadv-np, or its first bytes are damaged")
     refused(resealed(whole[:8] + b"\x63" + whole[9:]), "format version 99.*install a newer")
     refused(whole[:8] + b"\x63" + whole[9:], "is damaged")  # one wrong byte is no newer version
-    refused(whole[512:], "lacks what stands before the HDF5")  # HDF5 alone again, as an old file; but it says what it is
+    refused(whole[512:], "lacks the checksum before the HDF5")  # HDF5 alone again, as an old file; but it says what it is
     path.unlink()
     with pytest.raises(FileError, match="No such file"):
         files.read(path)
@@ -103,12 +103,12 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 def test_no_byte_can_be_changed_unnoticed_and_no_parser_sees_it(path, monkeypatch):
     whole = path.read_bytes()
-    monkeypatch.setattr(container.schema, "parsed", lambda *_: pytest.fail("parsed before the checksum was right"))
-    monkeypatch.setattr(child, "answer", lambda *_, **__: pytest.fail("taken for an old file"))
+    monkeypatch.setattr(container.schema, "parse_json", lambda *_: pytest.fail("parsed before the checksum was right"))
+    monkeypatch.setattr(child_process, "call", lambda *_, **__: pytest.fail("taken for an old file"))
     for position in range(len(whole)):
         for value in {0, 255, whole[position] ^ 1 << position % 8} - {whole[position]}:
             damaged = whole[:position] + bytes([value]) + whole[position + 1 :]
-            monkeypatch.setattr(files, "contents", lambda path, damaged=damaged: damaged)
+            monkeypatch.setattr(files, "read_bytes", lambda path, damaged=damaged: damaged)
             with pytest.raises(FileError, match="is damaged|first bytes are damaged"):
                 files.read(path)
 
@@ -133,9 +133,9 @@ def test_an_odd_index_with_the_right_checksum(path, name):
     change, message = INDICES[name]
     whole = path.read_bytes()
     length = int.from_bytes(whole[12:16], "little")
-    index = json.loads(whole[container.HEAD : container.HEAD + length])
+    index = json.loads(whole[container.HEAD_SIZE : container.HEAD_SIZE + length])
     change(index, len(whole))
-    path.write_bytes(container.sealed(json.dumps(index).encode(), whole[512:]))
+    path.write_bytes(container.assemble(json.dumps(index).encode(), whole[512:]))
     with pytest.raises(FileError, match=message) as error:
         files.read(path)
     assert str(path) in str(error.value) and len(str(error.value)) < 400
@@ -143,7 +143,7 @@ def test_an_odd_index_with_the_right_checksum(path, name):
 
 @pytest.mark.parametrize("text", ("", "[1]", "{", '{"a": NaN}', '{"a": 1e400}', "[" * 100_000, '{"a": ' + "[" * 50 + "]" * 50 + "}", '{"a": ' + "9" * 10_000 + "}"), ids=lambda t: t[:9])
 def test_odd_attributes_with_the_right_checksum(path, text):
-    path.write_bytes(container.packed("thing", ARRAYS, text))
+    path.write_bytes(container.pack("thing", ARRAYS, text))
     try:
         assert files.read(path)[2] == {"a": float("inf")}  # the schema refuses it where a number is meant
     except FileError as error:
@@ -160,7 +160,7 @@ def test_old_files_still_load(monkeypatch):
 @pytest.mark.parametrize("position, value, message", [(1064, 255, "did not come to an end in 2 s"), (849, 255, "crashed on it .SIG"), (0, 0, "was not written by sdpadv-np"), (1500, 1, "checksum|whole HDF5")])
 def test_a_damaged_old_file_ends_in_a_clear_error(tmp_path, monkeypatch, position, value, message):
     """These two bytes made libhdf5 run for ever, and crash; another version may notice them, which is as good."""
-    monkeypatch.setattr(child, "SECONDS", 2)
+    monkeypatch.setattr(child_process, "SECONDS", 2)
     data = (OLD / "checkpoint.h5").read_bytes()
     (tmp_path / "f.h5").write_bytes(data[:position] + bytes([value]) + data[position + 1 :])
     try:
@@ -183,8 +183,8 @@ def test_where_no_python_can_be_started_an_old_file_is_refused(monkeypatch):
 
 
 def test_a_child_takes_no_more_memory_than_it_may(monkeypatch):
-    monkeypatch.setattr(child, "MEMORY", 1 << 30)
-    monkeypatch.setattr(child, "_PROGRAM", "import sys; sys.path[:] = {}; from sdpadv_np.storage import child, old_files; old_files.converted = lambda path: bytes(1 << 31); child.main()")
+    monkeypatch.setattr(child_process, "MEMORY", 1 << 30)
+    monkeypatch.setattr(child_process, "_PROGRAM", "import sys; sys.path[:] = {}; from sdpadv_np.storage import child_process, old_files; old_files.converted = lambda path: bytes(1 << 31); child_process.main()")
     with pytest.raises(FileError, match="generator.h5: takes more than 1 GiB of memory to read"):
         sd.load(OLD / "generator.h5")
 
@@ -194,7 +194,7 @@ def test_a_command_is_killed_with_all_it_started_and_has_no_terminal(tmp_path):
     (tmp_path / "below.py").write_text(f"import time\nopen({str(started)!r}, 'w')\ntime.sleep(1)\nopen({str(alive)!r}, 'w')\n")
     program = f"import subprocess, sys; assert sys.stdin.read() == ''; subprocess.run([sys.executable, {str(tmp_path / 'below.py')!r}])"
     with pytest.raises(subprocess.TimeoutExpired):
-        child.run([sys.executable, "-c", program], 0.8)
+        child_process.run([sys.executable, "-c", program], 0.8)
     assert started.exists()
     time.sleep(1)
     assert not alive.exists()
@@ -212,7 +212,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("make, message", [(os.mkfifo, "is a folder, a pipe or a device"), (os.mkdir, "is a folder, a pipe or a device"), (lambda p: os.symlink("/dev/zero", p), "is a folder, a pipe or a device"), (lambda p: p.write_bytes(bytes(1001)), "is larger than 1,000 bytes")], ids=("pipe", "folder", "device", "huge"))
 def test_what_is_no_file_is_refused_at_once(tmp_path, make, message, monkeypatch):
-    monkeypatch.setattr(files.contents, "__defaults__", (1000,))
+    monkeypatch.setattr(files.read_bytes, "__defaults__", (1000,))
     make(tmp_path / "f")
     with pytest.raises(FileError, match=message):
         sd.load(tmp_path / "f")

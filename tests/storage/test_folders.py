@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from sdpadv_np.storage import files, folders
 from sdpadv_np.errors import ArgumentError, Error, FileError
+from sdpadv_np.storage import files, folders
 
 OURS = ".sdpadv-ab12cd_x.unfinished"
 FOREIGN = (".notes.unfinished", ".sdpadv-notes.unfinished", ".my.document.unfinished", "sdpadv-ab12cd_x.unfinished", ".sdpadv-ab12cd_x.unfinished.txt", ".sdpadv-AB12CD_X.unfinished")
@@ -41,7 +41,7 @@ def test_writers_leave_names_that_are_known_as_theirs(tmp_path, monkeypatch):
     (tmp_path / OURS).write_text("")
     os.utime(tmp_path / OURS, (time.time() - 7200,) * 2)
     (tmp_path / ".sdpadv-of_other.unfinished").write_text("")
-    folders.remove_unfinished(tmp_path, folders.OLD)
+    folders.remove_unfinished(tmp_path, folders.STALE)
     assert OURS not in os.listdir(tmp_path) and ".sdpadv-of_other.unfinished" in os.listdir(tmp_path)
 
 
@@ -59,7 +59,7 @@ def test_cleaning_beside_a_writer_disturbs_nobody(tmp_path):
     def clean():
         while any(t.is_alive() for t in writers):
             try:
-                folders.remove_unfinished(tmp_path, folders.OLD)
+                folders.remove_unfinished(tmp_path, folders.STALE)
             except OSError as error:
                 failures.append(error)
 
@@ -73,7 +73,7 @@ def test_cleaning_beside_a_writer_disturbs_nobody(tmp_path):
 
 def test_new_folders_of_one_second_get_numbers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with folders.new(None, "runs/attack-1200") as first, folders.new(None, "runs/attack-1200") as second:
+    with folders.create(None, "runs/attack-1200") as first, folders.create(None, "runs/attack-1200") as second:
         (first / "a").write_text("")
         assert [first.name, second.name] == ["attack-1200", "attack-1200-2"]
     assert inside(tmp_path) == ["runs", "runs/attack-1200", "runs/attack-1200/a"]  # an empty one goes again, and no lock stays
@@ -84,7 +84,7 @@ def test_many_at_once_get_a_folder_each(tmp_path):
 import os, sys
 from sdpadv_np.storage import folders
 sys.stdin.readline()
-with folders.new(None, {str(tmp_path / 'run')!r}) as folder:
+with folders.create(None, {str(tmp_path / 'run')!r}) as folder:
     (folder / "who").write_text(str(os.getpid()))
 """
     started = [subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, text=True) for _ in range(4)]
@@ -95,13 +95,13 @@ with folders.new(None, {str(tmp_path / 'run')!r}) as folder:
 
 def test_a_given_folder_must_be_empty_and_is_refused_while_another_works_in_it(tmp_path):
     (tmp_path / ".gitkeep").write_text("")
-    with folders.new(tmp_path, "") as path:
-        for again in (lambda: folders.new(tmp_path, ""), lambda: folders.held(tmp_path)):
+    with folders.create(tmp_path, "") as path:
+        for again in (lambda: folders.create(tmp_path, ""), lambda: folders.locked(tmp_path)):
             with pytest.raises(ArgumentError, match="another sdpadv command is working in this folder"), again():
                 pass
         (path / "result").write_text("")
     assert inside(tmp_path) == [".gitkeep", "result"]
-    with pytest.raises(ArgumentError, match="with other files in it; choose a new or an empty folder"), folders.new(tmp_path, ""):
+    with pytest.raises(ArgumentError, match="with other files in it; choose a new or an empty folder"), folders.create(tmp_path, ""):
         pass
     assert inside(tmp_path) == [".gitkeep", "result"]
 
@@ -111,17 +111,17 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 import time
 from pathlib import Path
 from sdpadv_np.storage import folders
-with folders.held(Path({str(tmp_path)!r})):
+with folders.locked(Path({str(tmp_path)!r})):
     print("held", flush=True)
     time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(ArgumentError, match="another sdpadv command"), folders.held(tmp_path):
+        with pytest.raises(ArgumentError, match="another sdpadv command"), folders.locked(tmp_path):
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
-    with folders.held(tmp_path):
+    with folders.locked(tmp_path):
         assert os.listdir(tmp_path) == [folders.LOCK]
     assert os.listdir(tmp_path) == []
 
@@ -134,7 +134,7 @@ def test_a_lock_is_never_held_twice_however_fast_it_changes_hands(tmp_path):
         mine = 0
         while mine < 100:  # however often it is refused meanwhile
             try:
-                with folders.held(tmp_path):
+                with folders.locked(tmp_path):
                     holding[0] += 1
                     most[0] = max(most[0], holding[0])
                     holding[0] -= 1
@@ -153,7 +153,7 @@ def test_a_lock_is_never_held_twice_however_fast_it_changes_hands(tmp_path):
 
 def test_a_file_system_without_locks_is_told_and_worked_on(tmp_path, monkeypatch):
     monkeypatch.setattr(folders.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available")))
-    with pytest.warns(RuntimeWarning, match="knows no locks; start no second command"), folders.new(tmp_path / "new", "") as path:
+    with pytest.warns(RuntimeWarning, match="knows no locks; start no second command"), folders.create(tmp_path / "new", "") as path:
         (path / "a").write_text("")
     assert inside(tmp_path) == ["new", "new/a"]
 
@@ -162,15 +162,15 @@ def test_folders_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.chdir(tmp_path)
     for given, usual in ((tmp_path / "file", ""), (tmp_path / "file/new", ""), (None, "file/new")):
-        with pytest.raises(FileError, match="choose another"), folders.new(given, usual):
+        with pytest.raises(FileError, match="choose another"), folders.create(given, usual):
             pass
     monkeypatch.setattr(folders.os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.raises(FileError, match="cannot be written: No space left on device; choose another folder"), folders.new(tmp_path / "new", ""):
+    with pytest.raises(FileError, match="cannot be written: No space left on device; choose another folder"), folders.create(tmp_path / "new", ""):
         pass
 
 
 def test_results_come_together_or_not_at_all(tmp_path):
-    with folders.together(tmp_path, "record") as draft:
+    with folders.all_or_nothing(tmp_path, "record") as draft:
         (draft / "record").write_text("")
         (draft / "images").mkdir()
         assert all(name.startswith(".") for name in os.listdir(tmp_path))
@@ -178,7 +178,7 @@ def test_results_come_together_or_not_at_all(tmp_path):
 
 
 def test_what_fails_while_results_are_made_is_told_as_it_is(tmp_path):
-    with pytest.raises(BrokenPipeError), folders.together(tmp_path, "record") as draft:
+    with pytest.raises(BrokenPipeError), folders.all_or_nothing(tmp_path, "record") as draft:
         (draft / "record").write_text("")
         raise BrokenPipeError
     assert os.listdir(tmp_path) == []
@@ -195,7 +195,7 @@ def test_an_interruption_leaves_no_half_of_the_results(tmp_path, monkeypatch, mo
         original(*paths)
 
     monkeypatch.setattr(folders.os, "rename", rename)
-    with pytest.raises(KeyboardInterrupt), folders.together(tmp_path, "record") as draft:
+    with pytest.raises(KeyboardInterrupt), folders.all_or_nothing(tmp_path, "record") as draft:
         for name in ("record", "pictures"):
             (draft / name).write_text("")
         (draft / "images/0").mkdir(parents=True)
@@ -219,7 +219,7 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     files.write_text("~/a/b", "x")
-    with folders.new("~/run", "") as path:
+    with folders.create("~/run", "") as path:
         files.write_text(path / "c", "x")
     assert inside(tmp_path) == ["a", "a/b", "run", "run/c"]
     with pytest.raises(FileError, match="~nobody-of-this-name/x: this machine knows no such home folder"):
@@ -229,7 +229,7 @@ def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
 def test_a_name_that_begins_with_the_sign_of_home_is_a_name_where_a_folder_stands_before_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     files.write_text("./~tilde/a", "x")
-    assert inside(tmp_path) == ["~tilde", "~tilde/a"] and files.contents(files.expanded("./~tilde/a")) == b"x"
+    assert inside(tmp_path) == ["~tilde", "~tilde/a"] and files.read_bytes(files.expanded("./~tilde/a")) == b"x"
     assert files.expanded("~").is_absolute() and str(files.expanded("a/~b")) == "a/~b" and str(files.expanded("")) == "."
 
 
@@ -242,7 +242,7 @@ def test_a_lock_that_is_none_of_ours_is_left_as_it_is(tmp_path):
         lambda lock: lock.write_text("somebody's"),
     ):
         make(folder / folders.LOCK)
-        with pytest.raises(FileError, match=r"\.sdpadv-lock: is no lock of ours, but a link or somebody's file; remove it, or choose another folder"), folders.held(folder):
+        with pytest.raises(FileError, match=r"\.sdpadv-lock: is no lock of ours, but a link or somebody's file; remove it, or choose another folder"), folders.locked(folder):
             pass
         assert os.path.lexists(folder / folders.LOCK) and (tmp_path / "precious").read_text() == "text" and not (tmp_path / "new").exists()
         os.rename(folder / folders.LOCK, tmp_path / "away")
@@ -250,7 +250,7 @@ def test_a_lock_that_is_none_of_ours_is_left_as_it_is(tmp_path):
 
 
 def test_what_took_the_place_of_a_lock_is_not_removed(tmp_path):
-    with folders.held(tmp_path):
+    with folders.locked(tmp_path):
         os.unlink(tmp_path / folders.LOCK)
         (tmp_path / folders.LOCK).write_text("somebody's")
     assert (tmp_path / folders.LOCK).read_text() == "somebody's"

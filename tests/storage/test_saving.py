@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import sdpadv_np as sd
-from sdpadv_np.storage import files
 from sdpadv_np.errors import ArgumentError, FileError
+from sdpadv_np.storage import files
 
 
 def test_save_and_load_classifier_and_generator(tmp_path, classifier, glyphs):

@@ -24,6 +24,14 @@ def classifier_task(kind):
     return make
 
 
+def defence_task(defence):
+    def make():
+        t = tiny((1, 28, 28))
+        return defence._training(sd.models.ModelB(), t.x, t.y, t.x_val, t.y_val, EPOCHS, BATCH, 1e-3, 0)
+
+    return make
+
+
 def distillation():
     t = tiny((1, 28, 28))
     p, p_val = t.classifier.probabilities(t.x), t.classifier.probabilities(t.x_val)
@@ -42,6 +50,8 @@ TASKS = {
     "Model A": classifier_task(sd.models.ModelA),
     "Model B": classifier_task(sd.models.ModelB),
     "distillation": distillation,
+    "AdvTrain": defence_task(sd.defences.AdvTrain(eps=0.05)),
+    "AffineAugmentation": defence_task(sd.defences.AffineAugmentation()),
     "SdpAdv": attack_task(sd.attacks.SdpAdv),
     "SdpAdv minimax, l2": attack_task(sd.attacks.SdpAdv, gan_loss="minimax", projection="l2", objective="cross_entropy"),
     "SdpAdv with a target": attack_task(sd.attacks.SdpAdv, target=2),
@@ -52,8 +62,8 @@ TASKS = {
     "ATN aae": attack_task(sd.attacks.ATN, form="aae", target=2),
     "ConvAdvGAN": attack_task(sd.attacks.ConvAdvGAN, (1, 24, 24)),
 }
-FALLS = {"ATN aae": "L_x", "distillation": "loss", "Model A": "loss", "Model B": "loss"}  # what falls from the first to the last epoch, if not L_adv
-FALLS |= {"ATN": "L_y"}
+CLASSIFIERS = ("Model A", "Model B", "distillation", "AdvTrain", "AffineAugmentation")
+FALLS = {"ATN aae": "L_x", "ATN": "L_y", **dict.fromkeys(CLASSIFIERS, "loss")}  # the loss that falls from the first to the last epoch, if not L_adv
 SLOW = ("Model A", "ConvAdvGAN")
 every_task = pytest.mark.parametrize("name", TASKS)
 
@@ -100,7 +110,7 @@ def test_settings_survive_a_file(name):
     settings = task.settings()
     assert json.loads(json.dumps(settings, allow_nan=False)) == settings
     assert {"epochs", "batch_size", "seed", "count"} <= settings.keys()
-    methods = {"SdpAdvPlus": "SdpAdv", "Model A": None, "Model B": None, "distillation": None}
+    methods = {"SdpAdvPlus": "SdpAdv", **dict.fromkeys(CLASSIFIERS)}
     assert settings.get("method") == methods.get(name, name.split()[0].strip(","))
 
 
@@ -150,7 +160,7 @@ def test_it_learns(name, whole):
 
 
 LOSSES = {
-    **dict.fromkeys(("Model A", "Model B", "distillation"), {"loss"}),
+    **dict.fromkeys(CLASSIFIERS, {"loss"}),
     **dict.fromkeys(("SdpAdv", "SdpAdv minimax, l2", "SdpAdv with a target", "SdpAdvPlus"), {"L_adv", "L_theta", "L_eta", "L_GAN", "L_D"}),
     **dict.fromkeys(("AdvGAN", "ConvAdvGAN"), {"L_adv", "L_eta", "L_GAN", "L_D"}), "SdAdv": {"L_adv", "L_theta"}, "ATN": {"L_x", "L_y"}, "ATN aae": {"L_x", "L_y"},
 }
@@ -183,12 +193,14 @@ def test_a_step_is_told_which_images(name):
     order = np.arange(BATCH)
     assert after(order) == after(order)
     assert after(order) != after(order + BATCH)
+    if name == "AffineAugmentation":
+        return  # its random numbers belong to the positions in the batch
     first, second = after(order)[1], after(order[::-1])[1]
     for key, value in first.items():  # a mean over the batch, whatever its order
         assert value == pytest.approx(second[key], rel=1e-4, abs=1e-5), key
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if not name.startswith(("Model", "distil"))])
+@pytest.mark.parametrize("name", [name for name in TASKS if name not in CLASSIFIERS])
 def test_labels_count_unless_there_is_a_target(name):
     task, shifted = TASKS[name](), TASKS[name]()
     shifted.y = (shifted.y + 1) % 10
@@ -196,7 +208,7 @@ def test_labels_count_unless_there_is_a_target(name):
     assert (a == b) == (task.attack.target is not None or name == "ATN"), "ATN aims by the classifier's answers"
 
 
-@pytest.mark.parametrize("name", ["Model B", "distillation"])
+@pytest.mark.parametrize("name", ["Model B", "distillation", "AdvTrain"])
 def test_a_classifier_s_rate_falls_in_a_line_to_0(name):
     task, rates = TASKS[name](), []
     plan = task.plan
@@ -227,7 +239,7 @@ def test_sdpadv_s_rates_stay_and_its_alpha_falls_with_the_epochs():
     assert alphas == pytest.approx(np.repeat(expected, 2).tolist())
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if not name.startswith(("Model", "distil"))])
+@pytest.mark.parametrize("name", [name for name in TASKS if name not in CLASSIFIERS])
 def test_what_is_kept_is_the_lowest_accuracy_then_the_least_change(name):
     task = TASKS[name]()
     low, high, near = ({"validation accuracy": a, "L2sq": d, **({"target reached": 1 - a} if task.attack.target is not None else {})} for a, d in ((0.1, 9.0), (0.9, 1.0), (0.1, 8.0)))

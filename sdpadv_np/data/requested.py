@@ -1,0 +1,42 @@
+"""Arrays of a file that are requested by name."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import NamedTuple
+
+from ..errors import DataError
+
+_LISTED = 20  # arrays of a file that an error names
+
+
+class Requested(NamedTuple):
+    """Arrays to read from a file; each one is given by the tuple of names that it may have.
+
+    what : what the required arrays hold, in words, for messages
+    required : arrays that the file must have
+    optional : arrays that are read if the file has them
+    texts : names whose arrays may hold texts instead of numbers
+    """
+
+    what: str
+    required: tuple[tuple[str, ...], ...]
+    optional: tuple[tuple[str, ...], ...] = ()
+    texts: tuple[str, ...] = ()
+
+    def among(self, there: Iterable[str], describe: Callable[[str], str]) -> list[str]:
+        """The names of the requested arrays among those that are ``there``, in the order of the request.
+
+        Raises DataError, which lists the arrays by ``describe``, if a required one is missing.
+        """
+        there = dict.fromkeys(there)
+        found = []
+        for number, names in enumerate((*self.required, *self.optional)):
+            name = next((name for name in names if name in there), None)
+            if name is not None:
+                found.append(name)
+            elif number < len(self.required):
+                inside = ", ".join(map(describe, islice(there, _LISTED))) or "nothing"
+                more = ", ..." * (len(there) > _LISTED)
+                raise DataError(f"has no array of {self.what} (named {', '.join(names)}); in it: {inside}{more}")
+        return found

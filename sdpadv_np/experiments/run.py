@@ -1,0 +1,80 @@
+"""``sd.experiments.run``: one experiment, from the data to the table."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from ..attacks import registry
+from ..errors import FileError
+from ..evaluation import figures
+from ..extras import needed
+from ..storage import files
+from .experiment import Experiment, Settings
+from .results import Results, compute
+from .run_folder import PARAMETERS, RunFolder, stored_parameters
+from .runner import Runner
+
+
+def run(
+    data="mnist", classifier="B", attacks=("fgsm", "pgd", "mim", "sdpadv"), *, epochs: int | None = None, classifier_epochs: int | None = None,
+    batch_size: int = 128, seed: int = 0, limit: int | None = None, device: str = "cpu", folder=None,
+    report: Callable[[str], None] | None = print,
+) -> Results:
+    """Train a classifier, fit attacks to it, and measure all of them on the test images.
+
+    Parameters
+    ----------
+    data : str or sd.data.Dataset
+        Name of a data set ("mnist", "fashion-mnist", "glyphs"), or images and labels in three parts.
+    classifier : str or object
+        "A" or "B" of the paper, or a classifier: anything with ``logits(x)``. One of our networks that was never trained is
+        trained first (a copy of it); every other is used as it is.
+    attacks : sequence
+        Names ("fgsm"; ``sdpadv attack --list`` shows all), or (name, {parameter: value}). The last is the main one.
+    epochs, classifier_epochs : int, optional
+        Of the trained attacks and of the classifier; else 20 and 15 (against A 16 and 10).
+    batch_size, seed : int
+        Of every training and of random attacks.
+    limit : int, optional
+        Measure on the first test images only.
+    device : "cpu" or "cuda"
+    folder : path, optional
+        A run folder for weights, checkpoints, table, pictures and records. Interrupted, the same call goes on, to the same bits.
+    report : callable, optional
+        Called with one line per step; None: silent, and no progress is shown.
+
+    Raises ArgumentError for a wrong parameter, before anything is trained; DataError for data that cannot be had.
+
+    >>> import sdpadv_np as sd
+    >>> results = sd.experiments.run(
+    ...     "glyphs", "B", ["fgsm", ("sdpadv", {"eps": 0.2})], epochs=2, classifier_epochs=3, limit=200, report=None)
+    >>> list(results.evaluations), results["SdpAdv"].accuracy < results["FGSM"].accuracy < results["no attack"].accuracy
+    (['no attack', 'FGSM', 'SdpAdv'], True)
+    >>> results.attack(results.data.x_test[:5]).shape
+    (5, 1, 28, 28)
+    """
+    settings = Settings(epochs, classifier_epochs, batch_size, seed, limit, device)
+    experiment = Experiment(data, classifier, tuple(_with_seed(attack, seed) for attack in attacks), settings)
+    if folder is None:
+        return compute(experiment, Runner(settings, None, report))
+    needed("h5py", "weights and checkpoints")
+    figures.canvas(1, 1)  # a missing matplotlib shows now and not after the training
+    with _opened(folder, experiment) as places:
+        return compute(experiment, Runner(settings, places, report), places)
+
+
+def _with_seed(attack, seed: int) -> tuple[str, dict]:
+    name, parameters = (attack, {}) if isinstance(attack, str) else attack
+    return name, ({"seed": seed} if "seed" in registry.find(name).defaults else {}) | parameters
+
+
+def _opened(folder, experiment: Experiment):
+    """The run folder, a new one or that of an earlier call; FileError if it holds another experiment."""
+    path, described = files.expanded(folder), json.loads(json.dumps(experiment.describe()))
+    if not (path / PARAMETERS).exists():
+        return RunFolder.create(path, "", described, "experiment")
+    stored = stored_parameters(path, "experiment", "sd.experiments.run")
+    for name in {**described, **stored}:
+        if stored.get(name) != described.get(name):
+            raise FileError(f"{path}: holds another experiment: its {name} is {stored.get(name)}, now it is {described.get(name)}; choose another folder")
+    return RunFolder.resume(path, described)

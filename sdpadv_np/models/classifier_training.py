@@ -1,0 +1,74 @@
+"""The training of a classifier: Adam on the cross-entropy."""
+from __future__ import annotations
+
+from .. import checks, training, xp
+from ..autodiff import Plan, Tensor, no_grad, ops
+from ..optim import Adam
+
+
+class ClassifierTraining:
+    """Cross-entropy training as a task of the epoch loop."""
+
+    def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
+        self.classifier, dtype = classifier, classifier.dtype
+        x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
+        y = checks.labels(y, len(x), classifier.classes)
+        x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
+        y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
+        self.x, self.y, self.x_val, self.y_val = (xp.like(array, classifier.store.data) for array in (x, y, x_val, y_val))
+        self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
+        self.wanted, self.wanted_val = self.y, self.y_val
+        self.lr = checks.number("lr", lr, above=True)
+        self.title, self.count = classifier.title, len(self.x)
+        self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
+        self.optimiser = Adam(classifier.store, lr=self.lr)
+        self.trains, self.reads = [classifier.store], []
+        self.plan = Plan(self.learn, self.trains)
+
+    def settings(self):
+        names = ("epochs", "batch_size", "lr", "seed", "count")
+        return {"architecture": self.classifier.description(), **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
+
+    def origin(self):
+        data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
+
+    def learned_from(self) -> dict[str, str]:
+        """The fingerprint of the training set, which a trained classifier keeps among its settings."""
+        return {"training set": training.fingerprint(self.x, self.y)}
+
+    def state(self):
+        return self.optimiser.state("classifier")
+
+    def weights(self):
+        return self.classifier.store.data
+
+    def loss(self, logits, wanted):
+        """What is minimised: the mean cross-entropy of the labels."""
+        return ops.mean(ops.cross_entropy(logits, labels=wanted))
+
+    def step(self, chosen, epoch):
+        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
+        return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
+
+    def logits(self, x):
+        """The recorded logits of a batch in training: batch normalisation uses its mean and variance, dropout drops."""
+        return self.classifier.network(Tensor(x), training=True)
+
+    def learn(self, x, wanted):
+        """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
+        loss = self.loss(self.logits(x), wanted)
+        self.classifier.store.differentiate(loss)
+        self.optimiser.step()
+        return loss
+
+    def validate(self):
+        with no_grad():
+            logits = self.classifier.logits(self.x_val)
+        return {
+            "validation loss": float(self.loss(logits, self.wanted_val)),
+            "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
+        }
+
+    def score(self, figures):
+        return (-figures["validation accuracy"], figures["validation loss"])

@@ -1,0 +1,118 @@
+"""Anybody's classifier, from any library, through two functions on plain arrays."""
+from __future__ import annotations
+
+from .. import checks, xp
+from ..autodiff import Tensor, ops
+from ..autodiff.registry import Op, apply
+from ..autodiff.tensor import enable_grad
+from ..errors import ArgumentError, AttackError, OperationError
+from ..kernels.runtime.tracing import traceable, copy_to
+
+
+class ExternalClassifier:
+    """A classifier given by its logits and their vector-Jacobian product.
+
+    Parameters
+    ----------
+    logits : callable
+        x (N, C, H, W) float32 in [0, 1] -> (N, K), before any softmax.
+    vjp : callable, optional
+        (x, g) -> gradient of sum(g * logits(x)) with respect to x, of x's shape; g is (N, K).
+        Without it only attacks that need no gradient work.
+    image_shape : tuple, optional
+        (C, H, W), checked if given.
+    classes : int
+        K
+
+    Both functions are handed read-only copies (with PyTorch: ``torch.tensor(x)``), and what they
+    return is copied; any kind of array will do that NumPy or CuPy can read. They need not answer alike
+    to the last bit each time: a randomised classifier works with every attack.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
+    >>> mine = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape))
+    >>> sd.attacks.FGSM(mine, eps=0.1)(np.full((2, 1, 28, 28), 0.5, np.float32)).shape
+    (2, 1, 28, 28)
+    """
+
+    def __init__(self, logits, vjp=None, image_shape: tuple | None = None, classes: int = 10):
+        for name, function in (("logits", logits), ("vjp", vjp)):
+            if not callable(function) and not (name == "vjp" and function is None):
+                raise ArgumentError(f"{name} is a {type(function).__name__}; give a function on arrays")
+        self._logits, self._vjp, self.classes = logits, vjp, checks.whole("classes", classes, 2)
+        self.image_shape = None if image_shape is None else checks.image_shape("image_shape", image_shape)
+        self._register()
+
+    def _register(self):
+        """Make of this object's own methods what the autodiff calls."""
+        self._gradient = traceable(self._pulled_back)
+        rule = self._rule if self._vjp is not None else self._no_rule
+        self._op = Op("external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
+                      hint="look at the two functions given to ExternalClassifier")
+
+    def __getstate__(self):
+        """Whatever can be done with the two functions (copied, pickled) can be done with it, and with what a subclass adds."""
+        return {name: value for name, value in vars(self).items() if name not in ("_gradient", "_op")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._register()
+
+    def logits(self, x):
+        """(N, K): a recorded Tensor for a Tensor, an array for an array."""
+        return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(xp.as_array(x))
+
+    def predict(self, x):
+        """The predicted labels (N,)."""
+        return self.logits(x).argmax(axis=1)
+
+    def probabilities(self, x):
+        """softmax of the logits, (N, K)."""
+        return ops.softmax(self.logits(x))
+
+    def _forward(self, x, out=None):
+        z = _answer("logits", self._logits, x)
+        if z.shape != (len(x), self.classes):
+            more = f"; if it has {z.shape[1]} classes, say ExternalClassifier(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
+            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes}){more}")
+        return copy_to(out, z)
+
+    def _rule(self, g, y, x):
+        if isinstance(g, Tensor):
+            raise OperationError("a foreign classifier gives first derivatives only")
+        return self._gradient(x, g)
+
+    def _pulled_back(self, x, g, out=None):
+        gradient = _answer("vjp", self._vjp, x, g)
+        if gradient.shape != x.shape:
+            raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, that of the images")
+        return copy_to(out, gradient)
+
+    def _no_rule(self, g, y, x):
+        raise OperationError("this classifier was given without a vjp; pass ExternalClassifier(logits, vjp)")
+
+
+def _answer(name: str, function, x, *others):
+    """What somebody's function makes of arrays, as an array of ours where x lies, of x's dtype; neither side sees the other's memory."""
+    try:
+        with enable_grad():  # it may differentiate by itself; that nobody asks us to is no concern of its
+            answer = function(*map(_sealed, (x, *others)))
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise AttackError(f"your {name} function writes into its argument ({error}); let it work on a copy: x = x.copy()") from error
+        raise
+    try:
+        answer = xp.as_array(answer)
+    except Exception as error:
+        raise ArgumentError(f"your {name} function returned a {type(answer).__name__} that cannot be read as an array ({error}); return numbers, such as t.detach().cpu().numpy()") from error
+    if answer.dtype.kind not in "fiu":
+        raise ArgumentError(f"your {name} function returned dtype {answer.dtype}; expected real numbers, such as float32")
+    return xp.like(answer, x).astype(x.dtype)  # a copy: a library may use its memory again
+
+
+def _sealed(array):
+    """A copy that cannot be written to, C-contiguous."""
+    array = array.copy()
+    if xp.device_of(array) == "cpu":
+        array.flags.writeable = False
+    return array

@@ -1,0 +1,70 @@
+"""The table of data sets: every entry is consistent, and an entry is all that a new data set needs."""
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+
+import sdpadv_np as sd
+from sdpadv_np.data import sources
+from sdpadv_np.data.datasets import File
+from sdpadv_np.errors import DataError
+
+
+@pytest.mark.parametrize("entry", sd.data.DATASETS.values(), ids=lambda entry: entry.name)
+def test_entries_are_consistent(entry):
+    assert len(set(entry.class_names)) == len(entry.class_names) >= 2
+    assert min(entry.train, entry.validation, entry.test, *entry.image_shape) > 0
+    assert bool(entry.files) != bool(entry.draw)
+    if entry.files:
+        assert list(entry.files) == ["x_train", "y_train", "x_test", "y_test"]
+        assert all(len(bytes.fromhex(file.sha256)) == 32 for file in entry.files.values())
+        assert all(url.startswith("https://") and url.endswith("/") for url in entry.mirrors)
+        assert entry.package is None or entry.package.manager in sources._MANAGERS
+
+
+def idx_bytes(array):
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def colours(monkeypatch, tmp_path):
+    """A data set of three classes of colour images, added by one entry; its files lie in tmp_path."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.integers(0, 256, (12, 3, 4, 5)), "y_train": rng.integers(0, 3, 12),
+        "x_test": rng.integers(0, 256, (6, 3, 4, 5)), "y_test": rng.integers(0, 3, 6),
+    }
+    raw = {part: idx_bytes(array.astype(np.uint8)) for part, array in arrays.items()}
+    described = {part: File(f"{part}-idx", hashlib.sha256(data).hexdigest()) for part, data in raw.items()}
+    for part, data in raw.items():
+        (tmp_path / f"{part}-idx").write_bytes(data)
+    names = ("red", "green", "blue")
+    entry = sd.data.DatasetEntry("colours", names, 8, 4, 6, image_shape=(3, 4, 5), files=described)
+    monkeypatch.setitem(sd.data.DATASETS, "colours", entry)
+    return arrays, tmp_path, monkeypatch
+
+
+def test_a_new_data_set_needs_one_entry(colours, capsys):
+    from sdpadv_np.cli import main
+
+    arrays, folder, _ = colours
+    loaded = sd.data.load("colours", folder)
+    assert (loaded.image_shape, loaded.classes, loaded.name) == ((3, 4, 5), 3, "colours")
+    np.testing.assert_array_equal(np.concatenate([loaded.x_train, loaded.x_val]), arrays["x_train"].astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(loaded.y_val, arrays["y_train"][8:])
+    assert main(["data", "colours", "--data-dir", str(folder)]) == 0
+    assert "colours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change, message", (
+    ({"image_shape": (3, 5, 4)}, r"colours: x_train has shape \(12, 3, 4, 5\); its entry .* says \(12, 3, 5, 4\)"),
+    ({"test": 7}, r"x_test has shape \(6, 3, 4, 5\)"), ({"class_names": ("a", "b")}, "y_train has .*labels up to 2; .*at most 1"),
+))
+def test_an_entry_that_does_not_describe_its_files(colours, change, message):
+    from dataclasses import replace
+
+    _, folder, monkeypatch = colours
+    monkeypatch.setitem(sd.data.DATASETS, "colours", replace(sd.data.DATASETS["colours"], **change))
+    with pytest.raises(DataError, match=message):
+        sd.data.load("colours", folder)
