@@ -138,7 +138,7 @@ def _other(value):
 
 
 def _does_something(node) -> bool:
-    """Whether the effect of the statement is missed later, not at once: a call, a write to an object, a raise, a jump."""
+    """Whether the effect of the statement is missed later, not at once: a call, a write, a raise, a jump."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, (ast.Call, ast.Yield))
     if isinstance(node, ast.Assign):

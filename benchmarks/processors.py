@@ -104,8 +104,8 @@ def main():
     used = {name: " ".join(f"`{k}={v}`" for k, v in environment.items()) for name, environment in environments.items()}
     lines = [
         f"# {TITLE}", "",
-        f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the same rounds.",
-        "",
+        f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the same "
+        "rounds.", "",
         tables.markdown(*table), "", "| processor | NumPy's products | environment |", "| --- | --- | --- |",
         *(f"| {name} | {openblas(environments[name])} | {variables} |" for name, variables in used.items()),
         "", f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. "

@@ -1,4 +1,4 @@
-"""A classifier, a generator and a plan shared by threads, and by a pool's processes: do all give the bits of one thread?
+"""A classifier, a generator and a plan shared by threads and by processes: do all give the bits of one thread?
 
     python benchmarks/sharing.py                                   # 8 threads for 5 minutes, then a pool
     python benchmarks/sharing.py --threads 16 --minutes 1 --seed 1
@@ -162,8 +162,8 @@ def main():
              f"{len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong.")
     errors = [f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items()]
     machine = ", ".join(f"{k} {v}" for k, v in provenance().items())
-    text = [f"# {__doc__.splitlines()[0]}", "", f"Made by `{command}`, seed {p.seed}; {machine}.", "", total, "", *errors,
-            tables.markdown(rows, columns), ""]
+    text = [f"# {__doc__.splitlines()[0]}", "", f"Made by `{command}`, seed {p.seed}; {machine}.", "", total, "",
+            *errors, tables.markdown(rows, columns), ""]
     files.write_text(p.output / "README.md", "\n".join(text))
     print(f"\n{tables.text(rows, columns)}\n\n{total}\n" + "\n".join(errors) + f"\nwritten: {p.output / 'README.md'}")
     sys.exit(bool(failed or wrong))

@@ -73,8 +73,8 @@ def report(folder: Path) -> None:
     for name in names:
         cells = [f"{r[name]['accuracy']:.4f} / {r[name]['l2sq']:.1f}" if name in r else "" for r in records.values()]
         rows.append((name, f"{next(r[name]['parameters'] for r in records.values() if name in r):,}", *cells))
-    text = ("# SdpAdv with larger networks than the paper's\n\nAccuracy / L2sq on the validation images of Model B, eps 0.1. "
-            "Made by `python benchmarks/stronger_networks.py`.\n\n")
+    text = ("# SdpAdv with larger networks than the paper's\n\nAccuracy / L2sq on the validation images of Model B, "
+            "eps 0.1. Made by `python benchmarks/stronger_networks.py`.\n\n")
     table = tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records))
     (folder / "README.md").write_text(text + table + "\n")
 
