@@ -162,7 +162,7 @@ class AmortisedTraining:
 
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
 
     def learned_from(self) -> dict[str, str]:
         """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""

@@ -73,9 +73,9 @@ def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
         checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
-    from ..training.compiling import told
+    from ..training.compiling import compiling_shown
 
-    with told():
+    with compiling_shown():
         arguments.run(arguments)
 
 

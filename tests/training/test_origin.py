@@ -8,7 +8,7 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np import training
 from sdpadv_np.errors import ArgumentError, FileError
-from sdpadv_np.training import origin
+from sdpadv_np.training import fingerprints
 
 OLD = Path(__file__).parent.parent / "storage" / "old_files"
 RNG = np.random.default_rng(0)
@@ -91,14 +91,14 @@ def test_a_classifier_without_weights_is_known_by_its_answers(tmp_path):
 
 def test_one_whose_answers_differ_from_call_to_call_is_not_compared():
     for answer in (np.inf, np.nan):  # no file could hold them
-        assert origin.of_classifier(types.SimpleNamespace(logits=lambda x, a=answer: np.full((len(x), 10), a)), X) == origin.RANDOMISED
-    assert origin.of_classifier(foreign(noise=0.1), X) == origin.RANDOMISED
-    assert origin.same(origin.of_classifier(foreign(noise=1e-6), X), origin.of_classifier(foreign(), X))
+        assert fingerprints.classifier_fingerprint(types.SimpleNamespace(logits=lambda x, a=answer: np.full((len(x), 10), a)), X) == fingerprints.RANDOMISED
+    assert fingerprints.classifier_fingerprint(foreign(noise=0.1), X) == fingerprints.RANDOMISED
+    assert fingerprints.same(fingerprints.classifier_fingerprint(foreign(noise=1e-6), X), fingerprints.classifier_fingerprint(foreign(), X))
 
 
 @pytest.mark.parametrize("one, other", [([[1.0]], [[2.0]]), ([1.0], [[1.0]]), ([[1.0]], "a"), (["a"], [1.0]), (None, "a"), ([[1.0], []], [1.0]), (None, [1.0])])
 def test_what_a_file_may_hold_in_place_of_answers(one, other):
-    assert not origin.same(one, other) and not origin.same(other, one)
+    assert not fingerprints.same(one, other) and not fingerprints.same(other, one)
 
 
 def test_a_checkpoint_of_the_format_before_is_gone_on_with_and_said_to_be_unknown():

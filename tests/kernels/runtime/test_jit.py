@@ -69,10 +69,10 @@ import logging, sys
 import numpy as np
 from sdpadv_np.kernels import clip, perturb, activation
 from sdpadv_np.kernels.runtime import jit
-from sdpadv_np.training.compiling import told
+from sdpadv_np.training.compiling import compiling_shown
 x = np.zeros(3, np.float32)
 clip.backward(x, x, 0., 1.)
-with told(), told():
+with compiling_shown(), compiling_shown():
     clip.backward(x, x, 0., 1.), perturb.forward(x, x, .1), perturb.backward(x, x, x, .1)
 activation.forward(x[None], x, "relu")
 print(*jit.compile_seconds, all(seconds > 0 for seconds in jit.compile_seconds.values()))
