@@ -37,9 +37,9 @@ def _adam():
 
 def _affine_sample():
     x, theta = _ones(1, 1, 4, 4), _ones(1, 6)
-    _, slopes = affine_sample.forward(x, theta, slopes=True)
+    _, derivatives = affine_sample.forward(x, theta, derivatives=True)
     affine_sample.backward(x, x, theta)
-    affine_sample.backward(x, x, theta, needs=(False, True), slopes=slopes)
+    affine_sample.backward(x, x, theta, needs=(False, True), derivatives=derivatives)
 
 
 def _clip():
@@ -68,9 +68,9 @@ def _dense():
 
 def _flow_sample():
     x, flow = _ones(1, 1, 4, 4), _ones(1, 2, 4, 4)
-    _, slopes = flow_sample.forward(x, flow, slopes=True)
+    _, derivatives = flow_sample.forward(x, flow, derivatives=True)
     flow_sample.backward(x, x, flow)
-    flow_sample.backward(x, x, flow, needs=(False, True), slopes=slopes)
+    flow_sample.backward(x, x, flow, needs=(False, True), derivatives=derivatives)
 
 
 def _flow_smoothness():

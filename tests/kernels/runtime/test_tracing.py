@@ -21,8 +21,8 @@ CALLS = {  # kernel's function, shapes of its arrays, settings, shapes of its re
     "perturb": (perturb.forward, [(4, 5), (4, 5)], {"eps": 0.2}, (4, 5)),
     "perturb backward": (perturb.backward, [(4, 5)] * 3, {"eps": 0.2}, ((4, 5), (4, 5))),
     "affine": (affine_sample.forward, [(3, 1, 9, 9), (3, 6)], {}, (3, 1, 9, 9)),
-    "affine with slopes": (
-        affine_sample.forward, [(3, 1, 9, 9), (3, 6)], {"slopes": True}, ((3, 1, 9, 9), (3, 2, 1, 9, 9))),
+    "affine with derivatives": (
+        affine_sample.forward, [(3, 1, 9, 9), (3, 6)], {"derivatives": True}, ((3, 1, 9, 9), (3, 2, 1, 9, 9))),
     "affine backward": (affine_sample.backward, [(3, 1, 9, 9), (3, 1, 9, 9), (3, 6)], {}, ((3, 1, 9, 9), (3, 6))),
     "flow": (flow_sample.forward, [(3, 1, 9, 9), (3, 2, 9, 9)], {}, (3, 1, 9, 9)),
     "flow backward": (
