@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...kernels.conv2d import resolve_padding
-from ...kernels.runtime.tracing import traceable, copy_to
+from ...kernels.runtime.tracing import copy_to, traceable
 from ...xp import array_module
 from ..registry import define
 from ..tensor import raw
