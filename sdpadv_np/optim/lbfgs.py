@@ -154,7 +154,7 @@ class _Search:
         self.high[which] = np.inf
 
     def recursion(self, which, g):
-        """H g by the two-loop recursion from H = (s'y / y'y) I of the newest pair; g where there is no pair (rho = 0)."""
+        """H g by the two-loop recursion from H = (s'y / y'y) I of the newest pair; g where there is none (rho = 0)."""
         q, weights, kept = g.copy(), [], min(self.memory, int(self.pairs[which].max())) if which.size else 0
         newest_first = [((self.pairs[which] - 1 - k) % self.memory, which) for k in range(kept)]
         for pair in newest_first:

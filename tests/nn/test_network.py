@@ -96,5 +96,5 @@ def test_a_convolution_computes_with_the_algorithm_it_names(rng):
     assert not np.array_equal(results[0], results[1])
     np.testing.assert_allclose(results[1], results[2], atol=1e-4)
     network.layers[0] = Conv2d(32, 32, (3, 3), stride=2, algorithm="winograd")
-    with pytest.raises(ValueError, match="winograd is for kernels of three taps a stride"):
+    with pytest.raises(ValueError, match="winograd is for kernels of three taps per stride"):
         network(x)
