@@ -14,7 +14,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """``sd.experiments`` is loaded when it is first used."""
     if name == "experiments":
         import importlib

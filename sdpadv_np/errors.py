@@ -2,23 +2,27 @@
 
 
 class Error(Exception):
-    """Base of every error raised on purpose by this package; the command line prints it as one line."""
+    """Base of every error that this package raises on purpose; the command line prints it as one line."""
 
-    _kept = "\n\t"
+    _kept = "\n\t"  # control characters that a message may hold
 
-    def __str__(self):
-        """The message; what a terminal would obey (a file may be called "\\x1b[2J") is written as an escape."""
-        return "".join(c if c.isprintable() or c in self._kept else c.encode("unicode_escape", "surrogatepass").decode() for c in super().__str__())
+    def __str__(self) -> str:
+        """The message; characters that a terminal would obey (a file may be called "\\x1b[2J") are escaped."""
+        return "".join(c if c.isprintable() or c in self._kept else _escaped(c) for c in super().__str__())
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 class ArgumentError(Error, ValueError):
-    """A value handed in by the user is not usable (wrong range, shape, dtype or name)."""
+    """An argument has a wrong range, shape, dtype or name."""
 
 
 class DataError(Error):
-    """A data set could not be found, fetched or trusted."""
+    """A data set could not be found or fetched, or is not what it should be."""
 
-    _kept = ""  # names in it come from files of others
+    _kept = ""  # its messages hold names from users' files
 
 
 class FileError(Error, OSError):
@@ -28,11 +32,11 @@ class FileError(Error, OSError):
 
 
 class MissingError(Error, ImportError):
-    """A package that is needed for this is not installed."""
+    """A required package is not installed."""
 
 
 class TrainingError(Error, ArithmeticError):
-    """Training cannot go on, because a loss or a weight is no longer finite."""
+    """A training cannot continue, because a loss or a weight is not finite."""
 
 
 class AttackError(Error, RuntimeError):
@@ -40,15 +44,15 @@ class AttackError(Error, RuntimeError):
 
 
 class BusyError(Error, RuntimeError):
-    """Parameters are asked for two things at once that exclude each other, such as two trainings."""
+    """Two uses of the same parameters exclude each other, such as two trainings."""
 
 
 class OperationError(Error, ValueError):
-    """An operation was given operands that it cannot work on."""
+    """The operands do not fit the operation."""
 
 
 class GraphError(Error, RuntimeError):
-    """The recorded graph cannot be differentiated as asked."""
+    """The recorded graph cannot be differentiated as requested."""
 
 
 class PlanError(Error, RuntimeError):

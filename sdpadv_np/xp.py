@@ -1,28 +1,30 @@
-"""Which array module an array belongs to, how foreign arrays come in, and the dtype policy.
+"""Array modules (NumPy or CuPy), conversion of other libraries' arrays, and the dtypes that carry gradients.
 
-The package computes with NumPy's functions and lets NumPy hand CuPy arrays over to CuPy
-(``__array_ufunc__`` and ``__array_function__``); only code that *makes* arrays asks for the
-module with :func:`array_module`. float32 and float64 are the two dtypes that carry gradients.
+The package computes with NumPy's functions, and NumPy passes CuPy arrays on to CuPy (``__array_ufunc__`` and
+``__array_function__``); only code that *makes* arrays asks for the module with :func:`array_module`.
 """
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from .errors import ArgumentError
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # these carry gradients
 DEVICES = ("cpu", "cuda")
 
 
-def _cupy():
-    """CuPy, if somebody imported it; an array cannot be CuPy's otherwise."""
+def _cupy() -> Any:
+    """CuPy if it is imported; otherwise there are no CuPy arrays."""
     return sys.modules.get("cupy")
 
 
-def array_module(*arrays):
-    """The module (numpy or cupy, or what stands in for it) that ``arrays`` belong to; scalars belong to any.
+def array_module(*arrays: Any) -> Any:
+    """The module (numpy, cupy, or its stand-in while a step is recorded) of ``arrays``; scalars fit any module.
 
     Raises ArgumentError if NumPy and CuPy arrays are mixed.
     """
@@ -37,19 +39,19 @@ def array_module(*arrays):
     return cupy
 
 
-def is_array(value) -> bool:
-    """True for NumPy and CuPy arrays, and for what stands in for one while a step is recorded (autodiff/recorder.py)."""
+def is_array(value: object) -> bool:
+    """True for NumPy and CuPy arrays, and for their stand-ins while a step is recorded (autodiff/recorder.py)."""
     if isinstance(value, np.ndarray) or hasattr(value, "recorder"):
         return True
     cupy = _cupy()
     return cupy is not None and isinstance(value, cupy.ndarray)
 
 
-def as_array(value):
-    """``value`` as a NumPy or CuPy array, without a copy where its owner allows that.
+def as_array(value: Any) -> Any:
+    """``value`` as a NumPy or CuPy array, without a copy where its library allows that.
 
-    Takes arrays of both modules, anything with ``__cuda_array_interface__``, DLPack or the
-    array interface, and Python numbers and sequences (whose floats become float32).
+    Takes arrays of both modules, objects with ``__cuda_array_interface__``, DLPack or the array interface, and Python
+    numbers and sequences (whose floats become float32).
     """
     if is_array(value):
         return value
@@ -57,24 +59,26 @@ def as_array(value):
         try:
             import cupy
         except ImportError as error:
-            raise ArgumentError(f"a {type(value).__name__} lies on a GPU, and reading it there needs CuPy, which cannot be imported ({error}): "
-                                "move it to main memory (.cpu(), .get()), or pip install 'sdpadv-np[cuda13]'") from error
+            raise ArgumentError(
+                f"a {type(value).__name__} lies on a GPU, and reading it there needs CuPy, which cannot be imported "
+                f"({error}): move it to main memory (.cpu(), .get()), or pip install 'sdpadv-np[cuda13]'"
+            ) from error
         return cupy.asarray(value)
     if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
         try:
             return np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError):
-            pass  # e.g. a read-only or gradient-carrying array: its array interface may still do
+            pass  # a read-only or gradient-carrying array, for instance: its array interface may still work
     array = np.asarray(value)
     if array.dtype == np.float64 and not hasattr(value, "dtype") and not hasattr(value, "__array__"):
         array = array.astype(np.float32)
     return array
 
 
-def on(device: str):
+def on(device: str) -> ModuleType:
     """The module that makes arrays on ``device``: numpy for "cpu", cupy for "cuda" (the current GPU).
 
-    Raises ArgumentError if CuPy or a GPU is missing, and says what to do about it.
+    Raises ArgumentError, with the remedy, if CuPy or a GPU is missing.
     """
     if device not in DEVICES:
         raise ArgumentError(f"device is {device!r}; choose one of {', '.join(DEVICES)}")
@@ -83,42 +87,45 @@ def on(device: str):
     try:
         import cupy
     except ImportError as error:
-        raise ArgumentError(f"device cuda needs CuPy, which cannot be imported ({error}): pip install 'sdpadv-np[cuda13]', [cuda12] for an older driver, or use device cpu") from error
+        raise ArgumentError(
+            f"device cuda needs CuPy, which cannot be imported ({error}): pip install 'sdpadv-np[cuda13]', "
+            "[cuda12] for an older driver, or use device cpu"
+        ) from error
     if not cupy.cuda.is_available():
         raise ArgumentError("device cuda: CuPy finds no GPU; look at the driver (nvidia-smi), or use device cpu")
     return cupy
 
 
-def device_of(array) -> str:
-    """"cuda" for an array of CuPy's, "cpu" otherwise."""
+def device_of(array: object) -> str:
+    """"cuda" for a CuPy array, "cpu" otherwise."""
     cupy = _cupy()
     return "cuda" if cupy is not None and isinstance(array, cupy.ndarray) else "cpu"
 
 
-def like(array, other):
-    """``array`` where ``other`` lies: itself if it lies there already, otherwise a copy in main memory or on the GPU."""
+def like(array: Any, other: Any) -> Any:
+    """``array`` on the device of ``other``: itself if it lies there already, otherwise a copy."""
     cupy = _cupy()
     if cupy is None or hasattr(array, "recorder") or hasattr(other, "recorder"):
         return array
-    there = isinstance(array, cupy.ndarray)
+    is_cupys = isinstance(array, cupy.ndarray)
     if isinstance(other, cupy.ndarray):
-        return array if there else cupy.asarray(array)
-    return array.get() if there else array
+        return array if is_cupys else cupy.asarray(array)
+    return array.get() if is_cupys else array
 
 
-def together(arrays, others=()) -> list:
-    """``arrays``, all of them on the GPU if one of them or of ``others`` lies there."""
-    cupy = _cupy()
-    there = None if cupy is None else next((a for a in (*arrays, *others) if isinstance(a, cupy.ndarray)), None)
-    return list(arrays) if there is None else [like(a, there) for a in arrays]
+def together(arrays: Iterable[Any], others: Iterable[Any] = ()) -> list[Any]:
+    """``arrays`` on one device: the GPU if one of them or of ``others`` lies there."""
+    arrays, cupy = list(arrays), _cupy()
+    on_gpu = None if cupy is None else next((a for a in (*arrays, *others) if isinstance(a, cupy.ndarray)), None)
+    return arrays if on_gpu is None else [like(a, on_gpu) for a in arrays]
 
 
-def to_numpy(array) -> np.ndarray:
-    """``array`` in main memory, as NumPy."""
+def to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    """``array`` in main memory, as a NumPy array."""
     return array.get() if device_of(array) == "cuda" else np.asarray(array)
 
 
-def finish(array) -> None:
-    """Wait until ``array`` is computed, where that goes on beside Python (on a GPU)."""
+def synchronize(array: Any) -> None:
+    """Wait until ``array`` is computed; on a GPU that goes on beside Python."""
     if device_of(array) == "cuda":
         _cupy().cuda.get_current_stream().synchronize()

@@ -11,7 +11,7 @@ from sdpadv_np.attacks import registry
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.errors import ArgumentError, TrainingError
 from sdpadv_np.models.classifier import ClassifierTraining
-from sdpadv_np.training import totals
+from sdpadv_np.training import loss_sums
 
 FEW = {  # attacks without training, with few steps
     "FGSM": {}, "RFGSM": {}, "PGD": {"steps": 3}, "BIM": {"steps": 3}, "MIM": {"steps": 3}, "DeepFool": {"steps": 5},
@@ -132,7 +132,7 @@ def test_losses_are_fetched_every_twenty_steps(stand_in, glyphs):
 
 @pytest.mark.parametrize("device", xp.DEVICES)
 def test_a_loss_that_is_not_finite_is_reported_with_its_step(stand_in, device):
-    module, seen = xp.on(device), totals.Totals("Model B", 3)
+    module, seen = xp.on(device), loss_sums.LossSums("Model B", 3)
     with pytest.raises(TrainingError, match="Model B: L_D is nan in epoch 3, step 24; lower the learning rate"):
         for step in range(1, 41):
             loss = np.nan if step == 24 else step

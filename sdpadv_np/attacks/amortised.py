@@ -11,11 +11,11 @@ from .. import checks, training, xp
 from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
 from ..models import Amortised, ExternalClassifier
-from ..models.interface import logits_of, classes_of, dtype_of, image_shape_of
 from ..models.chunks import in_chunks
+from ..models.interface import classes_of, dtype_of, image_shape_of, logits_of
 from ..nn import Use, store_of
-from .queries import checked_logits, checked_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
+from .queries import checked_gradient, checked_logits, logits
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class AmortisedTraining:
 
     def origin(self):
         data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.of_classifier(self.classifier, self.x_val)}
+        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
 
     def learned_from(self) -> dict[str, str]:
         """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""

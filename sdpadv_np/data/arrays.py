@@ -8,8 +8,8 @@ import zipfile
 
 import numpy as np
 
-from ..storage import files
 from ..errors import DataError, Error
+from ..storage import files
 from . import hdf5, idx
 from .requested import Requested
 
@@ -40,7 +40,8 @@ def read(path, kind: str, requested: Requested) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: takes more memory than this machine has; split it") from error
     except Exception as error:  # zipfile, zlib, gzip and NumPy raise many kinds for a damaged file
         reason = " ".join(str(error).split())
-        raise DataError(f"{path}: is not a whole {kind} file (truncated, damaged, or of another kind): {reason}") from error
+        what = f"is not a whole {kind} file (truncated, damaged, or of another kind)"
+        raise DataError(f"{path}: {what}: {reason}") from error
 
 
 def _npy(file, kinds: str = "fiubc") -> np.ndarray:

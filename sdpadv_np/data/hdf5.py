@@ -1,4 +1,4 @@
-"""Users' HDF5 files, read in a child process (storage/child_process.py), because libhdf5 is not safe on untrusted files."""
+"""Users' HDF5 files, read in a child process, because libhdf5 is not safe on untrusted files."""
 from __future__ import annotations
 
 import json
@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..storage import child_process, container
 from ..errors import DataError, FileError
 from ..extras import needed
+from ..storage import child_process, container
 from .requested import Requested
 
 
@@ -57,5 +57,6 @@ def _array(name, dataset, largest: int, text: bool):
     if dataset.dtype.kind not in ("OS" if text else "fiub") or dataset.shape is None:
         raise DataError(f"{name} has dtype {dataset.dtype}; expected {'texts' if text else 'numbers'}")
     if math.prod(dataset.shape) * dataset.dtype.itemsize > largest:
-        raise DataError(f"{name} has shape {dataset.shape}, more than the {largest:,} bytes that are read here; split it")
+        what = f"{name} has shape {dataset.shape}"
+        raise DataError(f"{what}, more than the {largest:,} bytes that are read here; split it")
     return dataset.asstr()[()].tolist() if text else dataset[()]  # asstr: TypeError for objects other than texts

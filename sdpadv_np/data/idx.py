@@ -21,7 +21,11 @@ def parse(data: bytes, name: str) -> np.ndarray:
 
 
 def read(file, largest: int) -> np.ndarray:
-    """The uint8 array in ``file``, of which nothing beyond that is read; DataError if it is cut off, goes on, or has more than ``largest`` bytes."""
+    """The uint8 array in ``file``; at most one byte more is read.
+
+    Raises DataError if the file is shorter or longer than its header says, or the array has more than ``largest``
+    bytes.
+    """
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _UNSIGNED_BYTE or not 0 < start[3] <= _MOST_AXES:
         raise DataError("is not an idx file of unsigned bytes")
@@ -34,5 +38,6 @@ def read(file, largest: int) -> np.ndarray:
     data = file.read(min(expected, largest) + 1)
     if len(data) != expected:
         held = f"more than {min(expected, largest)}" if len(data) > min(expected, largest) else len(data)
-        raise DataError(f"holds {held} bytes, its header says {'x'.join(map(str, shape))} = {expected}" + (f"; at most {largest:,} are read here" if expected > largest else ""))
+        limit = f"; at most {largest:,} are read here" if expected > largest else ""
+        raise DataError(f"holds {held} bytes, its header says {'x'.join(map(str, shape))} = {expected}{limit}")
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -37,7 +37,7 @@ class Dataset:
 
 
 def load(name: str, data_dir=None, report: Callable[[str], None] = lambda line: None) -> Dataset:
-    """A data set of the table, in the parts that its entry gives: MNIST 50,000 / 10,000 / 10,000 (training, validation, test).
+    """A data set of the table, split as its entry says: MNIST 50,000 / 10,000 / 10,000 (training, validation, test).
 
     name : "mnist", "fashion-mnist", or "glyphs" (drawn by this package; 5,000 / 1,000 / 1,000)
     data_dir : folder with the files, plain or .gz; without it they are searched for and fetched
@@ -55,22 +55,19 @@ def load(name: str, data_dir=None, report: Callable[[str], None] = lambda line: 
     else:
         raw = sources.fetch(entry, data_dir, report)
         parts = {part: idx.parse(data, entry.files[part].name) for part, data in raw.items()}
-    x, y = {}, {}
-    for part, count in (("train", entry.train + entry.validation), ("test", entry.test)):
-        x[part], y[part] = _images(parts[f"x_{part}"], part, count, entry), _labels(parts[f"y_{part}"], part, count, entry)
+    x, y = _checked(parts, "train", entry.train + entry.validation, entry)
+    x_test, y_test = _checked(parts, "test", entry.test, entry)
     n = entry.train
-    return Dataset(name, x["train"][:n], y["train"][:n], x["train"][n:], y["train"][n:], x["test"], y["test"], entry.class_names)
+    return Dataset(name, x[:n], y[:n], x[n:], y[n:], x_test, y_test, entry.class_names)
 
 
-def _images(x: np.ndarray, part: str, count: int, entry: DatasetEntry) -> np.ndarray:
-    shape = (count, *entry.image_shape)
-    if x.shape not in (shape, (shape[0], *shape[2:]) if shape[1] == 1 else shape):
-        raise DataError(f"{entry.name}: x_{part} has shape {x.shape}; its entry in sd.data.DATASETS says {shape}")
-    return x.reshape(shape).astype(np.float32) / np.float32(255)
-
-
-def _labels(y: np.ndarray, part: str, count: int, entry: DatasetEntry) -> np.ndarray:
-    if y.shape != (count,) or y.max(initial=0) >= len(entry.class_names):
-        expected = f"({count},), at most {len(entry.class_names) - 1}"
-        raise DataError(f"{entry.name}: y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}; its entry in sd.data.DATASETS says {expected}")
-    return y.astype(np.int64)
+def _checked(parts: dict, part: str, count: int, entry: DatasetEntry) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, C, H, W) float32 in [0, 1] and labels int64; DataError if the entry says otherwise."""
+    x, y, shape, classes = parts[f"x_{part}"], parts[f"y_{part}"], (count, *entry.image_shape), len(entry.class_names)
+    where = "its entry in sd.data.DATASETS says"
+    if x.shape != shape and (x.shape[0], 1, *x.shape[1:]) != shape:
+        raise DataError(f"{entry.name}: x_{part} has shape {x.shape}; {where} {shape}")
+    if y.shape != (count,) or y.max() >= classes:
+        got = f"y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}"
+        raise DataError(f"{entry.name}: {got}; {where} ({count},), at most {classes - 1}")
+    return x.reshape(shape).astype(np.float32) / np.float32(255), y.astype(np.int64)

@@ -1,7 +1,7 @@
-"""Users' own data sets: labelled images in one npz or HDF5 file, as the same :class:`Dataset` that ``sd.data.load`` gives."""
+"""Users' own data sets: labelled images in a npz or HDF5 file, read into the :class:`Dataset` of ``sd.data.load``."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ NAMES = {  # of the arrays; several where users differ
     "x_train": ("x_train", "x", "images"), "y_train": ("y_train", "y", "labels"),
     "x_val": ("x_val",), "y_val": ("y_val",), "x_test": ("x_test",), "y_test": ("y_test",),
 }
+_PART = {name: part for part, names in NAMES.items() for name in names}
 CLASS_NAMES = "class_names"
 SHARE = 0.15  # of the images, for a validation or test part that the file lacks
 _MAGIC = {b"PK": "npz", b"\x89HDF": "h5"}
@@ -57,16 +58,33 @@ def from_file(
         checks.choice("layout", layout, LAYOUTS)
     found = _read(path)
     try:
-        x, y = _parts(found, layout, lambda line: report(f"{path.stem}: {line}"))
-        names = _class_names(found.get(CLASS_NAMES) if class_names is None else class_names, np.concatenate([*y.values()]))
-        _split(x, y, seed, lambda line: report(f"{path.stem}: {line}"))
+        return from_arrays(found, path.stem, class_names, layout, seed, report)
     except (ArgumentError, DataError) as error:
         raise DataError(f"{path}: {error}") from None
-    return Dataset(path.stem, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
+
+
+def from_arrays(
+    arrays: Mapping, name: str = "own", class_names: Sequence[str] | None = None, layout: str | None = None, seed: int = 0,
+    report: Callable[[str], None] = lambda line: None,
+) -> Dataset:
+    """A data set of your own from arrays in memory, {"x": images, "y": labels} or more; see :func:`from_file`.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> x, y = np.random.default_rng(0).random((40, 8, 8), np.float32), np.arange(40) % 4
+    >>> sd.data.from_arrays({"x": x, "y": y}).x_test.shape
+    (6, 1, 8, 8)
+    """
+    found = {_PART.get(key, key): np.asarray(array) for key, array in arrays.items()}
+    if "x_train" not in found:
+        raise DataError(f"has no training images (named {', '.join(NAMES['x_train'])}); in it: {', '.join(map(str, arrays))}")
+    x, y = _parts(found, layout, lambda line: report(f"{name}: {line}"))
+    names = _class_names(found.get(CLASS_NAMES) if class_names is None else class_names, np.concatenate([*y.values()]))
+    _split(x, y, seed, lambda line: report(f"{name}: {line}"))
+    return Dataset(name, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """{part or CLASS_NAMES: array} of the file."""
+    """{name: array} of the arrays in the file that are known."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
     start = files.read_start(path, 8)
@@ -75,9 +93,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
     train, rest = list(NAMES.values())[:2], list(NAMES.values())[2:]
     requested = Requested("images and labels", tuple(train), (*rest, (CLASS_NAMES,)), texts=(CLASS_NAMES,))
-    found = arrays.read(path, kind, requested)
-    known = {name: part for part, names in NAMES.items() for name in names}
-    return {known.get(name, name): array for name, array in found.items()}
+    return arrays.read(path, kind, requested)
 
 
 def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
@@ -92,7 +108,8 @@ def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
             x[part] = _images(found[pair[0]], pair[0], layout, report)
             y[part] = checks.labels(found[pair[1]], len(x[part]), name=pair[1])
             if x[part].shape[1:] != x["train"].shape[1:]:
-                raise DataError(f"x_{part} has images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}; bring all to one shape")
+                shapes = f"images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}"
+                raise DataError(f"x_{part} has {shapes}; bring all to one shape")
     return x, y
 
 
@@ -117,13 +134,16 @@ def _class_names(names, y: np.ndarray) -> tuple[str, ...]:
                 "number them by np.unique(y, return_inverse=True)[1], or give class_names"
             )
         return tuple(map(str, there.tolist()))
-    if isinstance(names, np.ndarray) and names.dtype.kind == "S":
-        names = [name.decode(errors="replace") for name in names.ravel().tolist()]
-    names = tuple(names.ravel().tolist() if isinstance(names, np.ndarray) else [names] if isinstance(names, str) else names)
-    if not all(isinstance(name, str) and name.strip() for name in names) or len(set(names)) < len(names) or len(names) < 2:
+    given = names.ravel().tolist() if isinstance(names, np.ndarray) else [names] if isinstance(names, str) else names
+    names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else name for name in given)
+    are_texts = all(isinstance(name, str) and name.strip() for name in names)
+    if not are_texts or not 2 <= len(names) == len(set(names)):
         raise DataError(f"class_names are {_shown(names)}; expected at least two different texts, one for each class")
     if there[-1] >= len(names):
-        raise DataError(f"labels go up to {there[-1]}, but class_names has {len(names)} names ({_shown(names)}); expected one for each class from 0 on")
+        raise DataError(
+            f"labels go up to {there[-1]}, but class_names has {len(names)} names ({_shown(names)}); "
+            "expected one for each class from 0 on"
+        )
     return names
 
 
@@ -138,7 +158,10 @@ def _split(x: dict, y: dict, seed: int, report) -> None:
         return
     size = max(1, round(SHARE * count))
     if count <= size * len(missing):
-        raise DataError(f"x_train has {count} images, too few to draw {' and '.join(_WORDS[p] for p in missing)} images from; add x_val, y_val, x_test and y_test")
+        words = " and ".join(_WORDS[part] for part in missing)
+        raise DataError(
+            f"x_train has {count} images, too few to draw {words} images from; add x_val, y_val, x_test and y_test"
+        )
     order = np.random.default_rng(seed).permutation(count)
     for number, part in enumerate(missing):
         chosen = np.sort(order[number * size : (number + 1) * size])

@@ -1,4 +1,4 @@
-"""Defences: ``classifier = Defence(...).fit(classifier, x, y, x_val, y_val)`` trains a classifier that withstands attacks.
+"""Defences: ``Defence(...).fit(classifier, x, y, x_val, y_val)`` trains a classifier to withstand attacks.
 
 To add one, write a subclass of :class:`Defence` in a file of its own and add it here.
 """

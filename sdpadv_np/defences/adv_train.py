@@ -14,7 +14,7 @@ from .base import Defence
 
 @dataclass(frozen=True)
 class AdvTrain(Defence):
-    """Half of the loss is that of x' = clip(x + eps sign(d CE(f(x), label) / d x)), made anew with the weights of every step.
+    """Half of the loss is that of x' = clip(x + eps sign(d CE(f(x), label) / d x)), made anew in every step.
 
     The paper's figures are for eps 0.3. As its Tables 1 and 2 show, the classifier withstands FGSM, but neither PGD nor
     spatial attacks.

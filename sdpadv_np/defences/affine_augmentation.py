@@ -13,9 +13,9 @@ from .base import Defence
 
 @dataclass(frozen=True)
 class AffineAugmentation(Defence):
-    """Half of the loss is that of x' = T_theta(x), theta drawn uniformly within gamma of the identity, anew for every image and step.
+    """Half of the loss is that of x' = T_theta(x), theta drawn for every image and step within gamma of the identity.
 
-    gamma : largest change of an entry of theta (2 x 3); SdpAdv's default reach is 0.3
+    gamma : largest change of an entry of theta (2 x 3), uniformly distributed; SdpAdv's default reach is 0.3
     """
 
     gamma: float = parameter(0.3, checks.number, high=1)

@@ -7,10 +7,9 @@ import numpy as np
 
 from .. import checks, training, xp
 from ..attacks.parameters import Parameters, parameter
-from ..autodiff import Tensor
 from ..errors import ArgumentError
 from ..models import Classifier
-from ..models.classifier import ClassifierTraining
+from ..models.classifier_training import ClassifierTraining
 
 
 @dataclass(frozen=True)
@@ -78,24 +77,24 @@ class DefenceTraining(ClassifierTraining):
     def __init__(self, defence: Defence, classifier, *data):
         super().__init__(classifier, *data)
         self.defence, self.title = defence, f"{self.title}, {defence.title}"
-        self._epoch, self._rng = -1, None
+        self._epoch, self._rng = -1, np.random.default_rng(0)
 
     def settings(self):
         return {**super().settings(), "defence": {"name": self.defence.title, **self.defence.parameters()}}
 
     def step(self, chosen, epoch):
-        if epoch != self._epoch:  # a training is resumed at the start of an epoch
-            self._epoch, self._rng = epoch, np.random.default_rng([self.seed, epoch, 1])  # the loop's own is [seed, epoch]
+        if epoch != self._epoch:  # a training is resumed at the start of an epoch; the loop's own seed is [seed, epoch]
+            self._epoch, self._rng = epoch, np.random.default_rng([self.seed, epoch, 1])
         self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)
         x = self.x[chosen]
         drawn = (xp.like(array.astype(x.dtype), x) for array in self.defence.draw(self._rng, x))
-        return self.plan(x, self.wanted[chosen], *drawn)
+        return self.plan(x, self.targets[chosen], *drawn)
 
     def learn(self, x, wanted, *drawn):
         """One step of Adam on a batch; the losses before it. Recorded: see autodiff/plan.py."""
         disturbed = self.defence.disturb(self.classifier, x, wanted, *drawn)
-        clean = self.loss(self.classifier.logits(Tensor(x)), wanted)
-        robust = self.loss(self.classifier.logits(Tensor(disturbed)), wanted)
+        clean = self.loss(self.logits(x), wanted)
+        robust = self.loss(self.logits(disturbed), wanted)
         weight = self.defence.weight
         loss = (1 - weight) * clean + weight * robust
         self.classifier.store.differentiate(loss)

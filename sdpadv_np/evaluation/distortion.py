@@ -1,4 +1,4 @@
-"""What a spatial attack did to an image, in words that a reader can picture: degrees, pixels, per cent."""
+"""The spatial distortion of an image as angles in degrees, shifts in pixels and scales in per cent."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,19 +8,19 @@ from ..errors import ArgumentError
 
 
 def describe_theta(theta, size) -> dict[str, np.ndarray]:
-    """How affine distortions change pictures of ``size`` (H, W): a dict of float64 arrays (N,).
+    """Affine distortions theta of images of ``size`` (H, W), decomposed: a dict of float64 arrays (N,).
 
     theta : (N, 6) or (N, 2, 3), output to input positions in [-1, 1], as SdpAdv and affine_sample have it
 
-    What is described is the movement of the picture, the inverse of theta, in pixels and split as
-    rotation times a symmetric matrix (polar decomposition): it is first scaled and sheared, then turned.
+    The movement of the picture is the inverse of theta. In pixels it is split into a rotation times a symmetric matrix
+    (polar decomposition): the picture is first scaled and sheared, then rotated.
 
     rotation : degrees, counter-clockwise
     shift_right, shift_down : pixels that the picture's centre moves
     scale_x, scale_y : per cent; 100 is unchanged, a negative scale_x is a mirror image
     shear : degrees by which the picture's right angle between x and y is narrowed
 
-    A theta that flattens the picture (determinant 0) cannot be described: its entries are NaN.
+    The entries of a theta that flattens the picture (determinant 0) are NaN.
 
     >>> import numpy as np
     >>> from sdpadv_np.evaluation.distortion import describe_theta
@@ -37,7 +37,8 @@ def describe_theta(theta, size) -> dict[str, np.ndarray]:
     matrix, offset = theta[:, :, :2] * pixels[:, None] / pixels, theta[:, :, 2] * pixels
     determinant = matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
-        adjugate = np.stack([matrix[:, 1, 1], -matrix[:, 0, 1], -matrix[:, 1, 0], matrix[:, 0, 0]], axis=1).reshape(-1, 2, 2)
+        entries = [matrix[:, 1, 1], -matrix[:, 0, 1], -matrix[:, 1, 0], matrix[:, 0, 0]]
+        adjugate = np.stack(entries, axis=1).reshape(-1, 2, 2)
         moved = np.where(determinant[:, None, None] == 0, np.nan, adjugate / determinant[:, None, None])
     mirror = np.where(determinant < 0, -1.0, 1.0)
     moved[:, :, 0] *= mirror[:, None]
@@ -56,9 +57,9 @@ def describe_theta(theta, size) -> dict[str, np.ndarray]:
 
 
 def describe_flow(flow) -> dict[str, np.ndarray]:
-    """How far flows (N, 2, H, W) move the pixels of each image: a dict of arrays (N,), in pixels.
+    """The lengths in pixels of the flow vectors of each image, from flows (N, 2, H, W): a dict of arrays (N,).
 
-    mean, largest : of the length of all the image's flow vectors
+    mean, largest : over the vectors of the image
 
     >>> import numpy as np
     >>> from sdpadv_np.evaluation.distortion import describe_flow

@@ -1,4 +1,4 @@
-"""The mean spatial distortion of a set of images by an attack, as figures and as a short text: degrees, per cent, pixels."""
+"""The mean spatial distortion of images by an attack, as figures and as a short text."""
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Pictures: what the attack did to some images, and how training went."""
+"""Pictures: images before and after an attack, and the course of a training."""
 from __future__ import annotations
 
 import contextlib
@@ -8,18 +8,18 @@ import sys
 
 import numpy as np
 
-from ..storage import files
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..models.interface import logits_of
+from ..storage import files
 
 
 def canvas(width, height):
-    """A matplotlib figure that needs no screen and leaves the caller's settings alone."""
+    """A matplotlib figure that needs no screen and does not change the caller's settings."""
     try:
         with _no_backend():
             from matplotlib.figure import Figure
-        import PIL  # noqa: F401 - which it writes PNG files with
+        import PIL  # noqa: F401 - matplotlib writes PNG files with it
     except ImportError as error:
         name = "Pillow" if (error.name or "").partition(".")[0] == "PIL" else "matplotlib"
         raise ArgumentError(f"pictures need {name}; install it with: pip install 'sdpadv-np[plot]'") from error
@@ -28,9 +28,9 @@ def canvas(width, height):
 
 @contextlib.contextmanager
 def _no_backend():
-    """Matplotlib is first imported without the backend that MPLBACKEND names, which we do not use and which may not be installed: then the import fails.
+    """Import matplotlib without the backend that MPLBACKEND names, which may not be installed.
 
-    It is set afterwards, where it can be, as for anybody else who imports matplotlib.
+    The backend is set afterwards, where that is possible, for others who import matplotlib.
     """
     backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
     try:
@@ -46,22 +46,22 @@ def _no_backend():
 
 
 def png(figure) -> bytes:
+    """The figure as a PNG file."""
     memory = io.BytesIO()
     figure.savefig(memory, format="png", dpi=110)
     return memory.getvalue()
 
 
 def examples(classifier, x, y, count: int = 10) -> np.ndarray:
-    """Numbers of ``count`` correctly classified images, class after class and again, as far as there are; then any others."""
+    """Numbers of ``count`` images: correctly classified ones of each class in turn, then any others."""
     right = np.flatnonzero(logits_of(classifier, x).argmax(axis=1) == y)
     by_class = [right[y[right] == k] for k in np.unique(y)]
-    turns = [mine[turn] for turn in range(count) for mine in by_class if turn < len(mine)]
-    chosen = list(dict.fromkeys([*turns, *range(len(x))]))
-    return np.array(chosen[:count])
+    in_turn = [images[turn] for turn in range(count) for images in by_class if turn < len(images)]
+    return np.array(list(dict.fromkeys([*in_turn, *range(len(x))]))[:count])
 
 
 def steps(attack, x, x_adv=None, y=None) -> list[tuple[str, np.ndarray]]:
-    """The rows of :func:`grid`: x, x_T where the attack is a generator with a spatial step, x_A and the difference."""
+    """The rows of :func:`grid`: x, x_T if the attack is a generator with a spatial step, x_A, and x_A - x."""
     generator = getattr(attack, "generator", attack)
     rows = [("original x", x)]
     if x_adv is None and hasattr(generator, "distort"):
@@ -74,39 +74,49 @@ def steps(attack, x, x_adv=None, y=None) -> list[tuple[str, np.ndarray]]:
 
 
 def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
-    """One image (N, 1, H, W) beside the other; ``rows`` are (name, images), the first the originals, the last a difference.
+    """Write a PNG file of rows of images (N, C, H, W), given as (name, images); the last row is a difference.
 
-    Above each image stand the class that ``classifier`` predicts and its probability; red where
-    the prediction is not the original's. Without a classifier nothing does.
+    Above each image stands the class that ``classifier`` predicts and its probability, in red where it is another than
+    that of the first row's image; nothing without a classifier.
     """
     x = rows[0][1]
     figure = canvas(max(1.15 * len(x) + 0.6, 5), 1.55 * len(rows))
-    figure.suptitle(title, fontsize=11, parse_math=False)  # a file may be called "$x"
+    figure.suptitle(title, fontsize=11, parse_math=False)  # a file name may hold $
     axes = figure.subplots(len(rows), len(x), squeeze=False)
     first = None if classifier is None else logits_of(classifier, x).argmax(axis=1)
     for (name, images), line in zip(rows, axes):
         difference = images is rows[-1][1]
         for axis, image in zip(line, images):
-            axis.imshow(image[0], **({"cmap": "RdBu", "vmin": -1, "vmax": 1} if difference else {"cmap": "gray", "vmin": 0, "vmax": 1}))
+            _show(axis, image, difference)
             axis.set(xticks=[], yticks=[])
         if first is not None and not difference:
             for axis, k, p, was in zip(line, *confidence(classifier, images), first):
-                axis.set_title(f"{class_names[k] if class_names else k}\n{p:.0%}", fontsize=8, color="crimson" if k != was else "black")
+                color = "crimson" if k != was else "black"
+                axis.set_title(f"{class_names[k] if class_names else k}\n{p:.0%}", fontsize=8, color=color)
         line[0].set_ylabel(name, fontsize=9)
     files.write_bytes(path, png(figure))
 
 
+def _show(axis, image, difference: bool) -> None:
+    """One image (C, H, W), in colours if C is 3; of a difference, and of any other C, the mean of the channels."""
+    if len(image) == 3 and not difference:
+        axis.imshow(np.moveaxis(image, 0, 2).clip(0, 1))
+    else:
+        axis.imshow(image.mean(axis=0), cmap="RdBu" if difference else "gray", vmin=-1 if difference else 0, vmax=1)
+
+
 def confidence(classifier, x) -> tuple[np.ndarray, np.ndarray]:
-    """(predicted classes (N,), their probabilities (N,))."""
+    """(predicted classes (N,), their probabilities (N,)) of images x (N, C, H, W)."""
     p = ops.softmax(logits_of(classifier, x))
     k = p.argmax(axis=1)
     return k, p[np.arange(len(x)), k]
 
 
 def curves(path, histories: dict[str, list[dict]]) -> None:
-    """Every figure of every history over its epochs: one row of panels per training."""
+    """Write a PNG file with every figure of every history over its epochs: one row of panels for each training."""
     histories = {name: history for name, history in histories.items() if history}
-    names = {title: [k for k in history[0] if k not in ("epoch", "best_epoch", "seconds")] for title, history in histories.items()}
+    others = ("epoch", "best_epoch", "seconds")
+    names = {title: [k for k in history[0] if k not in others] for title, history in histories.items()}
     columns = max(map(len, names.values()))
     figure = canvas(2.5 * columns, 2.2 * len(histories))
     axes = figure.subplots(len(histories), columns, squeeze=False)

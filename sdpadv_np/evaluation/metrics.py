@@ -1,47 +1,45 @@
-"""How well an attack does: the accuracy that is left, and what was done to the images."""
+"""Metrics of an attack: the accuracy that is left, the distances of the images, and the time."""
 from __future__ import annotations
 
 import functools
 import time
-import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from .. import checks, xp
-from ..errors import ArgumentError
 from ..attacks.parameters import classifier_like
-from ..models.interface import logits_of, classes_of, image_shape_of
+from ..deprecation import RenamedAttribute
+from ..errors import ArgumentError
 from ..models.chunks import in_chunks
+from ..models.interface import classes_of, image_shape_of, logits_of
 from ..nn import reading
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What :func:`evaluate` measured, on ``count`` images."""
+    """The figures of an attack on ``count`` images, as :func:`evaluate` measures them."""
 
     accuracy: float  # share of x_A still classified as the true label; lower is the better attack
     clean_accuracy: float  # share of x
     success_rate: float  # share of the correctly classified x whose x_A is misclassified
-    l2sq: float  # mean over images of the summed squared change (the paper's "L2" column)
+    l2sq: float  # mean over the images of the sum of squared changes (the paper's "L2" column)
     linf: float  # largest change of any pixel
     seconds_per_100: float  # to make x_A, per 100 images
     count: int
 
-    @property
-    def seconds(self) -> float:
-        """Deprecated name of ``seconds_per_100``."""
-        warnings.warn("Evaluation.seconds is deprecated; use seconds_per_100", DeprecationWarning, stacklevel=2)
-        return self.seconds_per_100
+    seconds = RenamedAttribute("seconds_per_100", "0.2")
 
     def as_dict(self) -> dict:
         return asdict(self)
 
 
 def evaluate(classifier, attack, x, y) -> Evaluation:
-    """Attack x (N, C, H, W) with true labels y, and measure.
+    """Attack images x (N, C, H, W) in [0, 1] with true labels y (N,), and measure.
 
-    ``attack`` is anything that is called as ``attack(x, y)``; None leaves the images as they are.
+    attack : called as ``attack(x, y)``; None leaves the images as they are
+
+    Raises ArgumentError for arguments, or results of the attack, that are not what they should be.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> f, x, y = sd.models.ModelB(), np.full((4, 1, 28, 28), 0.5, np.float32), np.zeros(4, np.int64)
@@ -50,7 +48,10 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     """
     classifier_like("classifier", classifier)
     if attack is not None and (isinstance(attack, type) or not callable(attack)):
-        raise ArgumentError(f"attack is {getattr(attack, '__name__', repr(attack))!s:.60}, which cannot be called as attack(x, y); give an attack such as sd.attacks.FGSM(classifier), after the classifier")
+        raise ArgumentError(
+            f"attack is {getattr(attack, '__name__', repr(attack))!s:.60}, which cannot be called as attack(x, y); "
+            "give an attack such as sd.attacks.FGSM(classifier), after the classifier"
+        )
     x = checks.images(x, shape=image_shape_of(classifier))
     y = checks.labels(y, len(x), classes_of(classifier))
     with reading(classifier):
@@ -60,28 +61,29 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
 def _evaluated(classifier, attack, x, y) -> Evaluation:
     x_adv, seconds = x, 0.0
     if attack is not None:
-        xp.finish(attack(x[:2].copy(), y[:2].copy()))  # compile and load what is compiled and loaded on first use
-        given = x.copy(), y.copy()  # it may be anybody's, and write into them
+        xp.synchronize(attack(x[:2].copy(), y[:2].copy()))  # compiles and loads, so that it is not timed
+        given = x.copy(), y.copy()  # a user's attack may write into its arguments
         started = time.perf_counter()
         x_adv = attack(*given)
-        xp.finish(x_adv)
+        xp.synchronize(x_adv)
         seconds = time.perf_counter() - started
         if x_adv.shape != x.shape:
-            raise ArgumentError(f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape")
+            raise ArgumentError(
+                f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape"
+            )
         checks.images(x_adv, "what the attack returned")
     return measure(classifier, x, y, x_adv, seconds)
 
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
-    """The figures for adversarial images that are already there; ``seconds`` is what all of them took."""
-    x_adv, y, asked = xp.like(x_adv, x), xp.like(y, x), functools.partial(logits_of, classifier)
-    right = in_chunks(asked, x).argmax(axis=1) == y
-    still = in_chunks(asked, x_adv).argmax(axis=1) == y
+    """The figures of adversarial images x_adv that were made of x in ``seconds`` all together."""
+    x_adv, y, logits = xp.like(x_adv, x), xp.like(y, x), functools.partial(logits_of, classifier)
+    right_before, right_after = (in_chunks(logits, images).argmax(axis=1) == y for images in (x, x_adv))
     change = x_adv.astype(np.float64) - x
     return Evaluation(
-        accuracy=float(still.mean()),
-        clean_accuracy=float(right.mean()),
-        success_rate=float((right & ~still).sum() / max(right.sum(), 1)),
+        accuracy=float(right_after.mean()),
+        clean_accuracy=float(right_before.mean()),
+        success_rate=float((right_before & ~right_after).sum() / max(right_before.sum(), 1)),
         l2sq=float(np.square(change).sum(axis=(1, 2, 3)).mean()),
         linf=float(np.abs(change).max()),
         seconds_per_100=100 * seconds / len(x),

@@ -7,32 +7,37 @@ COLUMNS = ("attack", "eps", "accuracy", "paper", "success", "L2sq", "paper (A)",
 
 
 def rows(results, dataset: str, model: str) -> list[tuple[str, ...]]:
-    """One row of texts per (name, eps, Evaluation); the paper's figures beside ours.
+    """One row of texts per (name, eps, Evaluation), with the paper's figures beside ours.
 
     The paper gives accuracies for both models, but L2 for Model A only.
     """
-
-    def figure(value, digits):
-        return "" if value is None else f"{value:.{digits}f}"
-
-    table = []
+    table: list[tuple[str, ...]] = []
     for name, eps, result in results:
-        clean = name == paper.CLEAN
+        measured = [(result.success_rate, 4), (result.l2sq, 1), (result.linf, 2), (result.seconds_per_100, 4)]
+        success, l2sq, linf, seconds = ("" if name == paper.CLEAN else _figure(*each) for each in measured)
         table.append((
-            name, "" if eps is None else f"{eps:g}", figure(result.accuracy, 4), figure(paper.accuracy(dataset, model, name, eps), 4),
-            "" if clean else figure(result.success_rate, 4), "" if clean else figure(result.l2sq, 1), figure(paper.l2sq(dataset, name, eps), 1),
-            "" if clean else figure(result.linf, 2), "" if clean else figure(result.seconds_per_100, 4),
+            name, "" if eps is None else f"{eps:g}",
+            _figure(result.accuracy, 4), _figure(paper.accuracy(dataset, model, name, eps), 4),
+            success, l2sq, _figure(paper.l2sq(dataset, name, eps), 1), linf, seconds,
         ))
     return table
 
 
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def text(table, columns=COLUMNS) -> str:
-    """Aligned columns; the first one to the left, figures to the right."""
+    """Aligned columns, the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [columns, *table]) for i in range(len(columns))]
-    lines = ["  ".join(f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row, widths))) for row in [columns, *table]]
+    lines = [
+        "  ".join(f"{cell:{'<' if i == 0 else '>'}{width}}" for i, (cell, width) in enumerate(zip(row, widths)))
+        for row in [columns, *table]
+    ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
 def markdown(table, columns=COLUMNS) -> str:
+    """The table as Markdown."""
     rule = ["---" if i == 0 else "---:" for i in range(len(columns))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [columns, rule, *table])

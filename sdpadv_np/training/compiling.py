@@ -1,6 +1,6 @@
-"""Compiling is told where somebody watches: the kernels tell the logger ``sdpadv_np.kernels``, this prints it.
+"""Messages about compilation on standard error; the kernels send them to the logger ``sdpadv_np.kernels``.
 
-In a program of one's own without a bar, ``logging.basicConfig(level="INFO")`` shows it as well.
+In a program of your own, ``logging.basicConfig(level="INFO")`` shows them as well.
 """
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import sys
 _log = logging.getLogger("sdpadv_np.kernels")
 
 
-class _Teller(logging.Handler):
-    """Standard error, a line each, above the bar if there is one."""
+class _StandardError(logging.Handler):
+    """Prints a line for each message, above the progress bar if there is one."""
 
     def emit(self, record):
         text = f"sdpadv: {record.getMessage()}"
-        with contextlib.suppress(OSError, ValueError):  # what cannot be told must not end the work
-            if tqdm := sys.modules.get("tqdm"):  # whoever has a bar has imported it
+        with contextlib.suppress(OSError, ValueError):  # a message that cannot be printed must not end the work
+            if tqdm := sys.modules.get("tqdm"):  # imported by whoever shows a bar
                 tqdm.tqdm.write(text, file=sys.stderr)
             elif sys.stderr is not None:
                 print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def told():
-    """Within this context what is compiled is told on standard error; within another such context only once."""
-    if any(isinstance(handler, _Teller) for handler in _log.handlers):
+def compiling_shown():
+    """Within this context compilation is shown on standard error; nested contexts show it once."""
+    if any(isinstance(handler, _StandardError) for handler in _log.handlers):
         yield
         return
-    teller, level = _Teller(), _log.level
-    _log.addHandler(teller)
+    handler, level = _StandardError(), _log.level
+    _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     try:
         yield
     finally:
-        _log.removeHandler(teller)
+        _log.removeHandler(handler)
         _log.setLevel(level)

@@ -1,34 +1,33 @@
-"""One epoch loop for every training.
+"""The epoch loop of every training.
 
-What happens in an epoch depends only on the state at its start, the seed and the epoch's number:
-the order of the images is drawn anew from (seed, epoch). So the checkpoint at an epoch's end is all
-that is needed to go on as if nothing had happened, bit for bit, and a kill costs at most one epoch.
+An epoch depends only on the state at its start, the seed and its number: the order of the images is drawn anew from
+(seed, epoch). So the checkpoint at the end of an epoch is all that is needed to continue to the same bits, and a kill
+costs at most one epoch.
 """
 from __future__ import annotations
 
 import contextlib
 import time
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..storage import schema
 from .. import xp
-from ..autodiff import Plan
 from ..autodiff.tensor import enable_grad
 from ..errors import AttackError, TrainingError
+from ..storage import schema
 from ..storage.provenance import provenance
 from .checkpoint import Checkpoint
+from .loss_sums import LossSums
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
-from .totals import Totals
 
-GROWN = 1e3  # times its first value: a loss above that is told of
+DIVERGED = 1e3  # times its first value: a warning is given for a loss that ends above that
 
 
 class Task(Protocol):
-    """What is trained."""
+    """A training as the epoch loop sees it."""
 
     title: str
     count: int  # training images
@@ -37,41 +36,49 @@ class Task(Protocol):
     seed: int
     trains: list  # stores whose parameters change; nobody else may use them meanwhile
     reads: list  # stores whose parameters must not change meanwhile
-    plan: Plan | None  # of the step, see autodiff/plan.py
+    plan: Any  # the Plan of the step (autodiff/plan.py), or None
 
     def settings(self) -> dict:
-        """Every resolved parameter; a checkpoint made with others is refused."""
+        """Every resolved parameter; a checkpoint made with other values is refused."""
 
     def origin(self) -> dict:
-        """{what: fingerprint} of the data and the classifier that it learns from (origin.py); a checkpoint made from others is refused."""
+        """{what: fingerprint} of the data and the classifier that it learns from; a checkpoint of others is refused."""
+
+    def learned_from(self) -> dict:
+        """Fingerprints that the trained model keeps among its settings."""
 
     def state(self) -> dict:
-        """{name: array} of all that changes in training: live arrays, which may be written into."""
+        """{name: array} of all arrays that training changes; they are live and may be written into."""
 
     def weights(self) -> np.ndarray:
         """The part of the state that is the result: one live array."""
 
     def step(self, chosen: np.ndarray, epoch: int) -> dict:
-        """Train on the images with these numbers (an array where the weights lie); returns {name: loss}, numbers or 0-d arrays."""
+        """Train on the images with the numbers ``chosen``, an array where the weights lie.
+
+        Returns {name: loss}, numbers or 0-d arrays.
+        """
 
     def validate(self) -> dict:
         """{name: figure} on the validation images."""
 
     def score(self, figures: dict) -> tuple:
-        """The lower the better: which epoch is kept."""
+        """A tuple, lower is better, that decides which epoch is kept."""
 
 
 def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> list[dict]:
-    """Run ``task`` to its last epoch and leave the best epoch's weights in it, however it ends; the initial ones if it ends before.
+    """Run ``task`` to its last epoch and leave the weights of the best epoch in it.
 
-    ``checkpoint`` is a path; if the file exists, training goes on from it. It is written at the
-    end of every epoch. Returns the history: one row of figures per epoch. ``model`` is what is trained,
-    if its ``history``, ``settings`` and ``made`` are to tell of this training: from its first step on,
-    and also if it breaks off; a training that is refused leaves them as they were.
+    That holds for a training that breaks off too; before the end of the first epoch it leaves the initial weights.
 
-    Raises TrainingError where a loss, a weight or a figure is not finite; warns where the losses have grown beyond any use.
+    checkpoint : a path, written at the end of every epoch; training continues from an existing file
+    model : the object that is trained, whose ``history``, ``settings`` and ``made`` are set from the first step on;
+        a training that is refused leaves them unchanged
+
+    Returns the history: one row of figures per epoch. Raises TrainingError where a loss, a weight or a figure is not
+    finite, and warns where a loss has grown by more than DIVERGED.
     """
-    schema.to_json(task.settings(), task.title)  # what no file can hold is refused now, not after the work
+    schema.to_json(task.settings(), task.title)  # refuses settings that no file can hold before the work, not after it
     checkpoint = Checkpoint(checkpoint, task)
     with contextlib.ExitStack() as stack:
         stack.enter_context(enable_grad())
@@ -81,54 +88,57 @@ def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> lis
             stack.enter_context(store.use.reading())
         history, best = checkpoint.restore()
         if model is not None:
-            model.history, model.settings, model.made = history, task.settings() | task.learned_from(), provenance()
+            settings = task.settings() | task.learned_from()
+            model.history, model.settings, model.made = history, settings, provenance()
         initial = task.weights().copy()
         try:
             _run(task, checkpoint, progress, history, best)
         finally:
             task.weights()[...] = xp.like(best.get("weights", initial), task.weights())
-            task.plan = None  # it knows the task as the task knows it: the collector would have to find them, with model, data and buffers
+            task.plan = None  # breaks the reference cycle task - plan, which holds the model, the data and the buffers
     return history
 
 
 def _run(task, checkpoint, progress, history, best) -> None:
-    """The epochs that ``history`` lacks; it and ``best`` are kept up to date."""
+    """Run the epochs that ``history`` lacks, and keep it and ``best`` up to date."""
     batch = min(task.batch_size, task.count)
-    steps = task.count // batch  # the last incomplete batch is left out; the order changes every epoch
+    steps = task.count // batch  # without the last incomplete batch; the order changes every epoch
     start, latest = history[0] if history else {}, {}
     with one_blas_thread(), Progress(task.title, task.epochs * steps, progress, done=len(history) * steps) as bar:
         validation: dict[str, float] = {}
         for epoch in range(len(history), task.epochs):
             started = time.perf_counter()
             order = xp.like(np.random.default_rng([task.seed, epoch]).permutation(task.count), task.weights())
-            losses = Totals(task.title, epoch + 1)
+            losses = LossSums(task.title, epoch + 1)
             for step in range(steps):
                 losses.add(task.step(order[step * batch : (step + 1) * batch], epoch))
                 bar.update({"epoch": epoch + 1, **losses.latest, **validation})
-            losses.look()
+            losses.fetch()
             losses.check({"a weight": float(np.abs(task.weights()).max())})
             start, latest = start or losses.first, losses.latest
             try:
                 validation = task.validate()
-            except AttackError as error:  # weights that are finite, but too large to compute with
-                raise TrainingError(f"{task.title}: validation after epoch {epoch + 1}, step {steps}: {error}; lower the learning rate") from error
+            except AttackError as error:  # finite weights that are too large to compute with
+                raise TrainingError(
+                    f"{task.title}: validation after epoch {epoch + 1}, step {steps}: {error}; lower the learning rate"
+                ) from error
             figures = {**{name: total / steps for name, total in losses.sums.items()}, **validation}
             losses.check(figures)
             score = list(task.score(figures))
             if not best or score < best["score"]:
                 best.update(epoch=epoch + 1, score=score, weights=task.weights().copy())
-            history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started})
+            seconds = time.perf_counter() - started
+            history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": seconds})
             checkpoint.save(history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
-    _tell_of_growth(task.title, start, latest)
+    _warn_of_divergence(task.title, start, latest)
 
 
-def _tell_of_growth(title: str, start: dict, latest: dict) -> None:
-    """Warn of a loss that ended far above where it began: such a training has diverged, though it met no infinity."""
+def _warn_of_divergence(title: str, start: dict, latest: dict) -> None:
+    """Warn of a loss that ended far above its start: such a training has diverged, though all was finite."""
     for name, value in latest.items():
-        if abs(value) > GROWN * max(1.0, abs(start[name])):
+        if abs(value) > DIVERGED * max(1.0, abs(start[name])):
             warnings.warn(
-                f"{title}: {name} was {start[name]:.4g} at first and is {value:.4g} at the end: the training diverged; lower the learning rate", RuntimeWarning, stacklevel=5
+                f"{title}: {name} was {start[name]:.4g} at first and is {value:.4g} at the end: the training diverged; "
+                "lower the learning rate", RuntimeWarning, stacklevel=5,
             )
-
-

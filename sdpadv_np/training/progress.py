@@ -1,4 +1,4 @@
-"""Progress of long work: a bar where somebody watches a terminal, plain lines where nobody does."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
 from __future__ import annotations
 
 import contextlib
@@ -6,48 +6,51 @@ import os
 import sys
 import time
 
-from .compiling import told
+from .compiling import compiling_shown
+
+_REFRESH = 20  # steps between two updates of the figures beside the bar
 
 
 def figures_text(figures: dict) -> str:
-    return "  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items())
+    return "  ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items()
+    )
 
 
-def _can_move() -> bool:
-    """Whether somebody watches a terminal on which a line can be written over."""
+def _is_terminal() -> bool:
+    """Whether standard error is a terminal on which a line can be overwritten."""
     with contextlib.suppress(ValueError):  # closed
         return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     return False
 
 
 class Progress:
-    """A bar over ``total`` steps, with ETA and current figures.
+    """A bar over ``total`` steps, with the time left and current figures; used as a context manager.
 
-    On a terminal with tqdm installed it is a bar; otherwise only the lines given to ``line`` are
-    printed, each with the time left; and what is compiled meanwhile. ``shown=False`` prints nothing,
-    and what standard error does not take is not worth the work that goes on.
+    On a terminal with tqdm installed it is a bar. Otherwise only the texts given to :meth:`line` are printed, each with
+    the time left. Compilation is shown too. ``shown=False`` prints nothing. Errors of standard error are ignored.
     """
 
     def __init__(self, title: str, total: int, shown: bool = True, done: int = 0, unit: str = "step"):
         self.title, self.total, self.done, self.shown = title, total, done, shown
         self.first, self.started, self.bar = done, time.monotonic(), None
-        if shown and _can_move():
+        if shown and _is_terminal():
             with contextlib.suppress(ImportError):
                 from tqdm import tqdm
 
                 self.bar = tqdm(total=total, initial=done, desc=title, unit=unit, dynamic_ncols=True, leave=False)
 
     def update(self, figures: dict | None = None, steps: int = 1) -> None:
-        """``steps`` more are done; show ``figures`` now and then."""
+        """Count ``steps`` more as done; show ``figures`` now and then."""
         self.done += steps
         if self.bar is not None:
             with contextlib.suppress(OSError, ValueError):
-                if figures and self.done % 20 == 0:
+                if figures and self.done % _REFRESH == 0:
                     self.bar.set_postfix_str(figures_text(figures), refresh=False)
                 self.bar.update(steps)
 
     def line(self, text: str) -> None:
-        """A line that stays, above the bar."""
+        """Print a line that stays, above the bar."""
         if not self.shown or sys.stderr is None:
             return
         done, elapsed = self.done - self.first, time.monotonic() - self.started
@@ -67,9 +70,9 @@ class Progress:
         with contextlib.ExitStack() as stack:
             stack.callback(self.close)
             if self.shown:
-                stack.enter_context(told())
-            self.around = stack.pop_all()
+                stack.enter_context(compiling_shown())
+            self._contexts = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        self.around.close()
+        self._contexts.close()

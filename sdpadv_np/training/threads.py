@@ -1,12 +1,12 @@
-"""How many threads compute.
+"""The number of threads of BLAS and of the kernels.
 
-The products of these networks are small. Two threads of BLAS gain 8 % on a quiet machine; beside
-the kernels' own, or on a busy one, each waits for the other's in a loop, and a step takes two to ten
-times as long (benchmarks/LOG.md). They also decide the last bits of a result, as the kernels' do not.
-So while we compute BLAS has one, whatever it has otherwise.
+The matrix products of these networks are small. Two threads of BLAS gain 8 % on an idle machine; beside the threads of
+the kernels, or on a busy machine, they wait for each other in a loop, and a step takes two to ten times as long
+(benchmarks/LOG.md). Their number also decides the last bits of a result, as that of the kernels does not. So BLAS has
+one thread while this package computes.
 
-BLAS has one number of threads for the whole process. It is set when the first block that wants it
-begins, and set back when the last one ends, in whatever order the threads of a program come and go.
+BLAS has one number of threads for the whole process. It is set when the first block that asks for it begins, and reset
+when the last one ends, in whatever order the threads of a program come and go.
 """
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from ..open_blocks import Block, OpenBlocks
 
 
 class _Blas:
-    """The blocks that are open now, and what to set back when the last one ends: None if that is done."""
+    """The blocks that are open, and the numbers of threads to restore after the last one; None if none is open."""
 
     def __init__(self):
-        self.lock, self.open, self.before = threading.Lock(), OpenBlocks(), None
+        self.lock, self.open, self.previous = threading.Lock(), OpenBlocks(), None
 
     @contextlib.contextmanager
     def block(self):
-        """Within this block BLAS has one thread; gives False if that cannot be set."""
-        mine = Block()
+        """Within this block BLAS has one thread; the value is False if that cannot be set."""
+        block = Block()
         try:
             with self.lock:
-                if self.before is None:
-                    self.before = _numbers()
-                if self.before is not None and not self.open.now():
-                    _set([1] * len(self.before))
-                self.open.add(mine)
-            yield self.before is not None
+                if self.previous is None:
+                    self.previous = _thread_counts()
+                if self.previous is not None and not self.open.now():
+                    _set([1] * len(self.previous))
+                self.open.add(block)
+            yield self.previous is not None
         finally:
             with self.lock:
-                mine.open = False
-                if not self.open.now() and self.before is not None:
-                    _set(self.before)
-                    self.before = None
+                block.open = False
+                if not self.open.now() and self.previous is not None:
+                    _set(self.previous)
+                    self.previous = None
 
 
 @functools.lru_cache(maxsize=1)
 def _libraries() -> list:
-    """The BLAS libraries loaded so far, NumPy's among them; looking for them takes a millisecond, setting them some microseconds."""
+    """The BLAS libraries that are loaded, NumPy's among them; cached, because the search takes a millisecond."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-def _numbers() -> list[int] | None:
+def _thread_counts() -> list[int] | None:
     try:
         return [library.get_num_threads() for library in _libraries()]
     except ImportError:
@@ -61,7 +61,11 @@ def _numbers() -> list[int] | None:
 
 
 def _set(numbers) -> None:
-    """From threadpoolctl 3.7 on the thread that first sets a number owns it, and others are ignored without a word: no thread shall own ours."""
+    """Set the number of threads of each library.
+
+    From threadpoolctl 3.7 on, the thread that first sets a number owns it and other threads are ignored silently; so
+    the owner is cleared before and after.
+    """
     for library, number in zip(_libraries(), numbers):
         if library.get_num_threads() == number:
             continue
@@ -76,7 +80,7 @@ _blas = _Blas()
 
 @contextlib.contextmanager
 def one_blas_thread():
-    """Within this block NumPy's BLAS has one thread, if threadpoolctl is installed; otherwise it has what it has."""
+    """Within this block NumPy's BLAS has one thread; without threadpoolctl nothing changes."""
     with _blas.block():
         yield
 
@@ -84,12 +88,15 @@ def one_blas_thread():
 @contextlib.contextmanager
 def threads(count: int):
     """Within this context NumPy's BLAS has one thread, and the kernels called from this thread use ``count``."""
-    with _blas.block() as able:
-        if not able:
-            print("sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'", file=sys.stderr)
-        before = get_threads()
+    with _blas.block() as is_set:
+        if not is_set:
+            print(
+                "sdpadv: threadpoolctl is not installed, BLAS decides on its threads; pip install 'sdpadv-np[cli]'",
+                file=sys.stderr,
+            )
+        previous = get_threads()
         set_threads(count)
         try:
             yield
         finally:
-            set_threads(before)
+            set_threads(previous)

@@ -36,6 +36,6 @@ def test_without_numba_nothing_was_compiled(monkeypatch, capsys):
 
 def test_settings_that_numba_refuses_are_said_to_be_so():
     pytest.importorskip("numba")
-    program = "from sdpadv_np.warming import hindrance; print(hindrance())"
+    program = "from sdpadv_np.warming import why_not_compiled; print(why_not_compiled())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_NUM_THREADS": "0"})
     assert done.stdout.startswith("Numba refuses its settings in the environment"), done.stderr

@@ -2,7 +2,7 @@
 import logging
 
 from sdpadv_np.training import Progress
-from sdpadv_np.training.compiling import told
+from sdpadv_np.training.compiling import compiling_shown
 
 LOG = logging.getLogger("sdpadv_np.kernels")
 
@@ -16,7 +16,7 @@ def test_a_bar_shows_what_is_compiled_and_no_bar_does_not(capsys):
 
 def test_it_is_shown_once_and_no_longer_than_asked_for(capsys):
     level = LOG.level
-    with told(), Progress("training", 3):
+    with compiling_shown(), Progress("training", 3):
         LOG.info("compiling dense")
     LOG.info("compiling clip")
     assert capsys.readouterr().err == "sdpadv: compiling dense\n"
