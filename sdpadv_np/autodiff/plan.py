@@ -111,7 +111,7 @@ class _Tape:
         self.slots = [np.array(a) if isinstance(a, np.ndarray) else a.copy() for a in inputs]
         self.verified, self.graph = False, None
         with recorded(stores) as recorder:
-            self.results = _each(_checked, function(*map(recorder.own, self.slots)))
+            self.results = _each(_checked, function(*map(recorder.proxy, self.slots)))
             recorder.finish()
         self.calls, self.written = recorder.calls, recorder.written
         self.bytes = recorder.bytes + sum(slot.nbytes for slot in self.slots)

@@ -34,18 +34,18 @@ class Recorder:
 
     calls : list of (function, arguments), in the order of execution
     written : arrays that are not the plan's own and are changed by the calls
-    stand_ins : {id of a store: its parameters as proxies}, which this thread sees in place of ``stores``' own
+    proxies : {id of a store: its parameters as proxies}, which this thread sees in place of ``stores``' own
     """
 
     def __init__(self, stores=()):
         self.calls, self.written = [], []
-        self.stand_ins = {id(store): store.stand_ins(self) for store in stores}
+        self.proxies = {id(store): store.proxies(self) for store in stores}
         self.free: dict[int, list] = {}
         self.bytes = 0  # of all buffers
         self._constants: dict[int, tuple] = {}  # new arrays that depend on no other: id of memory -> (call, memory)
         self._changed: set[int] = set()  # ids of the memories that calls write into
 
-    def own(self, array):
+    def proxy(self, array):
         """The proxy of a caller's array (an input's slot, parameters)."""
         return Recorded(array, None, self)
 
@@ -179,7 +179,7 @@ def recorded(stores=()):
         yield recorder
     finally:
         recording.recorder = None
-        recorder.stand_ins.clear()  # a reference cycle otherwise, with all recorded calls
+        recorder.proxies.clear()  # a reference cycle otherwise, with all recorded calls
 
 
 def _refill(array, numbers):

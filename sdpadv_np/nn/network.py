@@ -110,11 +110,11 @@ class ParameterStore:
     def parameters(self) -> Parameters:
         """The Tensors as this thread sees them."""
         recorder = recording.recorder
-        return self._parameters if recorder is None else recorder.stand_ins.get(id(self), self._parameters)
+        return self._parameters if recorder is None else recorder.proxies.get(id(self), self._parameters)
 
-    def stand_ins(self, recorder) -> Parameters:
+    def proxies(self, recorder) -> Parameters:
         """The Tensors for a thread that records a step: computations on parameters alone are recorded, too."""
-        return self._views(recorder.own(self.data))
+        return self._views(recorder.proxy(self.data))
 
     tensors = property(lambda self: self.parameters().tensors)
 
