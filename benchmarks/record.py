@@ -1,31 +1,43 @@
-"""What the programs beside this one share: a question of ``sdpadv bench`` with everything it has, recorded in benchmarks/results/QUESTION/.
+"""The common part of the programs that measure other libraries (peers/) beside ours, through ``sdpadv_np.bench``.
 
-One record (JSON: every figure, parameter, version), its tables and verdicts (Markdown) and its plot
-for each number of threads. ``--quick --output DIR`` shows in a minute or two that it works.
+Each writes benchmarks/results/NAME/: for each device, number of threads and clock one record (JSON: every figure,
+parameter, version), its tables and verdicts (Markdown) and its plot. ``--quick --output DIR`` shows in a minute or two
+that it works.
 """
 import argparse
 from pathlib import Path
 
-from sdpadv_np.bench import QUESTIONS, report
+import peers
+
+from sdpadv_np.bench import BENCHMARKS, report
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def main(name: str, description: str, arguments=None) -> None:
-    """Run the question ``name`` with all its peers and curves, or with what ``arguments`` say."""
-    question = QUESTIONS[name]
+def main(name: str, description: str, known: tuple, goals=(), results: str = "", arguments=None) -> None:
+    """Run the benchmark ``name`` with all its curves and the peers ``known``, or as ``arguments`` say.
+
+    goals : of one thread on the CPU
+    results : the folder within benchmarks/results, if it is not called ``name``
+    """
+    benchmark = BENCHMARKS[name]
+    devices, cases = tuple(benchmark.default_cases), None if benchmark.other_case else tuple(benchmark.cases)
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", nargs="*", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
     parser.add_argument("--threads", type=int, default=1, metavar="N")
-    parser.add_argument("--clock", choices=question.clocks, default=question.clocks[0])
-    parser.add_argument("--cases", nargs="+", choices=question.cases, metavar="NAME")
-    parser.add_argument("--peers", nargs="*", choices=question.peers, default=list(question.peers), metavar="NAME")
+    parser.add_argument("--clock", choices=benchmark.clocks, default=benchmark.clocks[0])
+    parser.add_argument("--device", choices=devices, default="cpu")
+    parser.add_argument("--cases", nargs="+", choices=cases, metavar="NAME")
     parser.add_argument("--rounds", type=int, metavar="N")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=RESULTS / name, metavar="DIR")
+    parser.add_argument("--output", type=Path, default=RESULTS / (results or name), metavar="DIR")
     p = parser.parse_args(arguments)
-    settings = question.resolve(p.quick, bool(question.scans) and not p.quick, cases=p.cases, peers=p.peers, rounds=p.rounds, threads=p.threads, clock=p.clock)
-    record = question.run(settings, lambda line: print(line, flush=True))
-    stem = "cpu" + f"-{p.threads}-threads" * (p.threads > 1) + "-processor-time" * (p.clock == "cpu")
-    document = report.markdown(record, f"{question.title}: {p.threads} thread{'s' * (p.threads > 1)}", f"{stem}.png")
+    contenders, missing = peers.find(p.peers, known, p.threads)
+    settings = benchmark.resolve(p.quick, bool(benchmark.scans) and not p.quick, p.device, cases=p.cases, clock=p.clock,
+                                 rounds=p.rounds, threads=p.threads, contenders=contenders)
+    judged = goals if (p.device, p.threads, p.quick) == ("cpu", 1, False) else ()
+    record = benchmark.run(settings, lambda line: print(line, flush=True), judged, missing)
+    stem = p.device + f"-{p.threads}-threads" * (p.threads > 1) + "-processor-time" * (p.clock == "cpu")
     print(f"\n{report.text(record)}\n")
-    print("written: " + ", ".join(map(str, report.write(p.output, stem, record, document, report.picture(record)))))
+    title = f"{benchmark.title} against other libraries: {p.device}, {p.threads} thread{'s' * (p.threads > 1)}"
+    print("written: " + ", ".join(map(str, report.write(p.output, stem, record, title))))

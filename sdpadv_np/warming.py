@@ -27,7 +27,7 @@ def warm_up(progress: bool = True) -> dict[str, float]:
         warnings.warn(f"nothing was compiled, and slower kernels are used: {reason}", RuntimeWarning, stacklevel=2)
         return {}
     from .kernels.runtime import jit
-    from .kernels.runtime.warm_up import warm_up as call_all
+    from .kernels.warm_up import warm_up as call_all
 
     before = dict(jit.compile_seconds)
     with compiling_shown() if progress else contextlib.nullcontext():

@@ -16,10 +16,11 @@ import numpy as np
 
 from .. import simd
 from ..gemm.macrokernel import gemm
+from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, pack_rows, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
-from ..simd.activation import LEAK, LEAKY
+from ..simd.activation import LEAK, LEAKY, LINEAR
 from . import _packed_weights
 from ._geometry import crop_image, padded_images
 
@@ -50,8 +51,8 @@ def _forward_part(part, parts, conv, x, weights, bias, activation, y):
     for start in range(part * conv.n // parts, end, conv.group):
         images = min(conv.group, end - start)
         source = padded_images(x, start, images, conv, padded)
-        target = y[start * size : (start + images) * size]
-        gemm(source, pixels, images * conv.pixels, taps, weights, target, conv.o, conv.o, bias, False, activation)
+        out = Output(y[start * size : (start + images) * size], conv.o, conv.o, False, bias, activation)
+        gemm(Left(source, pixels, taps, images * conv.pixels), weights, out)
 
 
 @njit(**OPTIONS)
@@ -67,8 +68,8 @@ def _weight_part(part, parts, conv, x, g, gradient):
         source, rows = padded_images(x, start, images, conv, padded), images * conv.pixels
         begin = start * conv.pixels * conv.o
         right = pack_rows(g[begin : begin + rows * conv.o], rows, conv.o, workspace)
-        columns, add = taps[first:last], start > 0
-        gemm(source, columns, columns.size, pixels[:rows], right, target, conv.o, conv.o, no_bias, add, 0)
+        out = Output(target, conv.o, conv.o, start > 0, no_bias, LINEAR)
+        gemm(Left(source, taps[first:last], pixels[:rows], last - first), right, out)
 
 
 @njit(**OPTIONS)
@@ -122,7 +123,8 @@ def _input_part(part, parts, conv, g, y, activation, weights, x):
         left = g[start * size : (start + images) * size]
         if y.size:
             left = activation_gradient(left, y[start * size : (start + images) * size], activation, workspace)
-        gemm(left, rows, images * conv.pixels, channels, weights, target, conv.taps, conv.taps, no_bias, False, 0)
+        out = Output(target, conv.taps, conv.taps, False, no_bias, LINEAR)
+        gemm(Left(left, rows, channels, images * conv.pixels), weights, out)
         if not conv.one_window:
             for n in range(images):
                 padded[:] = 0

@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import simd
 from ..gemm.amx_gemm import (
-    PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along,
+    PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along,
     tile_count,
 )
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
+from ..gemm.operands import Matrix
 from ..gemm.packing import grid_offsets, packed_width, panel_width
 from ..gemm.workspace import run_with_workspace, workspace_of_part
 from ..runtime.jit import OPTIONS, njit
@@ -79,12 +80,11 @@ def _forward_part(part, parts, conv, x, weights, bias, activation, y, workspace)
             steps = min(_STEPS, depth - step)
             _windows_along(source, pixels[:rows], runs, step, steps, left)
             for j in range(0, columns, PANEL_TILES):
-                at, count = (j * depth + step) * SPLIT_TILE, min(PANEL_TILES, columns - j)
-                multiply_panel(
-                    left, 0, steps * SPLIT_TILE, tiles, weights, at, depth * SPLIT_TILE, count,
-                    steps, sums, j * tiles * TILE_WORDS, step > 0,
-                )
-        epilogue(sums, tiles, rows, conv.o, bias, activation, y, start * conv.pixels * conv.o, conv.o)
+                right = Matrix(weights, (j * depth + step) * SPLIT_TILE, depth * SPLIT_TILE)
+                panel = Matrix(sums, j * tiles * TILE_WORDS, PANEL_STRIDE)
+                count, windows = min(PANEL_TILES, columns - j), Matrix(left, 0, steps * SPLIT_TILE)
+                multiply_panel(windows, tiles, right, count, steps, panel, step > 0)
+        epilogue(sums, tiles, rows, conv.o, bias, activation, Matrix(y, start * conv.pixels * conv.o, conv.o))
     release_tiles()
 
 
@@ -112,12 +112,13 @@ def _input_part(part, parts, conv, g, y, activation, weights, x, workspace):
             gradient = activation_gradient(gradient, y[start * size : (start + images) * size], activation, buffer)
         tiles = tile_count(rows)
         left, sums = own[: tiles * depth * SPLIT_TILE], own[tiles * depth * SPLIT_TILE :]
-        pack_along(gradient, 0, conv.o, rows, conv.o, False, left)
+        pack_along(Matrix(gradient, 0, conv.o), rows, conv.o, False, left)
         target = padded[: images * image] if conv.is_padded else x[start * image : (start + images) * image]
         target[:] = 0
         for j in range(0, panels, PANEL_TILES):
             count, stride = min(PANEL_TILES, panels - j), depth * SPLIT_TILE
-            multiply_panel(left, 0, stride, tiles, weights, j * stride, stride, count, depth, sums, 0, False)
+            right, panel = Matrix(weights, j * stride, stride), Matrix(sums, 0, PANEL_STRIDE)
+            multiply_panel(Matrix(left, 0, stride), tiles, right, count, depth, panel, False)
             _col2im(sums, rows, pixels, runs, j, count, target)
         if conv.is_padded:
             for n in range(images):
@@ -140,17 +141,16 @@ def _weight_part(part, parts, conv, x, g, gradient, workspace):
         images = min(conv.group, conv.n - start)
         source, rows = padded_images(x, start, images, conv, padded), images * conv.pixels
         depth = depth_tiles(rows)
-        pack_across(g, start * conv.pixels * conv.o, conv.o, rows, conv.o, True, left)
+        pack_across(Matrix(g, start * conv.pixels * conv.o, conv.o), rows, conv.o, True, left)
         for j in range(begin, end, PANEL_TILES):
             count, at = min(PANEL_TILES, end - j), (j - begin) * rows_of_tiles * TILE_WORDS
             for step in range(0, depth, _STEPS):
                 steps = min(_STEPS, depth - step)
                 _windows_across(source, pixels[32 * step : min(32 * (step + steps), rows)], runs, j, count, right)
-                multiply_panel(
-                    left, step * SPLIT_TILE, depth * SPLIT_TILE, rows_of_tiles, right, 0, steps * SPLIT_TILE, count,
-                    steps, sums, at, start + step > 0,
-                )
-    epilogue_transposed(sums, rows_of_tiles, conv.o, 16 * (end - begin), gradient, 16 * begin * conv.o, conv.o)
+                gradients = Matrix(left, step * SPLIT_TILE, depth * SPLIT_TILE)
+                windows, panel = Matrix(right, 0, steps * SPLIT_TILE), Matrix(sums, at, PANEL_STRIDE)
+                multiply_panel(gradients, rows_of_tiles, windows, count, steps, panel, start + step > 0)
+    epilogue_transposed(sums, rows_of_tiles, conv.o, 16 * (end - begin), Matrix(gradient, 16 * begin * conv.o, conv.o))
     release_tiles()
 
 
@@ -159,7 +159,8 @@ def _split_packed(matrix, rows, columns, tiles):
     j = 0
     while j < columns:
         width = panel_width(columns - j)
-        pack_across(matrix[j * rows :], 0, width, rows, width, False, tiles[j // 16 * depth_tiles(rows) * SPLIT_TILE :])
+        panel, at = Matrix(matrix, j * rows, width), j // 16 * depth_tiles(rows) * SPLIT_TILE
+        pack_across(panel, rows, width, False, tiles[at:])
         j += width
 
 

@@ -18,9 +18,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..gemm.macrokernel import gemm
+from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
+from ..simd.activation import LINEAR
 from ._geometry import crop_image, padded_images
 from ._winograd_patches import (
     inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of,
@@ -44,8 +46,8 @@ def _multiply_all(count, rows, a, a_stride, a_columns, w, b, b_stride, b_columns
     no_bias, size = np.empty(0, a.dtype), w.size // count
     for q in range(count):
         left, right = a[q * a_stride : (q + 1) * a_stride], w[q * size :]
-        target = b[q * b_stride : (q + 1) * b_stride]
-        gemm(left, offsets, rows, steps, right, target, b_columns, b_columns, no_bias, False, 0)
+        out = Output(b[q * b_stride : (q + 1) * b_stride], b_columns, b_columns, False, no_bias, LINEAR)
+        gemm(Left(left, offsets, steps, rows), right, out)
 
 
 @njit(**OPTIONS)
@@ -113,7 +115,8 @@ def _weight_part(part, parts, conv, patches, x, g, gradient):
             for q in range(patches.matrices):
                 left, right = x_matrices[q * x_stride : (q + 1) * x_stride], y_matrices[q * y_stride :]
                 target = gradient[(q * depth + first) * conv.o : (q * depth + first + channels) * conv.o]
-                gemm(left, columns, channels, steps, right, target, conv.o, conv.o, no_bias, start > 0, 0)
+                out = Output(target, conv.o, conv.o, start > 0, no_bias, LINEAR)
+                gemm(Left(left, columns, steps, channels), right, out)
 
 
 def forward(conv, x, weights, bias, activation, y):

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..gemm.amx_gemm import PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
+from ..gemm.amx_gemm import PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along, tile_count
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, why_unavailable
+from ..gemm.operands import Matrix
 from ..gemm.workspace import run_with_workspace, workspace_of_part
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.tracing import contiguous, copy_to, execute, flattened
@@ -37,20 +38,21 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
         for step in range(0, steps, _STEPS):
             deep, there = min(_STEPS, steps - step), min(32 * _STEPS, depth - 32 * step)
             if l_across:
-                pack_across(l, first + 32 * step * rows, rows, there, count, True, left)
+                pack_across(Matrix(l, first + 32 * step * rows, rows), there, count, True, left)
             else:
-                pack_along(l, first * depth + 32 * step, depth, count, there, False, left)
+                pack_along(Matrix(l, first * depth + 32 * step, depth), count, there, False, left)
             for j in range(0, wide, PANEL_TILES):
                 at, some = j * tall * TILE_WORDS, min(16 * PANEL_TILES, columns - 16 * j)
                 if r_along:
-                    pack_along(r, 16 * j * depth + 32 * step, depth, some, there, True, right)
+                    pack_along(Matrix(r, 16 * j * depth + 32 * step, depth), some, there, True, right)
                 else:
-                    pack_across(r, 32 * step * columns + 16 * j, columns, there, some, False, right)
-                multiply_panel(left, 0, deep * SPLIT_TILE, tall, right, 0, deep * SPLIT_TILE, tile_count(some), deep, sums, at, step > 0)
+                    pack_across(Matrix(r, 32 * step * columns + 16 * j, columns), there, some, False, right)
+                a, b = Matrix(left, 0, deep * SPLIT_TILE), Matrix(right, 0, deep * SPLIT_TILE)
+                multiply_panel(a, tall, b, tile_count(some), deep, Matrix(sums, at, PANEL_STRIDE), step > 0)
         if turned:
-            epilogue_transposed(sums, tall, count, columns, y, first, rows)
+            epilogue_transposed(sums, tall, count, columns, Matrix(y, first, rows))
         else:
-            epilogue(sums, tall, count, columns, bias, activation, y, first * columns, columns)
+            epilogue(sums, tall, count, columns, bias, activation, Matrix(y, first * columns, columns))
     release_tiles()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..activation import numba_cpu as activations
 from ..gemm.microkernel import MR, WIDEST, microkernel
+from ..gemm.operands import Left, Output, Prefetch
 from ..gemm.packing import grid_offsets
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
@@ -23,7 +24,7 @@ _DEPTH = 128  # rows of b to a block: a panel of 64 columns then takes 32 KB
 _FEWEST, _MOST = 48, 256  # columns, rows of x: with fewer half of the lanes idle; of more NumPy's product makes as much or more
 _LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
 _A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, the unit of parallel_for
-_HEIGHTS = tuple(MR.get(vectors, 1) for vectors in range(5))
+_ROWS = tuple(MR.get(vectors, 1) for vectors in range(5))
 _CODES = {"linear": LINEAR, "tanh": LINEAR, "relu": RELU, "leaky_relu": LEAKY}
 
 
@@ -35,23 +36,24 @@ def _vectors(columns):
 
 
 @njit(**OPTIONS)
-def _tiles(vectors, a, rows, first, last, steps, b, ahead, soon, pace, stride, turns, c, j, columns, bias, add, activation):
-    """A panel of c: its columns from j on, its rows from first to last - 1.
+def _multiply_panel(vectors, left, first, right, out, column, prefetch, stride, blocks):
+    """A panel of ``out``: ``vectors`` vectors from a column on, rows from ``first`` to left.count - 1.
 
-    ahead, soon, pace : what is fetched meanwhile, see multiply(); ``stride`` further on with each tile, for so many ``turns``
+    prefetch : of the first register block, ``stride`` further on with each one, for so many ``blocks``
     """
-    height = _HEIGHTS[vectors]
-    for i in range(first, last, height):
-        done = (i - first) // height
-        at, by = (soon + stride * done, pace) if done < turns else (soon, 0)
+    rows = _ROWS[vectors]
+    for i in range(first, left.count, rows):
+        block = (i - first) // rows
+        offset, step = (prefetch.offset + stride * block, prefetch.step) if block < blocks else (prefetch.offset, 0)
+        fetch = Prefetch(prefetch.array, offset, step)
         if vectors == 4:
-            microkernel(4, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(4, left, i, right, 0, out, column, fetch)
         elif vectors == 3:
-            microkernel(3, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(3, left, i, right, 0, out, column, fetch)
         elif vectors == 2:
-            microkernel(2, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(2, left, i, right, 0, out, column, fetch)
         else:
-            microkernel(1, a, rows, i, last, steps, b, 0, ahead, at, by, c, j, columns, columns - j, bias, j, add, activation)
+            microkernel(1, left, i, right, 0, out, column, fetch)
 
 
 @njit(**OPTIONS)
@@ -84,7 +86,8 @@ def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
             after = j + 16 * vectors
             soon = top * o + after if after < o else bottom * o
             _packed(w, o, j, vectors, top, bottom, room)
-            _tiles(vectors, x, rows, start, end, steps[top:bottom], room, w, soon, o, 16, vectors, y, j, o, bias, top > 0, activation if bottom == k else LINEAR)
+            left, out = Left(x, rows, steps[top:bottom], end), Output(y, o, o, top > 0, bias, activation if bottom == k else LINEAR)
+            _multiply_panel(vectors, left, start, room, out, j, Prefetch(w, soon, o), 16, vectors)
             j = after
 
 
@@ -99,7 +102,8 @@ def _weight_part(part, parts, n, k, o, x, g, gradient):
         while j < o:
             vectors = _vectors(o - j)
             _packed(g, o, j, vectors, top, bottom, room)
-            _tiles(vectors, x, rows, start, end, steps, room, x, top * k + start + 16, k, 6, k, gradient, j, o, nothing, top > 0, LINEAR)
+            left, out = Left(x, rows, steps, end), Output(gradient, o, o, top > 0, nothing, LINEAR)
+            _multiply_panel(vectors, left, start, room, out, j, Prefetch(x, top * k + start + 16, k), 6, k)
             j += 16 * vectors
 
 
@@ -127,7 +131,9 @@ def _input_part(part, parts, n, k, o, g, w, x):
         for block in range(blocks):
             top, bottom = block * o // blocks, (block + 1) * o // blocks
             _turned(w, o, j, width, 16 * vectors, top, bottom, room, zeros, places)
-            _tiles(vectors, g, rows, start, end, steps[top:bottom], room, w, (j + 16 * vectors) * o + top * 16 * vectors, 16, 0, 1, x, j, k, nothing, top > 0, LINEAR)
+            left, out = Left(g, rows, steps[top:bottom], end), Output(x, k, k, top > 0, nothing, LINEAR)
+            after = (j + 16 * vectors) * o + top * 16 * vectors
+            _multiply_panel(vectors, left, start, room, out, j, Prefetch(w, after, 16), 0, 1)
         j += 16 * vectors
 
 

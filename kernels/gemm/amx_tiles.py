@@ -28,7 +28,8 @@ from numba.extending import intrinsic
 
 from ..simd.processor import FEATURES
 from ..simd.transpose import transposed
-from ..simd.vector import I32, I64, address_of, call_intrinsic
+from ..simd.vector import I32, I64, address_of, call_intrinsic, unpacked
+from .operands import Matrix
 
 TILE_WORDS, BF16_TERMS = 256, 3
 _I8 = ir.IntType(8)
@@ -139,49 +140,55 @@ def transpose_tile(typing, tile, at):
 
 
 @intrinsic(prefer_literal=True)
-def multiply_tiles(typing, tall, wide, a, a_at, a_pitch, b, b_at, b_pitch, steps, c, c_at, c_pitch, add):
-    """c[i, j] (+)= sum over steps of a[i, step] b[step, j], for ``tall`` and ``wide`` (1 or 2) tiles.
+def multiply_tiles(typing, tall, wide, a, row, b, steps, c, accumulate):
+    """c[row + i, j] (+)= sum over ``steps`` of a[row + i, step] b[step, j], for i < ``tall`` and j < ``wide`` (1 or 2).
 
-    a, b : their tiles of a row and a column one after the other, the next row or column a pitch further on
-    c : tiles of sums, those of a row one after the other
+    a, b, c : Matrix (operands.py) of tiles: the split tiles of a row of a, or of a column of b, and the tiles of sums
+        of a row of c, lie one after the other; the next row, or column, is a stride further on
     """
     rows, columns, index = tall.literal_value, wide.literal_value, types.intp
-    signature = types.void(tall, wide, a, index, index, b, index, index, index, c, index, index, types.boolean)
+    signature = types.void(tall, wide, a, index, b, index, c, types.boolean)
 
     def code(context, builder, signature, values):
-        a_, a_at, a_pitch, b_, b_at, b_pitch, steps, c_, c_at, c_pitch, add = values[2:]
+        _, _, a_, row, b_, steps, c_, accumulate = values
+        (a_t, a_v), (b_t, b_v), (c_t, c_v) = (
+            unpacked(builder, Matrix, *pair) for pair in ((a, a_), (b, b_), (c, c_)))
         sums, lefts, rights = range(rows * columns), range(4, 4 + rows), range(6, 6 + columns)
-        pitch = I64(64)
+        tile_stride = I64(64)  # bytes
 
-        def pointer(array, value, at, step=0):
-            place = address_of(context, builder, array, value, builder.add(at, I64(step)), I64(TILE_WORDS))
-            return builder.bitcast(place, _I8.as_pointer())
+        def pointer(kind, matrix, i, offset):
+            """Of the tile ``offset`` words after the beginning of row (or column) i."""
+            at = builder.add(builder.add(matrix.offset, builder.mul(matrix.stride, i)), offset)
+            return builder.bitcast(address_of(context, builder, kind.array, matrix.array, at, I64(TILE_WORDS)),
+                                   _I8.as_pointer())
 
-        def load(register, place):
-            call_intrinsic(builder, "llvm.x86.tileloadd64", ir.VoidType(), _I8(register), place, pitch)
+        def load(register, address):
+            call_intrinsic(builder, "llvm.x86.tileloadd64", ir.VoidType(), _I8(register), address, tile_stride)
 
-        outs = [pointer(c, c_, builder.add(c_at, builder.mul(c_pitch, I64(i))), j * TILE_WORDS) for i in range(rows) for j in range(columns)]
-        with builder.if_else(add) as (then, otherwise):
+        row_of = [builder.add(row, I64(i)) for i in range(rows)]
+        outs = [pointer(c_t, c_v, i, I64(j * TILE_WORDS)) for i in row_of for j in range(columns)]
+        with builder.if_else(accumulate) as (then, otherwise):
             with then:
-                for register, place in zip(sums, outs):
-                    load(register, place)
+                for register, address in zip(sums, outs):
+                    load(register, address)
             with otherwise:
                 for register in sums:
                     call_intrinsic(builder, "llvm.x86.tilezero", ir.VoidType(), _I8(register))
+        operands = (lefts, a_t, a_v, row_of), (rights, b_t, b_v, [I64(j) for j in range(columns)])
         with cgutils.for_range(builder, steps, intp=I64) as loop:
-            step, held = builder.mul(loop.index, I64(BF16_TERMS * TILE_WORDS)), [None, None]
-            for parts in _ORDER:
-                for side, (registers, array, value, at, between) in enumerate(((lefts, a, a_, a_at, a_pitch), (rights, b, b_, b_at, b_pitch))):
-                    if held[side] != parts[side]:
-                        held[side] = parts[side]
-                        for i, register in enumerate(registers):
-                            place = builder.add(builder.add(at, step), builder.mul(between, I64(i)))
-                            load(register, pointer(array, value, place, parts[side] * TILE_WORDS))
+            step, loaded = builder.mul(loop.index, I64(BF16_TERMS * TILE_WORDS)), [None, None]
+            for terms in _ORDER:
+                for side, (registers, kind, matrix, lines) in enumerate(operands):
+                    if loaded[side] != terms[side]:
+                        loaded[side] = terms[side]
+                        for register, line in zip(registers, lines):
+                            load(register, pointer(kind, matrix, line, builder.add(step, I64(terms[side] * TILE_WORDS))))
                 for i in range(rows):
                     for j in range(columns):
-                        call_intrinsic(builder, "llvm.x86.tdpbf16ps", ir.VoidType(), _I8(i * columns + j), _I8(lefts[i]), _I8(rights[j]))
-        for register, place in zip(sums, outs):
-            call_intrinsic(builder, "llvm.x86.tilestored64", ir.VoidType(), _I8(register), place, pitch)
+                        call_intrinsic(builder, "llvm.x86.tdpbf16ps", ir.VoidType(),
+                                       _I8(i * columns + j), _I8(lefts[i]), _I8(rights[j]))
+        for register, address in zip(sums, outs):
+            call_intrinsic(builder, "llvm.x86.tilestored64", ir.VoidType(), _I8(register), address, tile_stride)
         return context.get_dummy_value()
 
     return signature, code

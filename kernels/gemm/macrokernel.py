@@ -1,8 +1,9 @@
-"""The loops around the microkernel (BLIS: the macrokernel): a whole matrix product from a packed right matrix."""
+"""The loops around the microkernel (BLIS: the macrokernel): a whole matrix product with a packed right matrix."""
 from __future__ import annotations
 
 from ..runtime.jit import OPTIONS, njit
 from .microkernel import MR, NARROWEST, WIDEST, microkernel
+from .operands import Prefetch
 from .packing import panel_width
 
 _MIDDLE = (WIDEST + 1) // 2
@@ -10,27 +11,25 @@ _WIDE_ROWS, _MIDDLE_ROWS, _NARROW_ROWS = MR[WIDEST], MR[_MIDDLE], MR[NARROWEST]
 
 
 @njit(**OPTIONS)
-def gemm(a, rows, count, steps, b, c, c_pitch, columns, bias, add, activation):
-    """c[i, j] (+)= sum over k of a[rows[i] + steps[k]] * b[k, j], for ``count`` rows and ``columns`` columns.
+def gemm(left, right, out):
+    """The product of ``left`` (Left) and ``right`` (packed, packing.py) into ``out`` (Output).
 
-    b is packed. What lies behind it in memory is fetched into the cache, as the next that will be wanted.
-    bias : one number for each column, or empty
+    What follows a panel of ``right`` in memory, as a rule the next panel, is fetched into the cache meanwhile.
     """
-    j = 0
-    while j < columns:
-        left = columns - j
-        width = panel_width(left)
-        b_at = j * steps.size
-        after = b_at + steps.size * width
+    depth, j = left.depths.size, 0
+    while j < out.columns:
+        width = panel_width(out.columns - j)
+        at = j * depth
+        after = at + depth * width
         if width == 16 * WIDEST:
-            for i in range(0, count, _WIDE_ROWS):
-                turn = i // _WIDE_ROWS
-                soon, pace = (after + 16 * steps.size * turn, 16) if turn < WIDEST else (after, 0)
-                microkernel(WIDEST, a, rows, i, count, steps, b, b_at, b, soon, pace, c, j, c_pitch, left, bias, j, add, activation)
+            for i in range(0, left.count, _WIDE_ROWS):
+                block = i // _WIDE_ROWS
+                offset, step = (after + 16 * depth * block, 16) if block < WIDEST else (after, 0)
+                microkernel(WIDEST, left, i, right, at, out, j, Prefetch(right, offset, step))
         elif width == 16 * _MIDDLE:
-            for i in range(0, count, _MIDDLE_ROWS):
-                microkernel(_MIDDLE, a, rows, i, count, steps, b, b_at, b, after, 16, c, j, c_pitch, left, bias, j, add, activation)
+            for i in range(0, left.count, _MIDDLE_ROWS):
+                microkernel(_MIDDLE, left, i, right, at, out, j, Prefetch(right, after, 16))
         else:
-            for i in range(0, count, _NARROW_ROWS):
-                microkernel(NARROWEST, a, rows, i, count, steps, b, b_at, b, after, 16, c, j, c_pitch, left, bias, j, add, activation)
+            for i in range(0, left.count, _NARROW_ROWS):
+                microkernel(NARROWEST, left, i, right, at, out, j, Prefetch(right, after, 16))
         j += width

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import config, types
+from numba.core import cgutils
 from numba.extending import models, register_model
 
 LANES = {types.float32: 16, types.float64: 8}
@@ -61,3 +62,8 @@ def call_intrinsic(builder, name, result, *arguments):
     """The result of an LLVM intrinsic."""
     function = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(result, [a.type for a in arguments]), name)
     return builder.call(function, arguments)
+
+
+def unpacked(builder, make, kind, value):
+    """(types, LLVM values) of the fields of a named tuple of class ``make``."""
+    return make(*kind.types), make(*cgutils.unpack_tuple(builder, value, len(kind.types)))

@@ -16,8 +16,8 @@ from ..errors import ArgumentError, AttackError, Error
 from ..models.interface import classes_of, dtype_of, image_shape_of
 from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
-from .queries import Goal, checked_adversarial, logits, recorded_slopes, slope
 from .parameters import Parameters, classifier_like, parameter
+from .queries import Goal, checked_adversarial, cross_entropy, logits, logits_and_gradient, recorded_gradients
 
 LABELS = ("predicted", "true")
 
@@ -41,7 +41,7 @@ class Attack(Parameters):
     batch_size: int = parameter(500, checks.whole)
 
     slow = False  # whether a progress bar is worth its line
-    iterative = False  # whether it asks for the same slope of one batch many times
+    iterative = False  # whether it asks for the same gradient of one batch many times
 
     @property
     def _reach(self) -> float | None:
@@ -73,7 +73,7 @@ class Attack(Parameters):
             if store is not None:
                 stack.enter_context(one_blas_thread())
             if self.iterative:
-                stack.enter_context(recorded_slopes())
+                stack.enter_context(recorded_gradients())
             bar = stack.enter_context(Progress(type(self).__name__, len(x), progress and self.slow, unit="image"))
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
@@ -132,7 +132,8 @@ class GradientAttack(Attack):
 
     def _gradient(self, x, goal):
         """d loss / dx."""
-        return slope(self.classifier, x, goal.loss)[1]
+        return logits_and_gradient(
+            self.classifier, x, cross_entropy, goal.labels, images=goal.images, targeted=goal.targeted)[1]
 
     def _limit(self, x_adv, x):
         """Back within eps of x, and within [0, 1]."""

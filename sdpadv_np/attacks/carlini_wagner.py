@@ -8,9 +8,9 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .queries import slope
 from .base import Attack
 from .parameters import parameter
+from .queries import logits_and_gradient, margin
 
 _PIXELS = (1, 2, 3)
 _UNBOUNDED = 1e10  # the upper bound of c before the first success
@@ -54,6 +54,7 @@ class CarliniWagner(Attack):
     abort_early: bool = parameter(True, checks.flag)
 
     slow = True
+    iterative = True
 
     def _attack(self, x, goal, rng):
         best, full = _Best(x), xp.array_module(x).full
@@ -84,6 +85,11 @@ class CarliniWagner(Attack):
                 run.keep(falling)
             run.descend(self.lr)
         return success
+
+
+def _hinge(logits, labels, c, targeted, kappa):
+    """(N,), c max(0, margin + kappa)."""
+    return c * ops.relu(margin(logits, labels, targeted) + kappa)
 
 
 class _Best:
@@ -117,7 +123,9 @@ class _Run:
         tanh = np.tanh(self.w)
         x_adv = (tanh + 1) / 2
         change = x_adv - self.x
-        z, g = slope(classifier, x_adv, lambda z: self.c * ops.relu(self.goal.margin(z) + kappa), self.goal.images)
+        z, g = logits_and_gradient(
+            classifier, x_adv, _hinge, self.goal.labels, self.c,
+            images=self.goal.images, targeted=self.goal.targeted, kappa=kappa)
         self.gradient = (g + 2 * change) * ((1 - tanh * tanh) / 2)
         return x_adv, np.square(change).sum(axis=_PIXELS), self.goal.margin(z)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from typing import NamedTuple
 
@@ -24,14 +25,12 @@ class Goal(NamedTuple):
     images: np.ndarray | None = None
 
     def loss(self, logits):
-        """(N,), what gradient attacks increase: CE(f(x), label), or -CE(f(x), target)."""
-        loss = ops.cross_entropy(logits, labels=self.labels)
-        return -loss if self.targeted else loss
+        """(N,), what gradient attacks increase: see :func:`cross_entropy`."""
+        return cross_entropy(logits, self.labels, self.targeted)
 
     def margin(self, logits):
-        """(N,), what margin attacks decrease, below 0 exactly where the goal is reached: Z_y - max of the others, or its negative."""
-        margin = ops.margin(logits, labels=self.labels)
-        return -margin if self.targeted else margin
+        """(N,), what margin attacks decrease: see :func:`margin`."""
+        return margin(logits, self.labels, self.targeted)
 
     def reached(self, logits) -> np.ndarray:
         """(N,) booleans, by the predicted class of logits (an array)."""
@@ -43,16 +42,28 @@ class Goal(NamedTuple):
         return Goal(self.labels[images], self.targeted, None if self.images is None else self.images[images])
 
 
+def cross_entropy(logits, labels, targeted: bool):
+    """(N,), CE(f(x), label), to be increased; -CE(f(x), target) if ``targeted``."""
+    loss = ops.cross_entropy(logits, labels=labels)
+    return -loss if targeted else loss
+
+
+def margin(logits, labels, targeted: bool):
+    """(N,), Z_y - max of the others, or its negative if ``targeted``: below 0 exactly where the goal is reached."""
+    difference = ops.margin(logits, labels=labels)
+    return -difference if targeted else difference
+
+
 class _Plans(threading.local):
-    active = None  # {(function's name, targeted): Plan} while an iterative attack runs in this thread
+    active = None  # {(classifier's id, criterion, settings): Plan} while an iterative attack runs in this thread
 
 
 _plans = _Plans()
 
 
 @contextlib.contextmanager
-def recorded_slopes():
-    """Within this block :func:`slope` of a goal is recorded once and replayed; the plans' memory is let go at its end."""
+def recorded_gradients():
+    """Within this block :func:`logits_and_gradient` is recorded once per criterion and replayed; plans are dropped at its end."""
     before, _plans.active = _plans.active, {}
     try:
         yield
@@ -60,35 +71,32 @@ def recorded_slopes():
         _plans.active = before
 
 
-def slope(classifier, x, function, images=None) -> tuple[np.ndarray, np.ndarray]:
-    """(logits, gradient): logits (N, K) at x, and d sum(function(logits)) / dx, (N, C, H, W); function gives one number per image.
+def logits_and_gradient(classifier, x, criterion, *arrays, images=None, **settings) -> tuple[np.ndarray, np.ndarray]:
+    """(logits (N, K) at x, d sum(criterion(logits, *arrays, **settings)) / dx, (N, C, H, W)).
 
-    images : (N,) their numbers, for messages; those of the goal whose method ``function`` is
+    criterion : gives one number per image; a function of a module, so that recorded steps know it again
+    arrays : what may change from call to call (labels, weights of the images)
+    images : (N,) their numbers, for messages
+    settings : constants of the criterion
     """
-    goal = getattr(function, "__self__", None)
-    goal = goal if isinstance(goal, Goal) else None
     # only our own are recorded: others may answer a little otherwise each time, and the time they take is theirs
-    if _plans.active is None or goal is None or store_of(classifier) is None:
-        z, gradient = _slope(classifier, x, function)
+    if _plans.active is None or store_of(classifier) is None:
+        z, gradient = _logits_and_gradient(classifier, criterion, settings, x, *arrays)
     else:
-        key = id(classifier), function.__name__, goal.targeted
+        key = id(classifier), criterion, tuple(sorted(settings.items()))
         if key not in _plans.active:
-
-            def step(x, labels):
-                return _slope(classifier, x, getattr(Goal(labels, key[2]), key[1]))
-
+            step = functools.partial(_logits_and_gradient, classifier, criterion, settings)
             _plans.active[key] = Plan(step, [classifier.store])
-        z, gradient = _plans.active[key](x, goal.labels)
-    images = goal.images if goal is not None else images
+        z, gradient = _plans.active[key](x, *arrays)
     return checked_logits(z, len(x), images), checked_gradient(classifier, gradient, images)
 
 
 @enable_grad()
-def _slope(classifier, x, function):
+def _logits_and_gradient(classifier, criterion, settings, x, *arrays):
     t = Tensor(x, requires_grad=True)
     z = logits_of(classifier, t)
-    with np.errstate(over="ignore"):  # of a sum that nobody looks at: the logits and the gradient are, by whoever asked
-        total = ops.sum(function(z))
+    with np.errstate(over="ignore"):  # the sum itself is not used; the logits and the gradient are checked
+        total = ops.sum(criterion(z, *arrays, **settings))
     return z.data, grad(total, [t])[0].data
 
 

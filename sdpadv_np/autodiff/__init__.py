@@ -1,13 +1,15 @@
 """Reverse-mode automatic differentiation over NumPy and CuPy arrays.
 
-Read in this order: tensor.py (what is recorded), registry.py (how an operation is written),
-parameters.py (what is no operand), rules/ (the derivatives), engine.py (the backward loop), accumulation.py (its sums), gradcheck.py (how we know),
-plan.py (a step recorded once and replayed).
+Read in this order: tensor.py (what is recorded), operation.py and registry.py (how an operation is written), rules/ (the
+derivatives), engine.py (the backward loop), accumulation.py (its sums), gradcheck.py (how derivatives are tested),
+formulas.py (how formulas are), plan.py (a step recorded once and replayed; README.md). parameters.py is about what is
+not an operand.
 """
 from . import ops
 from .engine import grad
 from .gradcheck import gradcheck
+from .own_operations import define_op
 from .plan import Plan
 from .tensor import Tensor, hooks, no_grad
 
-__all__ = ["Plan", "Tensor", "grad", "gradcheck", "hooks", "no_grad", "ops"]
+__all__ = ["Plan", "Tensor", "define_op", "grad", "gradcheck", "hooks", "no_grad", "ops"]

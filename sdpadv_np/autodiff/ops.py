@@ -1,30 +1,24 @@
-"""Every operation by name, and the operators and methods of Tensor, which are operations too."""
+"""Every operation of the table by its name, and the operators and methods of Tensor, which are operations too.
+
+ops.pyi names them for editors and type checkers; tests/autodiff/test_ops.py writes it, and holds it equal to the table.
+"""
 from __future__ import annotations
 
+from . import rules  # noqa: F401  (which fills the table)
 from .engine import backward
-from .registry import OPS
-from .rules.conv import conv2d, conv2d_layer, conv2d_weight, conv_transpose2d
-from .rules.elementwise import (
-    abs, add, clip, div, exp, leaky_relu, log, maximum, minimum, mul, neg, perturb, power, relu, sigmoid, softplus, sqrt, square, sub, tanh, where,
-)
-from .rules.linalg import dense, matmul
-from .rules.loss import cross_entropy, log_softmax, margin, softmax
-from .rules.pool import avg_pool2d, avg_pool_transpose2d, max_pool2d
-from .rules.reduction import max, mean, norm, sum
-from .rules.sampling import affine_sample, flow_sample, sample, scatter
-from .rules.shape import broadcast_to, concatenate, getitem, place, reflect_fold, reflect_pad, reshape, sum_to, swapaxes, transpose
+from .registry import FUNCTIONS
 from .tensor import Tensor
 
-__all__ = sorted(OPS)
+__all__ = sorted(FUNCTIONS)
+globals().update(FUNCTIONS)
 
-for _name, _op in {"add": add, "sub": sub, "mul": mul, "truediv": div, "matmul": matmul}.items():
-    setattr(Tensor, f"__{_name}__", _op)
-    setattr(Tensor, f"__r{_name}__", lambda self, other, _op=_op: _op(other, self))
-Tensor.__neg__ = neg
-Tensor.__abs__ = abs
-Tensor.__pow__ = lambda self, exponent: power(self, exponent=exponent)
-Tensor.__getitem__ = lambda self, index: getitem(self, index=index)
+for _name, _op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "matmul": "matmul"}.items():
+    setattr(Tensor, f"__{_name}__", FUNCTIONS[_op])
+    setattr(Tensor, f"__r{_name}__", lambda self, other, _op=FUNCTIONS[_op]: _op(other, self))
+for _name, _op in {"__neg__": "neg", "__abs__": "abs", "sum": "sum", "mean": "mean", "max": "max"}.items():
+    setattr(Tensor, _name, FUNCTIONS[_op])
+Tensor.__pow__ = lambda self, exponent, _power=FUNCTIONS["power"]: _power(self, exponent=exponent)
+Tensor.__getitem__ = lambda self, index, _getitem=FUNCTIONS["getitem"]: _getitem(self, index=index)
+Tensor.reshape = lambda self, *shape: FUNCTIONS["reshape"](self, shape=shape[0] if len(shape) == 1 else shape)
+Tensor.T = property(FUNCTIONS["transpose"])
 Tensor.backward = backward
-Tensor.T = property(transpose)
-Tensor.sum, Tensor.mean, Tensor.max = sum, mean, max
-Tensor.reshape = lambda self, *shape: reshape(self, shape=shape[0] if len(shape) == 1 else shape)

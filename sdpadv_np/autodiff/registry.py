@@ -18,126 +18,49 @@ test holds the two equal.
 """
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import numpy as np
 
 from .. import xp
-from ..errors import AttackError, OperationError, PlanError
-from .parameters import COUNTS, PLAIN, kept, settled
-from .tensor import Tensor, next_seq, raw, state
+from ..errors import AttackError, PlanError
+from .operation import FUNCTIONS, NO_GRADIENT, OPS, OWN, Op
+from .parameters import COUNTS, PLAIN, kept
+from .tensor import Tensor, next_seq, state
 
-OPS: dict[str, "Op"] = {}
+__all__ = ["FUNCTIONS", "NO_GRADIENT", "OPS", "OWN", "Op", "apply", "caller", "define", "described"]
 _NO_PARAMETERS: dict = {}
 _FLOAT32 = np.dtype(np.float32)
 _ENGINE = {__package__, f"{__package__}.rules"}
 
 
-def NO_GRADIENT(g, y, *inputs, **params):
-    """The explicit state "not differentiable in this input" (a mask, an index)."""
-    raise OperationError("not differentiable in this input")
+def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, **more) -> Callable:
+    """Put an operation in the table and return the function that applies it (sd.ops has it by its name)."""
+    op, call = described(name, forward, *vjps, samples=samples, formula=formula, **more)
+    if name in OPS:
+        raise TypeError(f"operation {name!r} is defined twice")
+    OPS[name], FUNCTIONS[name] = op, call
+    return call
 
 
-class _Variadic:
-    """The rules of an operation with any number of inputs: rule i is the one rule, told i."""
+def described(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):
+    """(operation, the function that applies it): the function takes Tensors and records, or computes on plain arrays.
 
-    def __init__(self, rule):
-        self.rule = rule
-
-    def __getitem__(self, index):
-        return functools.partial(self.rule, index)
-
-
-@dataclass(frozen=True, eq=False)
-class Op:
-    """One row of the table."""
-
-    name: str
-    forward: Callable  # (*arrays, **params) -> array
-    vjps: tuple  # one rule per input; for a variadic operation one rule (index, g, y, *inputs, **params)
-    formula: str  # the derivative, as a textbook has it: x̄ is the gradient of x
-    samples: Callable | None  # (rng) -> list of (arrays, params): inputs off the kinks, for the tests
-    reads: tuple  # what the rules read of the values: input indices, and "y" for the output
-    broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
-    variadic: bool = False
-    kinks: str = ""  # where the derivative jumps, and which side is taken
-    fused: Callable | None = None  # (g, y, *arrays, needs, saved, out, **params) -> one gradient or None per input; out: arrays that may hold them, or None
-    saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
-    hint: str = ""  # what the operands must be
-    instead: Mapping = field(default_factory=dict)  # parameters that somebody may want to differentiate: name -> the operation that can
-
-    def __reduce__(self):
-        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
-        return (_named, (self.name,)) if OPS.get(self.name) is self else object.__reduce_ex__(self, 2)
-
-    def __deepcopy__(self, memo):
-        return self
-
-    @property
-    def rules(self):
-        """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
-        return _Variadic(self.vjps[0]) if self.variadic else self.vjps
-
-    def failure(self, error: Exception, inputs, params, where: str | None = None) -> OperationError:
-        def describe(value):
-            array = raw(value)
-            return f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(value)
-
-        operands = ", ".join(map(describe, inputs))
-        given = "".join(f", {k}={v}" for k, v in params.items() if isinstance(v, (int, float, str, tuple, bool)))
-        place = f" (made at {where})" if where else ""
-        remedy = self._remedy(error)
-        return OperationError(f"{self.name}({operands}{given}){place}: {error}" + (f"; {remedy}" if remedy else ""))
-
-    def _remedy(self, error) -> str:
-        """Of this cause: how axes are counted, or what the operands must be; a wrong type says all, and an operation within a rule has said it."""
-        if isinstance(error, (TypeError, OperationError)):
-            return ""
-        if isinstance(error, np.exceptions.AxisError):
-            return "axes are counted from 0, or back from the last as -1"
-        return self.hint
-
-    def settled(self, name, value, inputs, params):
-        """A parameter in its plain form (parameters.py), or this operation's complaint."""
-        try:
-            return settled(name, value, xp.array_module(*map(raw, inputs)), self.instead)
-        except Exception as error:
-            raise self.failure(error, inputs, params) from error
-
-
-def _named(name: str) -> Op:
-    return OPS[name]
-
-
-def define(name: str, forward: Callable, *vjps: Callable, samples, formula: str, reads=(), doc: str = "", **more):
-    """Put an operation in the table and return the function that calls it.
-
-    The function takes Tensors (and returns a recorded Tensor) or plain arrays (and returns an
-    array). Raises TypeError if the operation has no composable rule.
+    Raises TypeError if the operation has no composable rule.
     """
     if not vjps:
         raise TypeError(f"operation {name!r} has no derivative rule; mark inputs without one as NO_GRADIENT")
     op = Op(name, forward, vjps, formula, samples, tuple(reads), **more)
-    if op.name in OPS:
-        raise TypeError(f"operation {name!r} is defined twice")
-    OPS[name] = op
     call = caller(op)
     call.__doc__ = f"{doc or name}\n\nDerivative: {formula}" + (f"\n\nKinks: {op.kinks}" if op.kinks else "")
-    return call
+    return op, call
 
 
 def caller(op: Op) -> Callable:
     """The function that applies ``op``; positional parameters and defaults are sorted out here."""
-    forward, arity = op.forward, None if op.variadic else len(op.vjps)
-    signature, names, defaults = None, [], {}
-    if not isinstance(forward, np.ufunc):
-        signature = inspect.signature(forward)
-        extra = [p for i, p in enumerate(signature.parameters.values()) if (p.kind is p.KEYWORD_ONLY if op.variadic else i >= arity)]
-        names, defaults = [p.name for p in extra], {p.name: p.default for p in extra if p.default is not p.empty}
+    forward, arity, names, defaults = op.forward, None if op.variadic else len(op.vjps), list(op.parameters), op.defaults
 
     def plain(*inputs):
         if len(inputs) != arity:  # a universal function would take one too many for the place of its result
@@ -172,9 +95,15 @@ def caller(op: Op) -> Callable:
         call = plain  # half the calls are of this kind
     call.__name__ = call.__qualname__ = op.name
     call.op = op
-    if signature is not None:
-        call.__signature__ = signature
+    call.__signature__ = _signature(op)
     return call
+
+
+def _signature(op: Op) -> inspect.Signature:
+    """Inputs by the names that the rules have for them, and the parameters of the forward function."""
+    if not isinstance(op.forward, np.ufunc):
+        return inspect.signature(op.forward)
+    return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in op.inputs])
 
 
 def apply(op: Op, inputs: tuple, params: dict) -> Tensor:

@@ -1,173 +1,179 @@
-"""How fast are the samplers? Every implementation of affine_sample and flow_sample beside its peers.
+"""How fast are the samplers? Every implementation of affine_sample and flow_sample, against each other.
 
-Three tasks, each from the arrays to the results, everything allocated in the call:
+Three tasks, each from the inputs to the results, with all memory allocated in the call:
 
     forward            y
-    forward+backward   y and the gradients of image and theta (or flow)
-    theta only         y and the gradient of theta: the step of an attack that moves a fixed image
+    forward+backward   y and the gradients of the image and of theta (or the flow)
+    theta only         y and the gradient of theta: the step of an attack that transforms a fixed image
 
-The bytes of a task are those that its contract makes anybody move: each array read or written once
-per pass. A plain copy that moves as many (half read, half written) takes part in every round; what
-share of its speed a contender reaches says how far it is from the memory's limit.
+The bytes of a task are the least that any implementation must move: each array is read or written once per pass. A
+plain copy that moves as many bytes (half read, half written) is timed in every round; the share of its speed that a
+candidate reaches says how far it is from the memory's limit.
 """
 from __future__ import annotations
 
 import functools
-import gc
-import importlib
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from .. import checks, xp
-from ..errors import ArgumentError, Error
-from ..kernels import affine_sample
-from ..storage.provenance import provenance
-from . import peers, runner, timing
-from .problem import KERNELS, TASKS, Case, Problem
+from .. import checks
+from ..errors import ArgumentError
+from ..kernels import affine_sample, flow_sample
+from .runner import Benchmark, Job, Option
 
-REFERENCE = "numpy"
-RATIOS = (REFERENCE, "torch", "torch.compile")  # every contender is compared with these
+FORWARD, BOTH, THETA = "forward", "forward+backward", "theta only"
+RESULTS = {FORWARD: ("y",), BOTH: ("y", "gradient of x", "gradient of theta"), THETA: ("y", "gradient of theta")}
+_FLOW_RESULTS = ("y", "gradient of x", "gradient of flow")
 _CHECKED = 1024  # images at most, evenly spaced
-
-# What is measured if not told otherwise, by device, then with --quick. scan: the N of the plot; budget: seconds of one contender in one task.
-_DEFAULTS = {
-    ("cpu", False): {"cases": ("28x28x1:128", "28x28x1:1024", "32x32x3:128", "224x224x3:16"), "scan": (1, 4, 16, 64, 256, 1024, 4096)},
-    ("cpu", True): {"cases": ("28x28x1:32", "32x32x3:8"), "scan": (1, 8, 64)},
-    ("cuda", False): {"cases": tuple(f"28x28x1:{n}" for n in (1024, 4096, 16384, 65536)), "scan": (64, 256, 1024, 4096, 16384, 65536)},
-    ("cuda", True): {"cases": ("28x28x1:1024",), "scan": (64, 1024)},
-}
-_EFFORT = {False: {"rounds": 25, "budget": 4.0}, True: {"rounds": 5, "budget": 0.2}}
+_RADIUS = 0.15  # an attack moves theta by up to gamma = 0.3, by half of that on average
+_COUNTS = {"cpu": ((1, 4, 16, 64, 256, 1024, 4096), (1, 8, 64)), "cuda": ((64, 256, 1024, 4096, 16384, 65536), (64, 1024))}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that a run depends on; made by :meth:`resolve`."""
+class Size(NamedTuple):
+    """``count`` images of ``channels`` x ``height`` x ``width``.
 
-    cases: tuple[str, ...]
-    scan: tuple[int, ...]
-    rounds: int
-    budget: float
-    conventions: tuple[str, ...] = affine_sample.CONVENTIONS
-    peers: tuple[str, ...] = tuple(peers.PEERS)
-    device: str = "cpu"
-    threads: int = 1
-    radius: float = 0.15  # theta is uniform around the identity; the attack moves it by up to gamma = 0.3, by half of that on average
-    seed: int = 0
+    >>> Size.parse("28x28x1:128")
+    Size(height=28, width=28, channels=1, count=128)
+    """
+
+    height: int
+    width: int
+    channels: int
+    count: int
 
     @classmethod
-    def resolve(cls, device: str = "cpu", quick: bool = False, **given) -> Settings:
-        """The defaults for this device, with what is given (and not None) in their place.
+    def parse(cls, text: str) -> Size:
+        """From HxWxC:N."""
+        try:
+            size, count = text.split(":")
+            numbers = [int(n) for n in (*size.split("x"), count)]
+            if len(numbers) == 4 and min(numbers) > 0:
+                return cls(*numbers)
+        except ValueError:
+            pass
+        raise ArgumentError(f"case is {text!r}; write HxWxC:N or flow:HxWxC:N, for example 28x28x1:128")
 
-        >>> Settings.resolve(quick=True, threads=2).cases
-        ('28x28x1:32', '32x32x3:8')
-        """
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
-        settings = cls(**{**_DEFAULTS[device, quick], **_EFFORT[quick], "device": device, **given})
-        settings.jobs()  # a case that cannot be read shows now
-        for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
-            checks.whole(name, getattr(settings, name), low)
-        checks.number("radius", settings.radius)
-        return settings
-
-    def jobs(self) -> list[tuple[Case, str, bool]]:
-        """(case, task, is it there for the plot alone?)"""
-        sizes = [Case.parse(text) for text in self.cases]
-        cases = [Case(s.height, s.width, s.channels, s.count, convention) for s in sizes for convention in self.conventions]
-        cases += [Case(s.height, s.width, s.channels, s.count, kernel="flow") for s in sizes[:1]]
-        jobs = [(case, task, False) for case in cases for task in TASKS[case.kernel]]
-        scan = [(Case(28, 28, 1, n, self.conventions[0]), task) for n in self.scan for task in TASKS["affine"][:2]]
-        return jobs + [(*job, True) for job in scan if (*job, False) not in jobs]
+    def __str__(self):
+        return f"{self.height}x{self.width}x{self.channels} N {self.count}"
 
 
-def _check(name, contender, results, problem, task, chosen, expected) -> float:
-    """The largest relative difference (in the 2-norm) from what is ``expected`` of the ``chosen`` images; raises if it is too large.
-
-    A position within rounding of a whole pixel may fall to either side of it. The value is
-    continuous there, its slope is not, and in tf_reference the value is not either.
-    """
-    case, largest = problem.case, 0.0
-    for k, (got, true) in enumerate(zip(contender.read(results), expected, strict=True)):
-        if got.shape[1:] != true.shape[1:] or len(got) != case.count:
-            raise Error(f"{name} gives {task} of {case} the shape {list(got.shape)}; a benchmark of wrong results is refused")
-        difference = float(np.linalg.norm(xp.to_numpy(got)[chosen] - true) / max(np.linalg.norm(true), 1e-30))
-        jumps = case.convention == "tf_reference" or (k == len(expected) - 1 and task != "forward")
-        allowed = max(2e-2 if jumps else 1e-4, contender.tolerance)
-        if not difference <= allowed:  # NaN is refused as well
-            raise Error(f"{name} differs from the reference by {difference:.2g} in {task} of {case} (result {k + 1} of {len(expected)}, "
-                        f"allowed {allowed:g}); a benchmark of wrong results is refused")
-        largest = max(largest, difference)
-    return largest
-
-
-def _device(settings):
-    """(clock, function to the device, copy, wait for the device, the device's name)"""
-    if settings.device == "cpu":
-        return timing.wall, np.asarray, np.copyto, lambda: None, "CPU"
-    try:
-        cupy = importlib.import_module("cupy")
-        name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode() + f", CuPy {cupy.__version__}"
-    except Exception as error:  # CuPy not installed, no driver, no device: each has an error of its own
-        raise ArgumentError(f"device is 'cuda', but CuPy cannot use one here ({error}); leave out --device") from error
-    return timing.cuda_events(cupy), cupy.asarray, cupy.copyto, cupy.cuda.runtime.deviceSynchronize, name
-
-
-def run(settings: Settings, say=print) -> dict:
-    """Measure everything that ``settings`` ask for; returns the record of it.
-
-    ``say`` is given one line of progress per job.
-    """
-    *device, device_name = _device(settings)
-    jobs = settings.jobs()
-    for kernel in KERNELS.values():
-        kernel.implementations()  # loads them, so that Numba is among the libraries whose threads are set
-    found, missing = peers.load(settings.peers, settings.device)
-    for name, reason in missing.items():
-        say(f"missing: {name}: {reason}")
-    results = []
-    with timing.equal_threads(settings.threads):
-        for k, (case, task, scan) in enumerate(jobs):
-            results.append(_measure(case, task, scan, settings, found, missing, device))
-            say(f"[{k + 1}/{len(jobs)}] {case} {task}: " + _line(results[-1]["contenders"]))
-    versions = {name: adapter.version for name, adapter in found.items()}
-    return {"question": "affine", "settings": asdict(settings), "device": device_name, "peers": versions, "made": provenance(), "results": results}
-
-
-def _line(contenders):
-    return ", ".join(f"{name} {c['seconds']['median'] * 1e6:.4g} us" for name, c in contenders.items())
-
-
-def _measure(case, task, scan, settings, found, missing, device) -> dict:
-    """One job: every contender made, run once, checked, and then timed in turns."""
-    clock, to_device, copy, wait = device
-    problem = Problem(case, settings, to_device)
-    chosen = np.unique(np.linspace(0, case.count - 1, _CHECKED).astype(int))
-    expected = problem.results(task, REFERENCE, [a[chosen].astype(np.float64) for a in problem.host])
-    kernel = KERNELS[case.kernel]
-    makers, missing = {}, dict(missing)
-    for name in (*kernel.implementations(), *found):
-        if scan and name == "torch.compile":
-            missing[name] = "left out of the plot: it would compile for every N anew"
-        elif name in found:
-            makers[name] = functools.partial(found[name].contender, problem, task)
-        elif kernel.implementations()[name]:
-            makers[name] = functools.partial(runner.Contender, functools.partial(problem.results, task, name))
-        else:
-            missing[name] = kernel.why_not(name)
-    prepared = runner.prepare(makers, lambda name, contender, results: _check(name, contender, results, problem, task, chosen, expected), wait)
-    moved = case.bytes(task)
-    source, target = to_device(np.ones(moved // 2, np.uint8)), to_device(np.zeros(moved // 2, np.uint8))
-    gc.collect()
+def affine_job(size: Size, convention: str, task: str, settings, scan=None) -> Job:
+    """affine_sample on random images and matrices."""
     rng = np.random.default_rng(settings.seed)
-    samples = timing.interleaved({**prepared.calls, "copy": lambda: copy(target, source)}, settings.rounds, rng, clock, budget=settings.budget)
-    copied = samples.pop("copy")
-    contenders = {
-        name: {
-            "seconds": timing.spread(own), "ns_per_pixel": 1e9 * timing.spread(own)["median"] / case.pixels(),
-            "share_of_copy": timing.ratio(copied, own), "times_as_fast_as": {peer: timing.ratio(samples[peer], own) for peer in RATIOS if peer in samples},
-            "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],
-        }
-        for name, own in samples.items()
-    }
-    return {"case": asdict(case), "title": str(case), "task": task, "plot_only": scan, "bytes": moved, "pixels": case.pixels(),
-            "copy_seconds": timing.spread(copied), "contenders": contenders, "missing": missing | prepared.missing, "inapplicable": prepared.inapplicable}
+    x, g = _images(rng, size)
+    radius = settings.options["radius"]
+    theta = (np.eye(2, 3) + rng.uniform(-radius, radius, (size.count, 2, 3))).astype(np.float32)
+    moved = {FORWARD: 2 * x.size + theta.size, BOTH: 5 * x.size + 3 * theta.size, THETA: 4 * x.size + 3 * theta.size}
+    jumps = 2e-2  # a position within rounding of a whole pixel may fall to either side, where the derivative jumps
+    tolerance = jumps if convention == "tf_reference" else 1e-4  # in tf_reference the value jumps as well
+    return _job(f"{size} {convention}", task, "affine_sample", affine_sample, run_affine, RESULTS[task],
+                {"x": x, "theta": theta, "g": g}, {"convention": convention}, moved[task], tolerance,
+                {"gradient of theta": jumps}, scan)
+
+
+def flow_job(size: Size, settings) -> Job:
+    """flow_sample on random images and flows of up to two pixels."""
+    rng = np.random.default_rng(settings.seed)
+    x, g = _images(rng, size)
+    flow = rng.uniform(-2, 2, (size.count, 2, size.height, size.width)).astype(np.float32)
+    return _job(f"{size} flow_sample", BOTH, "flow_sample", flow_sample, run_flow, _FLOW_RESULTS,
+                {"x": x, "flow": flow, "g": g}, {}, 5 * x.size + 3 * flow.size, 1e-4, {"gradient of flow": 2e-2})
+
+
+def _images(rng, size: Size):
+    shape = (size.count, size.channels, size.height, size.width)
+    return rng.random(shape, np.float32), rng.standard_normal(shape, np.float32)
+
+
+def _job(case, task, operation, kernel, run, names, inputs, parameters, numbers, tolerance, tolerances, scan=None):
+    """A candidate for each implementation; the reference is "numpy" in float64, on some of the images."""
+
+    def candidate(implementation, job):
+        return lambda: run(job, implementation)
+
+    def reference():
+        count = len(inputs["x"])
+        indices = np.unique(np.linspace(0, count - 1, _CHECKED).astype(int))
+        job = Job(case, task, operation, {}, {k: a[indices].astype(np.float64) for k, a in inputs.items()}, parameters)
+        return indices, dict(zip(names, run(job, "numpy")))
+
+    available = kernel.implementations()
+    return Job(case, task, operation, {name: functools.partial(candidate, name) for name in available if available[name]},
+               inputs, parameters, tolerance, tolerances, scan=scan, reference=reference, bytes=4 * numbers,
+               missing={name: kernel.why_not(name) for name in available if not available[name]},
+               pixels=inputs["x"].size)
+
+
+def run_affine(job: Job, implementation: str) -> tuple:
+    """The results of an affine_sample job by one of our implementations."""
+    x, theta, g = job.inputs.values()
+    convention = job.parameters["convention"]
+    if job.task == FORWARD:
+        return (affine_sample.forward(x, theta, convention, implementation=implementation),)
+    if job.task == BOTH:
+        y = affine_sample.forward(x, theta, convention, implementation=implementation)
+        return y, *affine_sample.backward(g, x, theta, convention, implementation)
+    # as sd.ops.affine_sample does
+    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, slopes=True)
+    return y, affine_sample.backward(g, x, theta, convention, implementation, (False, True), saved)[1]
+
+
+def run_flow(job: Job, implementation: str) -> tuple:
+    """The results of a flow_sample job by one of our implementations."""
+    x, flow, g = job.inputs.values()
+    return flow_sample.forward(x, flow, implementation), *flow_sample.backward(g, x, flow, implementation)
+
+
+def _case(text: str):
+    """HxWxC:N: every convention and task of affine_sample; flow:HxWxC:N: flow_sample."""
+    size = Size.parse(text.removeprefix("flow:"))
+    if text.startswith("flow:"):
+        return lambda settings: [flow_job(size, settings)]
+    return lambda settings: (affine_job(size, convention, task, settings)
+                             for convention in settings.options["conventions"] for task in RESULTS)
+
+
+def _scan(settings):
+    """Time against the number of images of 28x28x1, in the first convention."""
+    convention = settings.options["conventions"][0]
+    for count in _COUNTS[settings.device][settings.quick]:
+        for task in (FORWARD, BOTH):
+            job = affine_job(Size(28, 28, 1, count), convention, task, settings, ("images", count))
+            yield Job(**{**vars(job), "case": f"28x28x1 {convention}"})
+
+
+def _check_conventions(name, values):
+    for value in values:
+        checks.choice(name, value, affine_sample.CONVENTIONS)
+
+
+BENCHMARK = Benchmark(
+    name="affine",
+    title="The samplers",
+    description="the samplers: affine_sample and flow_sample, forward, with both gradients, with theta's alone",
+    contract="""\
+job.operation  "affine_sample" (or "flow_sample" in the cases flow:HxWxC:N)
+job.task       "forward", "forward+backward" or "theta only"
+job.inputs     x (N, C, H, W), theta (N, 2, 3) (or flow (N, 2, H, W)), g (N, C, H, W), the gradient of y: float32
+job.parameters convention: "half_pixel", "align_corners" or "tf_reference", see sdpadv_np.kernels.affine_sample
+results        forward: y; forward+backward: (y, gradient of x, gradient of theta or flow);
+               theta only: (y, gradient of theta)""",
+    cases={"images": _scan},
+    default_cases={
+        "cpu": (("28x28x1:128", "28x28x1:1024", "32x32x3:128", "224x224x3:16", "flow:28x28x1:128", "images"),
+                ("28x28x1:32", "32x32x3:8", "flow:28x28x1:32", "images")),
+        "cuda": (("28x28x1:1024", "28x28x1:4096", "28x28x1:16384", "28x28x1:65536", "flow:28x28x1:1024", "images"),
+                 ("28x28x1:1024", "flow:28x28x1:1024", "images")),
+    },
+    other_case=_case,
+    other_form="HxWxC:N (height, width, channels, number of images) or flow:HxWxC:N",
+    against=("numpy",),
+    budget=4.0,
+    options={
+        "conventions": Option(affine_sample.CONVENTIONS, f"any of {', '.join(affine_sample.CONVENTIONS)}",
+                              _check_conventions, {"nargs": "+", "choices": affine_sample.CONVENTIONS, "metavar": "NAME"}),
+        "radius": Option(_RADIUS, "theta is drawn within R of the identity; larger ones leave more of the image",
+                         checks.number, {"type": float, "metavar": "R"}),
+    },
+)

@@ -1,6 +1,6 @@
-"""How much memory does a training step need, what grows with the number of images, and does anything grow with time?
+"""How much memory does a training step need, how does memory grow with the number of images, and does it grow with time?
 
-Every measurement is a process of its own (memory_child.py); peaks of steps are measured several times.
+Every measurement is made in a new process (memory_child.py); peaks of steps are measured several times.
 """
 from __future__ import annotations
 
@@ -11,110 +11,136 @@ import subprocess
 import sys
 
 from ..errors import Error
-from . import torches, train
-from .runner import Contender, Job, Question
+from . import train
+from .runner import Benchmark, Candidate, Job
 
 FUNCTIONS = ("Model A logits", "SdpAdv's generator", "PGD on Model B")
 _COUNTS = (250, 1000, 4000, 16000)
 _STEPS, _QUICK_STEPS = 10_000, 200
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _once(request: str) -> dict:
     return _process(request)
 
 
 def _process(request: str) -> dict:
-    """What memory_child.py answers. Larger arrays get pages of their own, so that what is freed is no longer resident and what was never written not yet."""
+    """The answer of memory_child.py.
+
+    Large arrays get pages of their own (MALLOC_MMAP_THRESHOLD_): freed ones are not resident any more, unwritten
+    ones not yet.
+    """
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "MALLOC_MMAP_THRESHOLD_": str(2**16)}
-    done = subprocess.run([sys.executable, "-m", f"{__package__}.memory_child", request], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-m", f"{__package__}.memory_child", request]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise Error(f"the process failed: {done.stderr.strip().splitlines()[-1]}")
-    return json.loads(done.stdout)
+    answer = json.loads(done.stdout)
+    if "inapplicable" in answer:
+        raise NotImplementedError(answer["inapplicable"])
+    return answer
 
 
 def _request(settings, work: str, **more) -> str:
-    return json.dumps({"work": work, "threads": settings.threads, "seed": settings.seed, **more})
+    """The search path for modules, which contenders may be on, goes along."""
+    common = {"path": sys.path, "threads": settings.threads, "seed": settings.seed}
+    return json.dumps({"work": work, **common, **more})
+
+
+def _measured(name: str, job: Job) -> Candidate:
+    """A candidate that asks a process for its memory; ``name`` is one of ours, or a contender's MODULE:FUNCTION."""
+    ask, read = job.parameters["ask"], job.parameters.get("read", lambda answer: answer["bytes"])
+    return Candidate(lambda: float(read(ask(name))), lambda answer: {})
+
+
+def _job(case: str, task: str, ours: tuple, parameters: dict, scan=None) -> Job:
+    return Job(case, task, "memory", {name: functools.partial(_measured, name) for name in ours},
+               parameters=parameters, scan=scan)
 
 
 def _step_request(settings, case: str, name: str) -> str:
-    return _request(settings, "step", case=case, contender=name, batch=16 if settings.quick else train.CASES[case][3])
+    return _request(settings, "step", case=case, candidate=name, quick=settings.quick)
 
 
-def _contender(process, request: str, read=lambda answer: answer["bytes"]) -> Contender:
-    return Contender(lambda: float(read(process(request))), lambda answer: {})
+def _steps(case: str, settings):
+    """The peak of a training step of `sdpadv bench train`."""
+    ask = _once if settings.quick else _process
+    parameters = {"ask": lambda name: ask(_step_request(settings, case, name))}
+    yield _job(train.CASES[case][0], "peak of a step", ("ours", "ours eager"), parameters)
 
 
-def _steps(case: str, settings, peers):
-    """The peak of a training step, for each case of `sdpadv bench train`."""
-    title = train.CASES[case][0]
-    names = ("ours", "ours eager", *(name for name in peers if name != "torch.channels_last" or title in train.CONVOLUTIONS))
-    process = _once if settings.quick else _process
-    makers = {name: functools.partial(_contender, process, _step_request(settings, case, name)) for name in names}
-    yield Job(title, "peak of a step", makers)
-
-
-def _images(settings, peers):
+def _images(settings):
     """The peak of functions that work in batches, against the number of images."""
     for function in FUNCTIONS:
         for count in (50, 100) if settings.quick else _COUNTS:
-            make = functools.partial(_contender, _once, _request(settings, "images", function=function, count=count))
-            yield Job(function, "peak beside images and result", {"ours": make}, scan=("images", count))
+            request = _request(settings, "images", function=function, count=count)
+            ask = functools.partial(_images_answer, request)
+            yield _job(function, "peak beside images and result", ("ours",), {"ask": ask}, ("images", count))
 
 
-def _growth_request(settings, contender):
-    return _request(settings, "growth", contender=contender, count=_QUICK_STEPS if settings.quick else _STEPS)
+def _images_answer(request: str, name: str) -> dict:
+    if name != "ours":
+        raise NotImplementedError("this job is for ours alone")
+    return _once(request)
 
 
-def _growth(settings, peers):
-    """The resident set along many steps; each contender's is one process, asked once."""
+def _growth_answer(settings, name: str) -> dict:
+    count = _QUICK_STEPS if settings.quick else _STEPS
+    return _once(_request(settings, "growth", candidate=name, count=count))
+
+
+def _growth(settings):
+    """The resident set along many steps; each candidate's is measured in one process, which answers once."""
     count = _QUICK_STEPS if settings.quick else _STEPS
     for done in range(0, count + 1, count // 10):
-        makers = {name: functools.partial(_contender, _once, _growth_request(settings, name), functools.partial(_resident_after, done)) for name in _growing(peers)}
-        yield Job("SdpAdv on 4x4 images", "resident", makers, scan=("steps", done))
+        parameters = {"ask": functools.partial(_growth_answer, settings),
+                      "read": functools.partial(lambda done, answer: answer["resident"][str(done)], done)}
+        yield _job("SdpAdv on 4x4 images", "resident", ("ours",), parameters, ("steps", done))
 
 
-def _resident_after(done, answer):
-    return answer["resident"][str(done)]
-
-
-def _tables(settings, peers):
-    """What the plans say of themselves, and what grew, in figures."""
-    found = []
-    if plans := [(case, _once(_step_request(settings, case, "ours"))) for case in settings.cases if case in train.CASES]:
-        rows = [(train.CASES[case][0], f"{answer['plan'] / 1e6:.2f} MB", str(answer["calls"]), f"{answer['recording'] / 1e6:.1f} MB") for case, answer in plans]
-        found.append(("Plans, by their own account (Plan.bytes, Plan.calls), and what making them takes", ("step", "buffers", "calls", "peak of recording and verifying"), rows))
+def _tables(settings):
+    """The plans' own figures, and the growth as numbers."""
+    tables = []
+    plans = [(case, _once(_step_request(settings, case, "ours"))) for case in settings.cases if case in train.CASES]
+    if plans:
+        rows = [(train.CASES[case][0], f"{answer['plan'] / 1e6:.2f} MB", str(answer["calls"]),
+                 f"{answer['recording'] / 1e6:.1f} MB") for case, answer in plans]
+        heading = "Plans: their own figures (Plan.bytes, Plan.calls), and the memory for recording them"
+        tables.append((heading, ("step", "buffers", "calls", "peak of recording and verifying"), rows))
     if "growth" in settings.cases:
         count = _QUICK_STEPS if settings.quick else _STEPS
-        columns = ("by", "resident at first", f"after {count:,} steps", "in their second half", f"traced allocations in {count // 10:,} more", "Python objects left by these")
-        rows = [_growth_row(name, _once(_growth_request(settings, name))) for name in _growing(peers)]
-        found.append((f"Growth over {count:,} steps of SdpAdv on images of 4x4, the cycle collector off at the end", columns, rows))
-    return found
+        columns = ("by", "resident at first", f"after {count:,} steps", "in their second half",
+                   f"traced allocations in {count // 10:,} more", "Python objects left by these")
+        heading = f"Growth over {count:,} steps of SdpAdv on images of 4x4, the cycle collector off at the end"
+        rows = [_growth_row(settings, name) for name in ("ours", *settings.contenders)]
+        tables.append((heading, columns, [row for row in rows if row]))
+    return tables
 
 
-def _growth_row(name, answer):
+def _growth_row(settings, name):
+    try:
+        answer = _growth_answer(settings, name)
+    except (Error, NotImplementedError):  # listed as missing, with the reason
+        return None
     along = list(answer["resident"].values())
-    return (name, f"{along[0] / 1e6:.1f} MB", f"{(along[-1] - along[0]) / 1e6:+.2f} MB", f"{(along[-1] - along[len(along) // 2]) / 1e6:+.2f} MB",
-            f"{answer['traced'] / 1e3:+.1f} kB", f"{answer['objects']:+d}")
+    return (name.rpartition("=")[0] or name, f"{along[0] / 1e6:.1f} MB", f"{(along[-1] - along[0]) / 1e6:+.2f} MB",
+            f"{(along[-1] - along[len(along) // 2]) / 1e6:+.2f} MB", f"{answer['traced'] / 1e3:+.1f} kB",
+            f"{answer['objects']:+d}")
 
 
-def _growing(peers):
-    return "ours", *(name for name in peers if name == "torch")
-
-
-QUESTION = Question(
+BENCHMARK = Benchmark(
     name="memory",
     title="Memory of training steps and attacks",
-    asks="memory: the peak of a step, of evaluation and attacks against the number of images, growth over 10,000 steps",
+    description="memory: the peak of a step, of evaluation and attacks against the number of images, "
+                "growth over 10,000 steps",
+    contract="the same contenders as in `sdpadv bench train`, each in a process of its own",
     cases={**{name: functools.partial(_steps, name) for name in train.CASES}, "images": _images, "growth": _growth},
-    quick=("model-b", "images", "growth"),
-    peers=("torch", "torch.channels_last"),
-    default_peers=("torch", "torch.channels_last"),
-    load=torches.load,
-    against=("torch", "torch.channels_last"),
-    clocks=("told",),
+    default_cases={"cpu": ((*train.CASES, "images", "growth"), ("model-b", "images", "growth"))},
+    against=("ours eager",),
+    clocks=("reported",),
     measure="bytes",
-    extras=_tables,
-    effort={"rounds": 3, "budget": 1e18},  # no limit; of bytes
-    quick_effort={"rounds": 1, "budget": 1e18},
+    rounds=3,
+    budget=1e18,  # bytes: no limit
+    adapt=lambda contender: functools.partial(_measured, contender.specification),
+    extra_tables=_tables,
 )

@@ -1,25 +1,26 @@
-"""What one process needs: run as ``python -m sdpadv_np.bench.memory_child JSON``, prints JSON. Used by memory.py.
+"""The memory that one process needs: run as ``python -m sdpadv_np.bench.memory_child JSON``, prints JSON for memory.py.
 
-The resident set is read from /proc, so this needs Linux. Every measurement comes after a run of the
-same kind: what compiling and loading need is not counted.
+The resident set is read from /proc, so this needs Linux. Every measurement follows a run of the same kind, so that
+memory for compiling and loading is not counted.
 """
 from __future__ import annotations
 
 import ctypes
-import functools
 import gc
 import json
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..attacks import PGD
-from . import scans, steps, timing, torch_steps, torches, train
+from . import contenders, scans, steps, timing, train
+from .runner import Candidate
 
-_STEPS = 20  # what a step leaves behind for the next ones has piled up by then, if it does
-_FIRST = 100  # images, so that every kernel is loaded that more of them need
+_STEPS = 20  # so many that memory which steps leave behind has accumulated
+_FIRST = 100  # images, so that every kernel that more images need is loaded
 
 
 def resident(which: str = "VmRSS") -> int:
@@ -31,53 +32,55 @@ def resident(which: str = "VmRSS") -> int:
 
 
 def forget_peak() -> int:
-    """Give back what is free, start the count of the peak anew, and return what is resident."""
+    """Return free memory to the system, restart the count of the peak, and return the resident bytes."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return resident()
 
 
-def step(case: str, contender: str, seed: int, batch: int) -> dict:
-    """The most that twenty training steps need beside images and weights: gradients, moments, intermediate results, our plan.
+def _candidate(job, make) -> Candidate:
+    made = make(job)
+    return made if isinstance(made, Candidate) else Candidate(made)
 
-    Of a plan there are also its own figures, and the most that recording and verifying it took.
+
+def step(case: str, make, name: str, settings) -> dict:
+    """The most that twenty training steps need beside images and weights: gradients, moments, results, our plan.
+
+    For a plan also its own figures, and the peak of recording and verifying it.
     """
-    _, make, (program, _), _ = train.CASES[case]
-
-    def contend():
-        made, numbers = make(batch, seed), steps.batches(len(steps.images()[0]), batch, seed)
-        if contender.startswith("ours"):
-            return made[0], functools.partial(steps.ours, lambda: made, numbers, plan=contender == "ours")
-        theirs = program(torches.load([contender])[0][contender], made[0], True)
-        return made[0], functools.partial(theirs.contender, numbers)
-
-    contend()[1]().call()
-    task, begin = contend()
+    job = train.job(case, settings)
+    make = make or job.candidates[name]
+    _candidate(job, make).call()
+    made = job.parameters["start"]()
+    job = replace(job, parameters=job.parameters | {"start": lambda: made})
+    measured = _candidate(job, make) if name not in job.candidates else None  # a contender's copies of the weights
     before = forget_peak()
-    measured = begin()
+    measured = measured or _candidate(job, make)
     recording = resident("VmHWM") - before
     forget_peak()
     for _ in range(_STEPS):
         measured.call()
-    plan = {"plan": task.plan.bytes, "calls": task.plan.calls, "recording": recording} if contender == "ours" else {}
+    plan = {"plan": made[0].plan.bytes, "calls": made[0].plan.calls, "recording": recording} if name == "ours" else {}
     return {"bytes": resident("VmHWM") - before, **plan}
 
 
-def images(function: str, count: int, seed: int) -> dict:
+def images(function: str, count: int, settings) -> dict:
     """The most that a function of images needs beside the images and its result."""
-    (task, _), x = steps.sdpadv("A" if function == "Model A logits" else "B", 1, seed), np.random.default_rng(seed).random((count, 1, 28, 28), np.float32)
-    call = {"Model A logits": task.classifier.logits, "SdpAdv's generator": task.generator, "PGD on Model B": PGD(task.classifier, eps=0.1, steps=2)}[function]
+    task, _ = steps.sdpadv("A" if function == "Model A logits" else "B", 1, settings.seed)
+    x = np.random.default_rng(settings.seed).random((count, 1, 28, 28), np.float32)
+    call = {"Model A logits": task.classifier.logits, "SdpAdv's generator": task.generator,
+            "PGD on Model B": PGD(task.classifier, eps=0.1, steps=2)}[function]
     call(x[:_FIRST])
     before = forget_peak()
     result = call(x)
     return {"bytes": resident("VmHWM") - before - result.nbytes}
 
 
-def growth(contender: str, seed: int, count: int) -> dict:
-    """Resident bytes along ``count`` steps of SdpAdv on images of 4x4; then, over a tenth as many more, what Python's objects do."""
-    start, numbers = functools.partial(scans.sdpadv, 4, 8, seed), [np.arange(8)]
-    call = (steps.ours(start, numbers) if contender == "ours" else torch_steps.SdpAdvStep(torches.load([contender])[0][contender], start()[0], True).contender(numbers)).call
+def growth(make, count: int, settings) -> dict:
+    """Resident bytes along ``count`` steps of SdpAdv on 4x4 images; then the growth of Python's objects in a tenth more."""
+    job = scans.step_job("SdpAdv on 4x4 images", 4, 8, settings.seed, ("steps", count))
+    call = _candidate(job, make or job.candidates["ours"]).call
     timing.wall(call, max(count // 100, 1))
     forget_peak()
     along = {0: resident()}
@@ -85,20 +88,34 @@ def growth(contender: str, seed: int, count: int) -> dict:
         timing.wall(call, count // 10)
         along[done] = resident()
     gc.collect()
-    gc.disable()  # what only the cycle collector could free is counted
+    gc.disable()  # so that objects which only the cycle collector could free are counted
     tracemalloc.start()
-    timing.wall(call, count // 10)  # until Python's free lists have been filled under its eyes
+    timing.wall(call, count // 10)  # until Python's free lists are filled while it traces
     objects, traced = len(gc.get_objects()), tracemalloc.get_traced_memory()[0]
     timing.wall(call, count // 10)
-    return {"resident": along, "objects": len(gc.get_objects()) - objects, "traced": tracemalloc.get_traced_memory()[0] - traced}
+    return {"resident": along, "objects": len(gc.get_objects()) - objects,
+            "traced": tracemalloc.get_traced_memory()[0] - traced}
 
 
-def main(request: str) -> None:
-    asked = json.loads(request)
-    threads, function = asked.pop("threads"), {f.__name__: f for f in (step, images, growth)}[asked.pop("work")]
-    torches.load([asked.get("contender", "")])
-    with timing.equal_threads(threads):
-        print(json.dumps(function(**asked)))
+def main(text: str) -> None:
+    request = json.loads(text)
+    work, path, threads, seed = (request.pop(name) for name in ("work", "path", "threads", "seed"))
+    sys.path += [folder for folder in path if folder not in sys.path]
+    settings = train.BENCHMARK.resolve(request.pop("quick", False), threads=threads, seed=seed)
+    name = request.pop("candidate", "ours")
+    contender = contenders.load(name) if ":" in name else None
+    make = contender and contender.function
+    with timing.equal_threads(threads, [contender.module] if contender else []):
+        try:
+            if work == "step":
+                answer = step(request["case"], make, name, settings)
+            elif work == "growth":
+                answer = growth(make, request["count"], settings)
+            else:
+                answer = images(request["function"], request["count"], settings)
+        except NotImplementedError as error:
+            answer = {"inapplicable": str(error)}
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

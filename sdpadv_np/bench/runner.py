@@ -1,33 +1,36 @@
-"""What every question shares: contenders are made, checked against each other, and only then timed in turns.
+"""The framework of every benchmark: jobs, their candidates, and how these are prepared, checked and timed in turns.
 
-A question is a list of :class:`Job`. A job names its contenders, each by a function that makes it;
-the first one says what the results must be. One that cannot be made, or fails, is named with the
-reason and the others go on; one that computes something else ends the benchmark.
+A :class:`Benchmark` has cases; a case gives :class:`Job` objects; a job has candidates of ours, and every contender
+(see contenders.py) is one more. A candidate that cannot be made, or fails, is listed with the reason and the others
+go on; one that gives wrong results ends the benchmark.
 """
 from __future__ import annotations
 
 import gc
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError, Error
 from ..storage.provenance import provenance
-from . import goals, timing
+from . import contenders as contenders_
+from . import devices, goals, timing
 
-
-class Inapplicable(Exception):
-    """This library has no such function."""
+RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
 
 
 @dataclass(frozen=True)
-class Contender:
-    """``call()`` is what is timed; ``read(call())`` is its results as the reference gives them (CuPy or NumPy arrays).
+class Candidate:
+    """``call()`` is timed; ``read(call())`` gives its results.
 
-    ``tolerance`` is that of its results, where the contender rounds more than float32 does.
+    Results are a dict of arrays by name, a sequence of arrays in the order of the reference's, or a single array.
+
+    tolerance : of its results, where it rounds more than float32 does
     """
 
     call: Callable
@@ -35,69 +38,39 @@ class Contender:
     tolerance: float = 0.0
 
 
-def absent(reason: str) -> Callable:
-    """The maker of a contender that there cannot be."""
-
-    def make():
-        raise Inapplicable(reason)
-
-    return make
-
-
-@dataclass
-class Prepared:
-    """Contenders that ran once and were right, and why the others are not among them."""
-
-    calls: dict = field(default_factory=dict)
-    first: dict = field(default_factory=dict)  # seconds of the first call
-    differences: dict = field(default_factory=dict)  # from the reference
-    missing: dict = field(default_factory=dict)
-    inapplicable: dict = field(default_factory=dict)
-
-
-def prepare(makers: dict, check: Callable, wait: Callable = lambda: None) -> Prepared:
-    """Make each contender, run it once, and let ``check(name, contender, results)`` give its difference or raise.
-
-    ``wait()`` returns when the device has finished.
-    """
-    prepared = Prepared()
-    for name, make in makers.items():
-        try:
-            contender = make()
-            start = time.perf_counter()
-            results = contender.call()
-            wait()
-        except Inapplicable as reason:
-            prepared.inapplicable[name] = str(reason)
-        except Exception as error:  # whatever a library raises where it cannot do the task: named in the table, and the others go on
-            prepared.missing[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        else:
-            prepared.calls[name], prepared.first[name] = contender.call, time.perf_counter() - start
-            prepared.differences[name] = check(name, contender, results)
-            del results
-    return prepared
-
-
 @dataclass(frozen=True)
 class Job:
-    """One line of a question: a case and a task, and who takes part.
+    """One operation on given inputs, and what a contender is called with.
 
-    makers : {name: function that makes the Contender}; ``read`` of each gives {what: array}, the
-        first one's is the reference
-    tolerance : the largest relative difference (in the 2-norm) of any array; ``tolerances`` has those of particular ones
+    operation : "affine_sample", "conv2d", ...
+    task : "forward", "forward+backward", ...
+    candidates : {name: function(job) -> Candidate, or a function without arguments}; ours, the reference first
+    inputs : {name: array} on the device of the benchmark
+    parameters : {name: value}
+    tolerance : the largest relative difference (2-norm) of a result; ``tolerances`` has those of particular results
     units : pieces of work in a call; every time is per piece
-    missing : {name: reason} of those that are known not to take part
-    scan : (what grows, its value) of a point in a curve, which stands in the plot and not in the tables
+    missing : {name: reason} of candidates of ours that cannot be used here
+    scan : (quantity, value) of a point of a curve, which is drawn and not listed in the tables
+    reference : function() -> (indices, {name: array}): the correct results at these indices of the first axis, which
+        ends with the last; None: the results of the first candidate
+    bytes : the least that must be moved in memory: a copy of as many bytes is timed as well
+    pixels : for the time per pixel
     """
 
     case: str
     task: str
-    makers: dict
+    operation: str
+    candidates: dict
+    inputs: dict = field(default_factory=dict)
+    parameters: dict = field(default_factory=dict)
     tolerance: float = 1e-4
     tolerances: dict = field(default_factory=dict)
     units: int = 1
     missing: dict = field(default_factory=dict)
     scan: tuple | None = None
+    reference: Callable | None = None
+    bytes: int = 0
+    pixels: int = 0
 
     @property
     def title(self) -> str:
@@ -105,130 +78,228 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything that a run depends on; made by :meth:`Question.resolve`."""
+class Option:
+    """A further setting of one benchmark, on the command line as well."""
 
-    cases: tuple[str, ...]
-    peers: tuple[str, ...]
-    rounds: int
-    budget: float  # seconds of one contender in one job
-    shortest: float = 2e-3  # seconds of one sample at least, by as many calls one after the other as it takes
-    quick: bool = False
-    scan: bool = False
-    clock: str = "wall"
-    threads: int = 1
-    seed: int = 0
+    default: Any
+    help: str
+    check: Callable  # of (name, value): raises ArgumentError
+    arguments: dict = field(default_factory=dict)  # of argparse's add_argument
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked, of whom.
+class Settings:
+    """All parameters of a run; made by :meth:`Benchmark.resolve`."""
 
-    cases : {name: function(settings, peers) -> its jobs}; ``peers`` is {name: adapter} of those found
-    quick, scans : names of the cases of --quick, and of those that only --scan adds
-    load : function(names, threads) -> ({name: adapter}, {name: why it is missing}, {library: version})
-    against : contenders that ours are compared with
-    clocks : names in timing.CLOCKS
-    effort, quick_effort : {"rounds", "budget", "shortest"} of a full run, and with --quick
+    cases: tuple[str, ...]
+    rounds: int
+    budget: float  # seconds of one candidate in one job
+    shortest: float  # minimum length of one sample in seconds
+    contenders: tuple[str, ...] = ()  # [NAME=]MODULE:FUNCTION
+    quick: bool = False
+    scan: bool = False
+    clock: str = "wall"
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A set of jobs, and how they are measured.
+
+    contract : what a contender is given and must return, for --help
+    cases : {name: function(settings) -> iterable of jobs}
+    default_cases : {device: (names of the cases of a full run, of those with --quick)}
+    scans : names of further cases, which --scan adds
+    other_case : function(name) -> the same for a name that ``cases`` does not have; raises ArgumentError
+    other_form : how such a name is written
+    against : candidates that all others are compared with, after the contenders
+    measure : "seconds" or "bytes"
+    rounds, budget, shortest : of a full run, see timing.interleaved
+    options : {name: Option}
+    adapt : function(contender) -> function(job) -> Candidate, where a contender is not called directly
+    extra_tables : function(settings) -> further tables, (heading, columns, rows) each
     """
 
     name: str
     title: str
-    asks: str
+    description: str
+    contract: str
     cases: dict
-    quick: tuple[str, ...]
-    peers: tuple[str, ...]
-    default_peers: tuple[str, ...]
-    load: Callable
+    default_cases: dict
     against: tuple[str, ...]
-    goals: tuple[goals.Goal, ...] = ()
     scans: tuple[str, ...] = ()
+    other_case: Callable | None = None
+    other_form: str = ""
     clocks: tuple[str, ...] = ("wall", "cpu")
-    measure: str = "seconds"  # or bytes
-    extras: Callable | None = None  # function(settings, peers) -> further tables, (heading, columns, rows) each
-    effort: dict = field(default_factory=lambda: {"rounds": 25, "budget": 8.0})
-    quick_effort: dict = field(default_factory=lambda: {"rounds": 3, "budget": 0.1})
+    measure: str = "seconds"
+    rounds: int = 25
+    budget: float = 8.0
+    shortest: float = 2e-3
+    options: dict = field(default_factory=dict)
+    adapt: Callable = lambda contender: contender.function
+    extra_tables: Callable | None = None
 
-    def resolve(self, quick: bool = False, scan: bool = False, **given) -> Settings:
-        """The defaults, with what is given (and not None) in their place."""
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
-        cases = self.quick if quick else tuple(name for name in self.cases if name not in self.scans)
-        effort = self.quick_effort if quick else self.effort
-        settings = Settings(**{"cases": cases + (self.scans if scan else ()), "peers": self.default_peers, **effort, "quick": quick, "scan": scan, "clock": self.clocks[0], **given})
-        for name, known in (("cases", self.cases), ("peers", self.peers)):
-            for value in getattr(settings, name):
-                if value not in known:
-                    raise ArgumentError(f"{name}: there is no {value!r}; choose among {', '.join(known)}")
+    def resolve(self, quick: bool = False, scan: bool = False, device: str = "cpu", **given) -> Settings:
+        """The defaults, replaced by the values of ``given`` that are not None."""
+        given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
+        options = {name: given.pop(name, option.default) for name, option in self.options.items()}
+        checks.choice("device", device, tuple(self.default_cases))
+        budget = 0.1 if quick and self.measure == "seconds" else self.budget
+        values = {"cases": self.default_cases[device][quick] + (self.scans if scan else ()), "clock": self.clocks[0],
+                  "rounds": min(self.rounds, 3) if quick else self.rounds, "budget": budget, "shortest": self.shortest}
+        settings = Settings(**values | given, quick=quick, scan=scan, device=device, options=options)
+        for name in settings.cases:
+            self._case(name)
         for name, low in (("rounds", 1), ("threads", 1), ("seed", 0)):
             checks.whole(name, getattr(settings, name), low)
         checks.choice("clock", settings.clock, self.clocks)
+        for name, option in self.options.items():
+            option.check(name, options[name])
+        names = [contenders_.load(specification).name for specification in settings.contenders]
+        if len(set(names)) < len(names):
+            raise ArgumentError(f"contenders are called {', '.join(names)}; write NAME=MODULE:FUNCTION with unequal names")
         return settings
 
-    def run(self, settings: Settings, say=print) -> dict:
-        """Measure everything that ``settings`` ask for; returns the record of it. ``say`` is given one line of progress per job."""
-        found, missing, versions = self.load(settings.peers, settings.threads)
-        missing = {name: reason for name, reason in missing.items() if name in self.peers}
-        for name, reason in missing.items():
-            say(f"missing: {name}: {reason}")
-        results = []
-        with timing.equal_threads(settings.threads) as still_equal:
-            for case in settings.cases:
-                for job in self.cases[case](settings, found):
-                    result = measure(job, settings, self.against, missing, self.measure)
-                    still_equal()
-                    result["goals"] = [goals.judge(goal, result) for goal in self.goals if not settings.quick and (goal.case, goal.task) == (job.case, job.task)]
-                    say(job.title + ("" if job.scan is None else f" ({job.scan[1]} {job.scan[0]})") + ": " + ", ".join(f"{name} {timing.text(c[self.measure]['median'], self.measure)}" for name, c in result["contenders"].items()))
-                    for name in result["missing"].keys() - missing.keys():
-                        say(f"  missing: {name}: {result['missing'][name]}")
-                    results.append(result)
-            tables = self.extras(settings, found) if self.extras else []
-        return {"question": self.name, "title": self.title, "against": list(self.against), "measure": self.measure, "settings": asdict(settings),
-                "device": "CPU", "peers": versions, "made": provenance(), "results": results, "tables": tables}
+    def _case(self, name: str) -> Callable:
+        if name not in self.cases and not self.other_case:
+            raise ArgumentError(f"cases: there is no {name!r}; choose among {', '.join(self.cases)}")
+        return self.cases[name] if name in self.cases else self.other_case(name)
+
+    def jobs(self, settings: Settings) -> Iterator[Job]:
+        for name in settings.cases:
+            yield from self._case(name)(settings)
+
+    def run(self, settings: Settings, say=print, aims=(), missing=None) -> dict:
+        """Measure all jobs; returns the record.
+
+        say : called with one line of progress per job
+        aims : goals that are judged
+        missing : {name: reason} of contenders that do not take part
+        """
+        device, missing = devices.find(settings.device), missing or {}
+        named = [contenders_.load(specification) for specification in settings.contenders]
+        against = (*(contender.name for contender in named), *self.against)
+        makers, modules = {c.name: self.adapt(c) for c in named}, {c.name: c.module for c in named}
+        results, said = [], {}
+        with timing.equal_threads(settings.threads, modules.values()) as check_threads:
+            for job in self.jobs(settings):
+                result = measure(job, settings, makers, against, self.measure, device)
+                check_threads()
+                result["goals"] = [goals.judge(a, result) for a in aims if (a.case, a.task) == (job.case, job.task)]
+                point = "" if job.scan is None else f" ({job.scan[1]} {job.scan[0]})"
+                medians = {name: timing.text(c[self.measure]["median"], self.measure)
+                           for name, c in result["contenders"].items()}
+                say(f"{job.title}{point}: " + ", ".join(f"{name} {text}" for name, text in medians.items()))
+                result["missing"] = missing | result["missing"]
+                for name, reason in result["missing"].items():
+                    if said.setdefault(name) != reason:
+                        said[name] = reason
+                        say(f"  missing: {name}: {reason}")
+                results.append(result)
+            tables = self.extra_tables(settings) if self.extra_tables else []
+        versions = {name: module.__version__ for name, module in modules.items() if hasattr(module, "__version__")}
+        return {"benchmark": self.name, "title": self.title, "against": list(against), "measure": self.measure,
+                "settings": asdict(settings), "device": device.name, "peers": versions, "made": provenance(),
+                "results": results, "tables": tables}
 
 
-RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
+def measure(job: Job, settings: Settings, contenders: dict, against=(), what="seconds", device=devices.Device()) -> dict:
+    """One job: every candidate is made, run once and checked; then they are measured in turns.
 
-
-def measure(job: Job, settings: Settings, against=(), missing=None, what: str = "seconds") -> dict:
-    """One job: every contender made, run once, checked, and then measured in turns."""
-    reference: dict = {}
-
-    def check(name, contender, results):
-        got = {what: xp.to_numpy(array) for what, array in contender.read(results).items()}
-        if not reference:
-            reference.update({what: np.array(array, np.float64) for what, array in got.items()})
-        return _difference(name, job, got, reference, next(iter(job.makers)), contender.tolerance)
-
-    prepared = prepare(job.makers, check)
-    if next(iter(job.makers)) not in prepared.calls:
-        reasons = prepared.missing | prepared.inapplicable
-        raise Error(f"{job.title}: {next(iter(job.makers))}, which the others are compared with, fails: {reasons[next(iter(job.makers))]}")
-    reference.clear()
+    contenders : {name: function(job) -> Candidate, or a function without arguments}
+    against : names of those that all are compared with
+    """
+    for name in contenders.keys() & (job.candidates.keys() | {"copy"}):
+        raise ArgumentError(f"contender {name!r} has the name of one of ours; write NAME={name} with another NAME")
+    job = replace(job, inputs={name: device.array(array) for name, array in job.inputs.items()})
+    calls, first, differences, failed, inapplicable = _prepare(job, job.candidates | contenders, device)
     gc.collect()
-    samples = timing.interleaved(prepared.calls, settings.rounds, np.random.default_rng(settings.seed), timing.CLOCKS[settings.clock], settings.shortest, settings.budget)
-    contenders = {
-        name: {
-            what: timing.spread(own / job.units), "first_call_seconds": prepared.first[name], "difference_from_reference": prepared.differences[name],
+    if job.bytes:
+        source, target = (device.array(np.full(job.bytes // 2, value, np.uint8)) for value in (1, 0))
+        calls["copy"] = lambda: device.copy(target, source)
+    clock, rng = device.clock or timing.CLOCKS[settings.clock], np.random.default_rng(settings.seed)
+    samples = timing.interleaved(calls, settings.rounds, rng, clock, settings.shortest, settings.budget)
+    copied = samples.pop("copy", None)
+    measured = {}
+    for name, own in samples.items():
+        spread = timing.spread(own / job.units)
+        measured[name] = {
+            what: spread, "first_call_seconds": first[name], "difference_from_reference": differences[name],
             RATIOS[what]: {peer: timing.ratio(samples[peer], own) for peer in against if peer in samples},
         }
-        for name, own in samples.items()
-    }
-    return {"case": job.case, "task": job.task, "title": job.title, "scan": job.scan, "contenders": contenders,
-            "missing": {**(missing or {}), **job.missing, **prepared.missing}, "inapplicable": prepared.inapplicable}
+        if job.pixels:
+            measured[name]["ns_per_pixel"] = 1e9 * spread["median"] / job.pixels
+        if copied is not None:
+            measured[name]["share_of_copy"] = timing.ratio(copied, own)
+    memory = {} if copied is None else {"bytes": job.bytes, "copy_seconds": timing.spread(copied)}
+    return {"case": job.case, "task": job.task, "title": job.title, "scan": job.scan, "ours": list(job.candidates),
+            "contenders": measured, "missing": job.missing | failed, "inapplicable": inapplicable, **memory}
 
 
-def _difference(name, job, got: dict, reference: dict, reference_name: str, own_tolerance: float) -> float:
-    """The largest relative difference; raises if it is too large, or what was computed is something else."""
-    refused = "a benchmark of wrong results is refused"
+def _prepare(job: Job, candidates: dict, device) -> tuple[dict, dict, dict, dict, dict]:
+    """({name: call}, {name: seconds of the first call}, {name: difference}, {name: error}, {name: why not applicable})."""
+    calls, first, differences, failed, inapplicable = {}, {}, {}, {}, {}
+    indices, reference = job.reference() if job.reference else (None, None)
+    untouched = {name: np.array(xp.to_numpy(array)) for name, array in job.inputs.items()}
+    reference_name = "the reference" if job.reference else next(iter(candidates))
+    for name, make in candidates.items():
+        try:
+            candidate = make(job)
+            candidate = candidate if isinstance(candidate, Candidate) else Candidate(candidate)
+            start = time.perf_counter()
+            results = candidate.call()
+            device.wait()
+            seconds = time.perf_counter() - start
+            got = _by_name(candidate.read(results), reference or {})
+        except NotImplementedError as reason:
+            inapplicable[name] = str(reason)
+        except Exception as error:  # a candidate may fail in any way: it is listed, and the others go on
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            place = f" ({at.filename.rpartition('/')[2]}, line {at.lineno})" if name not in job.candidates else ""
+            failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{place}"
+        else:
+            if reference is None:
+                reference = {key: np.array(array) for key, array in got.items()}
+            calls[name], first[name] = candidate.call, seconds
+            differences[name] = _difference(name, job, got, reference, indices, reference_name, candidate.tolerance)
+            for key, array in untouched.items():
+                if not np.array_equal(xp.to_numpy(job.inputs[key]), array):
+                    raise Error(f"{name} changes its input {key} in {job.title}; leave the inputs as they are")
+        if reference is None:
+            raise Error(f"{job.title}: {name}, which the others are compared with, fails: "
+                        f"{(failed | inapplicable)[name]}")
+    return calls, first, differences, failed, inapplicable
+
+
+def _by_name(results, reference: dict) -> dict:
+    """Results as {name: float64 array}; a sequence, or a single array, gets the names of the reference's."""
+    if not isinstance(results, dict):
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        if len(results) != len(reference):
+            raise ValueError(f"{len(results)} results, expected {len(reference)}: {', '.join(reference)}")
+        results = dict(zip(reference, results))
+    return {name: np.asarray(xp.to_numpy(array), np.float64) for name, array in results.items()}
+
+
+def _difference(name, job, got: dict, reference: dict, indices, reference_name: str, own_tolerance: float) -> float:
+    """The largest relative difference; raises an Error if it is too large, or names or shapes differ."""
+    refused, largest = "a benchmark of wrong results is refused", 0.0
     if got.keys() != reference.keys():
-        raise Error(f"{name} gives {', '.join(got)} in {job.title}, {reference_name} gives {', '.join(reference)}; {refused}")
-    largest = 0.0
-    for what, true in reference.items():
-        if got[what].shape != true.shape:
-            raise Error(f"{name} gives {what} of {job.title} the shape {list(got[what].shape)}, expected {list(true.shape)}; {refused}")
-        difference = float(np.linalg.norm(got[what] - true) / max(np.linalg.norm(true), 1e-30))
-        allowed = max(job.tolerances.get(what, job.tolerance), own_tolerance)
+        raise Error(f"{name} gives {', '.join(got)} in {job.title}, {reference_name} gives {', '.join(reference)}; "
+                    f"{refused}")
+    for key, true in reference.items():
+        shape = true.shape if indices is None else (indices[-1] + 1, *true.shape[1:])
+        if got[key].shape != shape:
+            raise Error(f"{name} gives {key} of {job.title} the shape {list(got[key].shape)}, "
+                        f"expected {list(map(int, shape))}; {refused}")
+        found = got[key] if indices is None else got[key][indices]
+        difference = float(np.linalg.norm(found - true) / max(np.linalg.norm(true), 1e-30))
+        allowed = max(job.tolerances.get(key, job.tolerance), own_tolerance)
         if not difference <= allowed:  # NaN is refused as well
-            raise Error(f"{name} differs from {reference_name} by {difference:.2g} in {what} of {job.title} (allowed {allowed:g}); {refused}")
+            raise Error(f"{name} differs from {reference_name} by {difference:.2g} in {key} of {job.title} "
+                        f"(allowed {allowed:g}); {refused}")
         largest = max(largest, difference)
     return largest

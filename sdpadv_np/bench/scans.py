@@ -6,14 +6,15 @@ import functools
 import numpy as np
 
 from ..models import Classifier, ModelB
-from . import steps, torch_steps
-from .runner import Contender, Job
+from . import steps
+from .runner import Candidate, Job
 
 BATCHES, SIDES = (1, 4, 16, 64, 256, 1024, 4096), (28, 56, 112, 224)
-# in large images some positions lie within rounding of a whole pixel, where the sampler's slope jumps; Adam's first step magnifies that
-_KINKS = {"gradient of generator": 2e-2, "update of generator": 5e-2, "update of discriminator": 5e-2}
-_AT_SIDES = 16  # images, when the size grows
-DISTORT = "generator forward"
+# In large images some positions lie within rounding of a whole pixel, where the sampler's derivative jumps; Adam's
+# first step magnifies that.
+_JUMPS = {"gradient of generator": 2e-2, "update of generator": 5e-2, "update of discriminator": 5e-2}
+_COUNT = 16  # images, when the size grows
+FORWARD = "generator forward"
 
 
 def classifier(side: int, seed: int) -> Classifier:
@@ -29,41 +30,26 @@ def sdpadv(side: int, count: int, seed: int):
     return steps.sdpadv("B", count, seed, x, y, classifier(side, seed))
 
 
-def _jobs(what: str, side: int, count: int, settings, peers):
-    scan = (what, count if what == "images" else side)
-    start, numbers = functools.partial(sdpadv, side, count, settings.seed), [np.arange(count)]
-    case = f"SdpAdv, {what} growing" + f", {_AT_SIDES} images" * (what != "images") + ", 28x28" * (what == "images")
-    peers = {name: variant for name, variant in peers.items() if name == "torch"}
-    makers = {"ours": functools.partial(steps.ours, start, numbers)}
-    makers |= {name: functools.partial(_their_step, variant, start, numbers) for name, variant in peers.items()}
-    yield Job(case, steps.STEP, makers, 1e-3, _KINKS, scan=scan)
-    makers = {"ours": functools.partial(_our_forward, start)} | {name: functools.partial(_their_forward, variant, start) for name, variant in peers.items()}
-    yield Job(case, DISTORT, makers, scan=scan)
+def step_job(case: str, side: int, count: int, seed: int, scan: tuple) -> Job:
+    """The training step, as a job of `sdpadv bench train`."""
+    parameters = {"start": functools.partial(sdpadv, side, count, seed), "optimise": True, "convolutions": False,
+                  "batches": [np.arange(count)]}
+    return Job(case, steps.STEP, "training step", {"ours": steps.ours}, parameters=parameters, tolerance=1e-3,
+               tolerances=_JUMPS, scan=scan)
 
 
-def _their_step(variant, start, numbers):
-    return torch_steps.SdpAdvStep(variant, start()[0], True).contender(numbers)
+def _generator(job):
+    task, _ = job.parameters["start"]()
+    return Candidate(lambda: task.generator.distort(task.x).x_a, lambda x_a: {"x_A": x_a})
 
 
-def _our_forward(start):
-    task = start()[0]
-    return Contender(lambda: task.generator.distort(task.x).x_a, lambda x_a: {"x_A": x_a})
-
-
-def _their_forward(variant, start):
-    program = torch_steps.SdpAdvStep(variant, start()[0], True)
-
-    def call():
-        with variant.torch.no_grad():
-            return program.distort(program.x)[3]
-
-    return Contender(call, lambda x_a: {"x_A": x_a.numpy()})
-
-
-def _scan(what: str, values, settings, peers):
+def _scan(quantity: str, values, settings):
     for value in values[:2] if settings.quick else values:
-        side, count = (28, value) if what == "images" else (value, _AT_SIDES)
-        yield from _jobs(what, side, count, settings, peers)
+        side, count = (28, value) if quantity == "images" else (value, _COUNT)
+        fixed = "28x28" if quantity == "images" else f"{_COUNT} images"
+        job = step_job(f"SdpAdv, {quantity} growing, {fixed}", side, count, settings.seed, (quantity, value))
+        yield job
+        yield Job(job.case, FORWARD, "generator", {"ours": _generator}, parameters=job.parameters, scan=job.scan)
 
 
 CASES = {"batch": functools.partial(_scan, "images", BATCHES), "size": functools.partial(_scan, "pixels a side", SIDES)}

@@ -1,8 +1,8 @@
-"""Timing contenders against each other: in one process, in turns, in an order drawn anew each round.
+"""Time candidates against each other: in one process, in turns, in a random order that is drawn anew for each round.
 
-On a shared machine the absolute times drift by a factor of two within minutes. What two neighbours
-of one round suffer is much the same, so a ratio is taken within each round, and the median of these
-ratios is reported with its quartiles; likewise the times themselves.
+On a shared machine absolute times drift by a factor of two within minutes, but two neighbours in one round suffer
+much the same. A ratio is therefore taken within each round, and its median over the rounds is reported with the
+quartiles; likewise for the times themselves.
 """
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ import contextlib
 import importlib
 import math
 import os
-import sys
 import time
 
 import numpy as np
 
 from .. import checks
-from ..kernels.runtime import threads as kernel_threads  # so that it is among the modules whose threads are set
 from ..errors import ArgumentError, Error
+from ..kernels.runtime import threads as _kernel_threads
 
-_THREADS = {"torch": ("get_num_threads", "set_num_threads"), kernel_threads.__name__: ("get_threads", "set_threads"), "cv2": ("getNumThreads", "setNumThreads")}
-_FEWEST = 3  # samples of a contender, however slow it is
+_FEWEST = 3  # samples of a candidate, however slow it is
 
 
 def wall(call, count: int) -> float:
-    """Seconds that ``count`` calls take on the CPU."""
+    """Seconds of wall-clock time that ``count`` calls take."""
     start = time.perf_counter()
     for _ in range(count):
         call()
@@ -32,23 +30,23 @@ def wall(call, count: int) -> float:
 
 
 def cpu(call, count: int) -> float:
-    """Seconds of the processor that ``count`` calls use, in all threads: on a busy machine, without the waits for one's turn."""
+    """Seconds of processor time that ``count`` calls use in all threads; on a busy machine, waiting is not counted."""
     start = time.process_time()
     for _ in range(count):
         call()
     return time.process_time() - start
 
 
-def told(call, count: int) -> float:
-    """What the call itself says, times ``count``: for contenders that measure something else than time."""
+def reported(call, count: int) -> float:
+    """The number that the call returns, times ``count``: for candidates that measure something other than time."""
     return call() * count
 
 
-CLOCKS = {"wall": wall, "cpu": cpu, "told": told}
+CLOCKS = {"wall": wall, "cpu": cpu, "reported": reported}
 
 
 def cuda_events(cupy):
-    """A clock like :func:`wall` for work on the GPU: from before the first call is queued until the last has ended there.
+    """A clock like :func:`wall` for work on the GPU: from before the first call is queued until the last one has ended.
 
     The events lie on the legacy default stream, where CuPy and PyTorch both queue their work.
     """
@@ -66,24 +64,27 @@ def cuda_events(cupy):
 
 
 def _repetitions(call, clock, shortest: float) -> tuple[int, float]:
-    """(calls per sample so that it lasts ``shortest`` seconds, seconds of that sample)."""
+    """(calls per sample for it to last ``shortest`` seconds, seconds of that sample)."""
     count = 1
     while (seconds := clock(call, count)) < shortest:
-        wanted = math.ceil(1.2 * count * shortest / max(seconds, 1e-9))
-        count = min(max(wanted, 2 * count), 100 * count)  # the first call may have been a slow one, or below the clock's resolution
+        estimate = math.ceil(1.2 * count * shortest / max(seconds, 1e-9))
+        count = min(max(estimate, 2 * count), 100 * count)  # the first call may be slow, or below the clock's resolution
     return count, seconds
 
 
-def interleaved(calls: dict, rounds: int, rng, clock=wall, shortest: float = 2e-3, budget: float = math.inf) -> dict[str, np.ndarray]:
-    """Seconds per call of each contender in each round: {name: (rounds,)}, NaN in a round that it sat out.
+def interleaved(
+    calls: dict, rounds: int, rng, clock=wall, shortest: float = 2e-3, budget: float = math.inf
+) -> dict[str, np.ndarray]:
+    """Seconds per call of each candidate in each round: {name: (rounds,)}, NaN in a round that it did not take part in.
 
     calls : {name: function without arguments}
     rng : draws the order of each round
-    shortest : seconds that one sample lasts at least, by as many calls as it takes
-    budget : seconds that a contender may use; a slower one takes part in every 2nd, 4th, 8th, ...
-        round only (but in three at least), so that any two contenders meet in the rounds of the rarer one
+    shortest : minimum length of one sample in seconds, reached by repeating the call
+    budget : seconds that a candidate may use; a slower one takes part in every 2nd, 4th, 8th, ... round only (but in
+        three at least), so that any two candidates meet in the rounds of the rarer one
 
-    >>> samples = interleaved({"a": sum, "b": max}, 4, np.random.default_rng(0), clock=lambda call, n: n * (2.0 if call is sum else 1.0))
+    >>> clock = lambda call, n: n * (2.0 if call is sum else 1.0)
+    >>> samples = interleaved({"a": sum, "b": max}, 4, np.random.default_rng(0), clock)
     >>> samples["a"].tolist(), ratio(samples["a"], samples["b"])["median"]
     ([2.0, 2.0, 2.0, 2.0], 2.0)
     """
@@ -103,19 +104,19 @@ def interleaved(calls: dict, rounds: int, rng, clock=wall, shortest: float = 2e-
 
 
 def spread(samples) -> dict:
-    """Median and quartiles of the samples that are not NaN, and how many these are."""
+    """Median, quartiles and number of the samples that are not NaN."""
     taken = samples[~np.isnan(samples)]
     low, median, high = np.percentile(taken, (25, 50, 75)).tolist()
     return {"median": median, "low": low, "high": high, "samples": len(taken)}
 
 
 def ratio(a, b) -> dict:
-    """How ``a`` compares with ``b`` in the rounds that both took part in: the spread of a/b."""
+    """The spread of a/b over the rounds that both took part in."""
     return spread(a / b)
 
 
 def text(value: float, measure: str = "seconds") -> str:
-    """A time, or a number of bytes, with the unit that suits it.
+    """A time, or a number of bytes, with a suitable unit.
 
     >>> text(0.0123), text(4.1e-6), text(2), text(2.5e6, "bytes")
     ('12.3 ms', '4.1 us', '2 s', '2.5 MB')
@@ -129,30 +130,34 @@ def text(value: float, measure: str = "seconds") -> str:
 
 
 @contextlib.contextmanager
-def equal_threads(count: int):
-    """Within this context BLAS, OpenMP, our kernels and every library imported so far compute with ``count`` threads.
+def equal_threads(count: int, modules=()):
+    """Within this context BLAS, OpenMP, our kernels and ``modules`` compute with ``count`` threads.
 
-    Gives a function that raises if one of them no longer does.
+    modules : modules (or objects) with ``get_threads()`` and ``set_threads(count)``; others are ignored
+
+    Gives a function that raises an Error if one of them has changed its number of threads.
     """
     if checks.whole("threads", count) > (os.cpu_count() or 1):
         raise ArgumentError(f"threads is {count}; this machine has {os.cpu_count()} cores")
     try:
         limits = importlib.import_module("threadpoolctl").threadpool_limits
     except ImportError as error:
-        raise ArgumentError("contenders get equal threads through threadpoolctl; install it with: pip install 'sdpadv-np[cli]'") from error
-    present = [(sys.modules[name], *functions) for name, functions in _THREADS.items() if name in sys.modules]
-    before = [getattr(module, get)() for module, get, _ in present]
+        advice = "install it with: pip install 'sdpadv-np[cli]'"
+        raise ArgumentError(f"candidates get equal threads through threadpoolctl; {advice}") from error
+    pools = [_kernel_threads, *(m for m in modules if hasattr(m, "get_threads") and hasattr(m, "set_threads"))]
+    before = [pool.get_threads() for pool in pools]
 
-    def still():
-        for module, get, _ in present:
-            if (now := getattr(module, get)()) != count:
-                raise Error(f"{module.__name__} has changed from {count} to {now} threads during the benchmark; its times would not be comparable")
+    def check():
+        for pool in pools:
+            if (now := pool.get_threads()) != count:
+                raise Error(f"{pool.__name__} has changed from {count} to {now} threads during the benchmark; "
+                            "its times would not be comparable")
 
     with limits(count):
         try:
-            for module, _, put in present:
-                getattr(module, put)(count)
-            yield still
+            for pool in pools:
+                pool.set_threads(count)
+            yield check
         finally:
-            for (module, _, put), value in zip(present, before):
-                getattr(module, put)(value)
+            for pool, value in zip(pools, before):
+                pool.set_threads(value)

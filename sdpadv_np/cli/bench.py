@@ -1,101 +1,100 @@
-"""``sdpadv bench QUESTION``: measurements against peers."""
+"""``sdpadv bench BENCHMARK``: measure speed and memory."""
 from __future__ import annotations
 
 import argparse
-import functools
 from datetime import datetime
 from pathlib import Path
 
-from ..storage import files, folders
-from ..bench import QUESTIONS, affine, report
-from ..bench.peers import PEERS
+from ..bench import BENCHMARKS, report
 from ..errors import ArgumentError
 from ..evaluation import figures
-from ..kernels.affine_sample import CONVENTIONS
+from ..storage import files, folders
 from .common import Formatter, announce, path
+
+_CONTENDER = """
+a contender of your own, in my_module.py in the current folder:
+
+  def my_function(job):
+      if job.operation != ... or job.task != ...:
+          raise NotImplementedError("it does this and that only")
+      ...                                  # prepare; this is not timed
+      return lambda: my_kernel(...)        # this is timed
+
+  sdpadv bench {name} --contender my_module:my_function
+
+"""
 
 
 def add_parser(commands):
     command = commands.add_parser(
-        "bench", help="measure against peers", formatter_class=Formatter, description="Measure how fast this package is, beside others.",
+        "bench", help="measure speed and memory", formatter_class=Formatter,
+        description="Measure how fast this package is: its implementations against each other, and against contenders of "
+                    "your own.",
         epilog="example:\n  sdpadv bench affine --quick",
     )
-    questions = command.add_subparsers(dest="question", required=True, metavar="QUESTION")
-    for add in (_add_affine, *(functools.partial(_add_question, question) for question in QUESTIONS.values())):
-        question = add(questions)
-        question.add_argument("--threads", type=int, default=1, metavar="N", help="of every contender")
-        question.add_argument("--seed", type=int, default=0, help="draws the problems and the order of each round")
-        question.add_argument("--rounds", type=int, metavar="N", help="samples of each contender; see below if not given")
-        question.add_argument("--quick", action="store_true", help="small cases and few rounds: to see that it works")
-        question.add_argument("--output", type=path, metavar="DIR", help="folder of the files; runs/bench-QUESTION-TIME if not given")
-        # a default here would override the --debug of `sdpadv bench --debug affine`
-        question.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the whole traceback of an error")
+    benchmarks = command.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    for benchmark in BENCHMARKS.values():
+        _add_benchmark(benchmark, benchmarks)
     return command
 
 
+def _add_benchmark(benchmark, benchmarks) -> None:
+    defaults = [f"{device}, if not given: cases {' '.join(cases)}; {benchmark.rounds} rounds"
+                for device, (cases, _) in benchmark.default_cases.items()]
+    contract = _CONTENDER.format(name=benchmark.name) + benchmark.contract
+    command = benchmarks.add_parser(
+        benchmark.name, help=benchmark.description, formatter_class=Formatter,
+        description=f"{benchmark.title}: {benchmark.description}.\nResults are compared before anything is timed; wrong "
+                    "ones are refused. Writes tables, a plot, and every figure as JSON.",
+        epilog="\n".join([f"example:\n  sdpadv bench {benchmark.name} --quick\n", *defaults]) + f"\n{contract}",
+    )
+    names = f"any of {', '.join(benchmark.cases)}" + f", or {benchmark.other_form}" * bool(benchmark.other_form)
+    choices = None if benchmark.other_case else tuple(benchmark.cases)
+    command.add_argument("--cases", nargs="+", choices=choices, metavar="CASE", help=f"{names}; see below if not given")
+    command.add_argument("--contender", dest="contenders", nargs="+", default=[], metavar="[NAME=]MODULE:FUNCTION",
+                         help="functions of your own that take part, see below; modules in the current folder are found")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="of every candidate")
+    command.add_argument("--seed", type=int, default=0, help="draws the inputs and the order of each round")
+    command.add_argument("--rounds", type=int, metavar="N", help="samples of each candidate; see below if not given")
+    command.add_argument("--quick", action="store_true", help="small cases and few rounds: to see that it works")
+    settings = ["cases", "contenders", "threads", "seed", "rounds", "quick"]
+    if len(benchmark.default_cases) > 1:
+        command.add_argument("--device", choices=tuple(benchmark.default_cases), default="cpu", help="cuda needs CuPy")
+        settings.append("device")
+    if len(benchmark.clocks) > 1:
+        command.add_argument("--clock", choices=benchmark.clocks, default=benchmark.clocks[0],
+                             help="cpu: processor time of all threads; steadier on a busy machine")
+        settings.append("clock")
+    if benchmark.scans:
+        command.add_argument("--scan", action="store_true", help="the curves as well: how time grows with the size")
+        settings.append("scan")
+    for name, option in benchmark.options.items():
+        default = list(option.default) if isinstance(option.default, tuple) else option.default
+        command.add_argument(f"--{name}", default=default, help=option.help, **option.arguments)
+        settings.append(name)
+    command.add_argument("--output", type=path, metavar="DIR",
+                         help="folder of the files; runs/bench-BENCHMARK-TIME if not given")
+    # a default here would override the --debug of `sdpadv bench --debug affine`
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    command.set_defaults(settings=settings)
+
+
 def run(arguments) -> None:
-    usual = f"runs/bench-{arguments.question}{datetime.now():-%Y%m%d-%H%M%S}"
+    usual, given = f"runs/bench-{arguments.benchmark}{datetime.now():-%Y%m%d-%H%M%S}", arguments.output
     try:
-        with folders.create(None, usual) if arguments.output is None else folders.locked(files.expanded(arguments.output), make=True) as output:
+        with folders.create(None, usual) if given is None else folders.locked(files.expanded(given), make=True) as output:
             _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
 
 
-def _add_affine(questions):
-    command = questions.add_parser(
-        "affine", help="the samplers: affine_sample and flow_sample", formatter_class=Formatter,
-        description="Time every implementation of the samplers beside PyTorch, SciPy and OpenCV: forward, with both gradients,\n"
-        "and with theta's gradient alone. Results are compared with the definition's first; wrong ones are refused.\n"
-        "Writes tables, a plot of time against the number of images, and every figure as JSON.",
-        epilog="example:\n  sdpadv bench affine --cases 28x28x1:128 --peers torch torch.compile",
-    )
-    for device in ("cpu", "cuda"):
-        default = affine.Settings.resolve(device)
-        command.epilog += f"\n\n{device}, if not told otherwise: cases {' '.join(default.cases)}; {default.rounds} rounds; plot at N {' '.join(map(str, default.scan))}"
-    command.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda needs CuPy")
-    command.add_argument("--cases", nargs="+", metavar="HxWxC:N", help="height, width, channels and number of the images; see below if not given")
-    command.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=list(CONVENTIONS), metavar="NAME", help=f"any of {', '.join(CONVENTIONS)}")
-    command.add_argument("--peers", nargs="*", choices=PEERS, default=["torch", "scipy", "opencv"], metavar="NAME",
-                         help=f"any of {', '.join(PEERS)}; torch.compile needs up to a minute for each case and task")
-    command.add_argument("--radius", type=float, default=affine.Settings.radius, metavar="R", help="theta is drawn within R of the identity; larger ones leave more of the image")
-    options = ("device", "quick", "cases", "conventions", "peers", "radius", "rounds", "threads", "seed")
-    command.set_defaults(options=options, resolve=affine.Settings.resolve, measure=affine.run, title="The samplers against their peers")
-    return command
-
-
-def _add_question(question, questions):
-    default = question.resolve()
-    command = questions.add_parser(
-        question.name, help=question.asks, formatter_class=Formatter,
-        description=f"{question.title}: {question.asks}.\nResults are compared first; wrong ones are refused. Writes tables, the goals with verdicts, a plot, and every figure as JSON.",
-        epilog=f"example:\n  sdpadv bench {question.name} --quick\n\nif not told otherwise: cases {' '.join(default.cases)}; {default.rounds} rounds",
-    )
-    command.add_argument("--cases", nargs="+", choices=question.cases, metavar="NAME", help=f"any of {', '.join(question.cases)}")
-    options = ("quick", "cases", "rounds", "threads", "seed")
-    if question.peers:
-        slow = "; torch.compile needs up to a minute for each case and task" * ("torch.compile" in question.peers)
-        command.add_argument("--peers", nargs="*", choices=question.peers, default=list(question.default_peers), metavar="NAME",
-                             help=f"any of {', '.join(question.peers)}{slow}")
-        options += ("peers",)
-    if len(question.clocks) > 1:
-        command.add_argument("--clock", choices=question.clocks, default=question.clocks[0], help="cpu: the processor's time, of all threads; steadier on a busy machine")
-        options += ("clock",)
-    if question.scans:
-        command.add_argument("--scan", action="store_true", help="the curves as well: how time grows with the size")
-        options += ("scan",)
-    command.set_defaults(options=options, resolve=question.resolve, measure=question.run, title=question.title)
-    return command
-
-
 def _measure(arguments, output: Path) -> None:
-    stem = arguments.question
-    settings = arguments.resolve(**{name: getattr(arguments, name) for name in arguments.options})
-    if (output / f"{stem}.json").exists():
+    benchmark = BENCHMARKS[arguments.benchmark]
+    settings = benchmark.resolve(**{name: getattr(arguments, name) for name in arguments.settings})
+    if (output / f"{benchmark.name}.json").exists():
         raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
-    figures.canvas(1, 1)  # that matplotlib is missing shows now and not after ten minutes
-    announce(vars(settings))
-    record = arguments.measure(settings, lambda line: print(line, flush=True))
+    figures.canvas(1, 1)  # a missing matplotlib is reported now and not after ten minutes
+    announce({name: value for name, value in vars(settings).items() if name != "options"} | settings.options)
+    record = benchmark.run(settings, lambda line: print(line, flush=True))
     print(f"\n{report.text(record)}\n")
-    written = report.write(output, stem, record, report.markdown(record, arguments.title, f"{stem}.png"), report.picture(record))
-    print("written: " + ", ".join(map(str, written)))
+    print("written: " + ", ".join(map(str, report.write(output, benchmark.name, record, benchmark.title))))

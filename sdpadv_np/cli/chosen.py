@@ -11,6 +11,7 @@ from ..attacks.base import LABELS
 from ..errors import ArgumentError, FileError
 from ..evaluation import paper
 from ..storage import saving
+from .settings import described, setting
 
 
 class Chosen(NamedTuple):
@@ -28,7 +29,7 @@ class _List(argparse.Action):
     def __call__(self, parser, *_):
         for name in registry.names():
             kind = registry.find(name)
-            print(f"{name}{'  (trained first, by sdpadv train)' if kind.trained else ''}\n    {kind.describe()}")
+            print(f"{name}{'  (trained first, by sdpadv train)' if kind.trained else ''}\n    {described(kind)}")
         parser.exit()
 
 
@@ -64,7 +65,7 @@ def choose(names, classifier, arguments) -> list[Chosen]:
             raise ArgumentError(f"{name} needs the classifier that it attacks: --classifier FILE")
         mine = [text for text in settings if text.partition("=")[0] in kind.defaults or (len(names) == 1 and text in arguments.set)]
         taken.update(mine)
-        attack = kind.make(classifier, **dict(map(kind.setting, mine)))
+        attack = kind.make(classifier, **dict(setting(kind, text) for text in mine))
         found.append(Chosen(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
     for text in settings:
         if text not in taken:

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
-from .. import data, xp
+from .. import checks, data, xp
 from ..errors import ArgumentError
 from ..storage import folders
+from ..training.threads import threads
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -58,6 +60,23 @@ def results(given: str | None, name: str, marker: str):
             raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
 
     return folders.create(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+
+
+@contextlib.contextmanager
+def written_at_once(arguments, name: str, record: str, lost: str):
+    """(folder of the results, draft): what is written into the draft lies in the folder at the end; after a failure nothing does.
+
+    record : name of the file that is written last
+    lost : said when the user interrupts
+    """
+    checks.threads(arguments.threads)
+    try:
+        with results(arguments.output, name, record) as folder, threads(arguments.threads):
+            with folders.all_or_nothing(folder, record) as draft:
+                yield folder, draft
+            print(f"written to {folder}: {', '.join(visible(folder))}")
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(lost) from None
 
 
 def visible(folder: Path) -> list[str]:

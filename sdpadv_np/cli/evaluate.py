@@ -4,14 +4,12 @@ from __future__ import annotations
 import sys
 
 from .. import checks, data, evaluation
-from ..storage import files, folders
-from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import figures, paper, distortion_text, tables
+from ..evaluation import distortion_text, figures, paper, tables
+from ..storage import files
 from ..storage.provenance import provenance
-from . import chosen
-from ..training.threads import threads
-from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, results, visible
+from . import chosen, inputs
+from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, written_at_once
 
 RECORD = "evaluation.json"
 
@@ -19,35 +17,34 @@ RECORD = "evaluation.json"
 def add_parser(commands):
     command = commands.add_parser(
         "evaluate", help="measure attacks on a classifier", formatter_class=Formatter,
-        description="Attack a classifier on the test images of a data set, or on your own labelled images, and print what is left of its\n"
-        "accuracy, the success rate, the squared L2 and the L-infinity distance, seconds per 100 images, and what a spatial attack did.",
+        description="Attack a classifier on the test images of a data set, or on your own labelled images, and print its remaining\n"
+        "accuracy, the success rate, the squared L2 and the L-infinity distance, seconds per 100 images, and the distortion of\n"
+        "spatial attacks.",
         epilog="examples:\n  sdpadv evaluate --classifier classifier.h5 --attacks fgsm pgd generator.h5 --eps 0.1\n"
         "  sdpadv evaluate --classifier classifier.h5 --attacks mim --images mine.npz --labels true",
     )
-    command.add_argument("--classifier", type=path, required=True, metavar="FILE", help="the classifier.h5 of a run")
-    command.add_argument("--attacks", type=path, nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators")
+    command.add_argument("--classifier", type=path, required=True, metavar="FILE", help="the classifier.h5 of a run, or one saved by sd.save")
+    command.add_argument(
+        "--attacks", type=path, nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators",
+    )
     add_dataset(command, None)
     add_data_options(command)
-    command.add_argument("--images", type=path, metavar="FILE", help="your own images in place of a data set; see sdpadv attack --help")
+    command.add_argument(
+        "--images", type=path, metavar="FILE", help="your own images in place of a data set, a file or a folder; see sdpadv attack --help",
+    )
     command.add_argument("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
     chosen.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
-    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, a new or an empty one; runs/evaluate-TIME if not given")
+    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/evaluate-TIME if not given")
     return command
 
 
 def run(arguments) -> None:
-    checks.threads(arguments.threads)
-    try:
-        with results(arguments.output, "evaluate", RECORD) as folder, threads(arguments.threads):
-            with folders.all_or_nothing(folder, RECORD) as draft:
-                _run(arguments, folder, draft)
-            print(f"written to {folder}: {', '.join(visible(folder))}")
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("no results were written") from None
+    with written_at_once(arguments, "evaluate", RECORD, "no results were written") as (folder, draft):
+        _run(arguments, folder, draft)
 
 
 def _run(a, folder, draft) -> None:
@@ -57,10 +54,13 @@ def _run(a, folder, draft) -> None:
     if a.limit is not None:
         checks.whole("limit", a.limit)
     if a.picture:
-        figures.canvas(1, 1)  # that matplotlib is missing shows now and not after the work
-    x, y, class_names = _images(a)
+        figures.canvas(1, 1)  # a missing matplotlib shows now and not after the work
+    x, y, class_names = _images(a, classifier, attacks)
     x, y = x[: a.limit], y[: a.limit]
-    parameters = {"classifier": a.classifier, "images": a.images or f"{a.dataset}, test images", "count": len(x), "device": a.device, "threads": a.threads, "output": str(folder)}
+    parameters = {
+        "classifier": a.classifier, "images": a.images or f"{a.dataset}, test images", "count": len(x),
+        "device": a.device, "threads": a.threads, "output": str(folder),
+    }
     announce(parameters)
     for attack in attacks:
         announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
@@ -80,13 +80,16 @@ def _run(a, folder, draft) -> None:
     files.write_text(draft / "table.md", tables.markdown(table, columns) + "\n")
     if a.picture:
         _pictures(draft, classifier, attacks, x, y, class_names)
-    record = {"parameters": parameters, "results": [{"attack": paper.CLEAN, **clean}, *records], "command": ["sdpadv", *sys.argv[1:]], "made": provenance()}
+    record = {
+        "parameters": parameters, "results": [{"attack": paper.CLEAN, **clean}, *records],
+        "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
+    }
     files.write_json(draft / RECORD, record)
     print(f"\n{tables.text(table, columns)}\n")
 
 
 def _one_source(a) -> None:
-    """Fill in the data set if there are no other images; refuses what belongs to the one beside the other."""
+    """Fill in the data set if no images are given; refuse options of the one beside the other."""
     if a.images is None:
         if a.true_labels is not None:
             raise ArgumentError("--true-labels: a data set has its own; leave it out, or give the images that they belong to by --images FILE")
@@ -95,12 +98,14 @@ def _one_source(a) -> None:
         raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(beside)}, or --images")
 
 
-def _images(a):
+def _images(a, classifier, attacks):
     """(x, y, names of the classes)."""
     if not a.images:
+        inputs.image_shape(classifier, attacks)
         loaded = data.load(a.dataset, a.data_dir, print)
+        inputs.check_dataset(loaded, classifier, a.classifier)
         return loaded.x_test, loaded.y_test, loaded.class_names
-    given = user_images.load(a.images, a.true_labels)
+    given = inputs.images(a.images, a.true_labels, classifier, attacks)
     if given.y is None:
         raise ArgumentError(f"{a.images}: has no labels, which accuracy is measured against; give them by --true-labels FILE")
     return given.x, given.y, None

@@ -63,7 +63,7 @@ def _resolved(a) -> dict:
         checks.whole("classifier_epochs", p["classifier_epochs"])
     p |= {name: getattr(a, name) for name in ("seed", "device", "threads", "data_dir")} | {"work": a.work or str(cache_folder())}
     settings = _settings(p)
-    reproduction.checked(a.target, p["datasets"], p["models"])
+    reproduction.check(a.target, p["datasets"], p["models"])
     return p | {
         "epochs": {model: settings.epochs_against(model) for model in p["models"]},
         "classifier_epochs": {model: settings.epochs_of(model) for model in p["models"]},
@@ -94,10 +94,10 @@ def _compute(target: str, p: dict, only: list[str], store, runner) -> None:
     shown = {name: value for name, value in p.items() if name not in ("output", "work", "data_dir")}
 
     def write(records):
-        return reproduction.files_of(target, datasets, models, records, store, shown)
+        return reproduction.write_tables(target, datasets, models, records, store, shown)
 
     records = reproduction.compute(selected, store, runner, _say, write)
-    written = [*write(records), *reproduction.picture_of(target, datasets, models, records, store, runner)]
+    written = [*write(records), *reproduction.draw_picture(target, datasets, models, records, store, runner)]
     print(f"\n{(store.folder / f'{target}.txt').read_text('utf-8')}\nwritten: {', '.join(map(str, written))}")
 
 

@@ -2,6 +2,6 @@
 from . import sources
 from .datasets import DATASETS, DEFAULT, DatasetEntry
 from .loading import Dataset, load
-from .own_file import from_file
+from .own_file import from_arrays, from_file
 
-__all__ = ["DATASETS", "DEFAULT", "Dataset", "DatasetEntry", "from_file", "load", "sources"]
+__all__ = ["DATASETS", "DEFAULT", "Dataset", "DatasetEntry", "from_arrays", "from_file", "load", "sources"]

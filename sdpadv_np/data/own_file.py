@@ -1,7 +1,7 @@
 """Users' own data sets: labelled images in a npz or HDF5 file, read into the :class:`Dataset` of ``sd.data.load``."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ NAMES = {  # of the arrays; several where users differ
     "x_train": ("x_train", "x", "images"), "y_train": ("y_train", "y", "labels"),
     "x_val": ("x_val",), "y_val": ("y_val",), "x_test": ("x_test",), "y_test": ("y_test",),
 }
+_PART = {name: part for part, names in NAMES.items() for name in names}
 CLASS_NAMES = "class_names"
 SHARE = 0.15  # of the images, for a validation or test part that the file lacks
 _MAGIC = {b"PK": "npz", b"\x89HDF": "h5"}
@@ -52,22 +53,46 @@ def from_file(
     >>> own.x_train.shape, own.classes
     ((28, 3, 8, 8), 4)
     """
-    path, seed = files.expanded(path), checks.whole("seed", seed, 0)
-    if layout is not None:
-        checks.choice("layout", layout, LAYOUTS)
+    _check_options(layout, seed)
+    path = files.expanded(path)
     found = _read(path)
     try:
-        x, y = _parts(found, layout, lambda line: report(f"{path.stem}: {line}"))
-        given = found.get(CLASS_NAMES) if class_names is None else class_names
-        names = _class_names(given, np.concatenate([*y.values()]))
-        _split(x, y, seed, lambda line: report(f"{path.stem}: {line}"))
+        return from_arrays(found, path.stem, class_names, layout, seed, report)
     except (ArgumentError, DataError) as error:
         raise DataError(f"{path}: {error}") from None
-    return Dataset(path.stem, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
+
+
+def from_arrays(
+    arrays: Mapping, name: str = "own", class_names: Sequence[str] | None = None, layout: str | None = None,
+    seed: int = 0, report: Callable[[str], None] = lambda line: None,
+) -> Dataset:
+    """A data set of your own from arrays in memory, {"x": images, "y": labels} or more; see :func:`from_file`.
+
+    >>> import numpy as np, sdpadv_np as sd
+    >>> x, y = np.random.default_rng(0).random((40, 8, 8), np.float32), np.arange(40) % 4
+    >>> sd.data.from_arrays({"x": x, "y": y}).x_test.shape
+    (6, 1, 8, 8)
+    """
+    _check_options(layout, seed)
+    found = {_PART.get(key, key): np.asarray(array) for key, array in arrays.items()}
+    if "x_train" not in found:
+        names = ", ".join(NAMES["x_train"])
+        raise DataError(f"has no training images (named {names}); in it: {', '.join(map(str, arrays))}")
+    x, y = _parts(found, layout, lambda line: report(f"{name}: {line}"))
+    given = found.get(CLASS_NAMES) if class_names is None else class_names
+    texts = _class_names(given, np.concatenate([*y.values()]))
+    _split(x, y, seed, lambda line: report(f"{name}: {line}"))
+    return Dataset(name, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], texts)
+
+
+def _check_options(layout: str | None, seed: int) -> None:
+    checks.whole("seed", seed, 0)
+    if layout is not None:
+        checks.choice("layout", layout, LAYOUTS)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """{part or CLASS_NAMES: array} of the file."""
+    """{name: array} of the arrays in the file that are known."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
     start = files.read_start(path, 8)
@@ -76,9 +101,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
     train, rest = list(NAMES.values())[:2], list(NAMES.values())[2:]
     requested = Requested("images and labels", tuple(train), (*rest, (CLASS_NAMES,)), texts=(CLASS_NAMES,))
-    found = arrays.read(path, kind, requested)
-    known = {name: part for part, names in NAMES.items() for name in names}
-    return {known.get(name, name): array for name, array in found.items()}
+    return arrays.read(path, kind, requested)
 
 
 def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:

@@ -7,7 +7,6 @@ import numpy as np
 
 from .. import checks, training, xp
 from ..attacks.parameters import Parameters, parameter
-from ..autodiff import Tensor
 from ..errors import ArgumentError
 from ..models import Classifier
 from ..models.classifier_training import ClassifierTraining
@@ -94,8 +93,8 @@ class DefenceTraining(ClassifierTraining):
     def learn(self, x, wanted, *drawn):
         """One step of Adam on a batch; the losses before it. Recorded: see autodiff/plan.py."""
         disturbed = self.defence.disturb(self.classifier, x, wanted, *drawn)
-        clean = self.loss(self.classifier.network(Tensor(x), training=True), wanted)
-        robust = self.loss(self.classifier.network(Tensor(disturbed), training=True), wanted)
+        clean = self.loss(self.logits(x), wanted)
+        robust = self.loss(self.logits(disturbed), wanted)
         weight = self.defence.weight
         loss = (1 - weight) * clean + weight * robust
         self.classifier.store.differentiate(loss)

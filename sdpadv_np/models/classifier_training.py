@@ -51,9 +51,13 @@ class ClassifierTraining:
         self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
         return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
 
+    def logits(self, x):
+        """The recorded logits of a batch in training: batch normalisation uses its mean and variance, dropout drops."""
+        return self.classifier.network(Tensor(x), training=True)
+
     def learn(self, x, wanted):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
-        loss = self.loss(self.classifier.network(Tensor(x), training=True), wanted)
+        loss = self.loss(self.logits(x), wanted)
         self.classifier.store.differentiate(loss)
         self.optimiser.step()
         return loss

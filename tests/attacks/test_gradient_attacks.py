@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
-from sdpadv_np.attacks.queries import Goal, jacobian, slope
+from sdpadv_np.attacks.queries import Goal, cross_entropy, jacobian, logits_and_gradient
 from sdpadv_np.attacks.fgsm import steepest
 from sdpadv_np.errors import ArgumentError, AttackError
 
@@ -81,7 +81,7 @@ def test_predicted_and_true_labels_differ_where_the_prediction_is_wrong(classifi
 def test_the_gradient_is_that_of_the_cross_entropy(classifier, glyphs, rng):
     x, y = glyphs.x_test[:3].astype(np.float64), glyphs.y_test[:3]
     f = sd.models.ModelB(dtype=np.float64)
-    got = slope(f, x, Goal(y).loss)[1]
+    got = logits_and_gradient(f, x, cross_entropy, y, targeted=False)[1]
     direction = rng.standard_normal(x.shape)
 
     def loss(t):
@@ -118,7 +118,7 @@ def test_bad_parameters_and_images(attack, classifier, glyphs):
 
 def test_the_steepest_step_has_length_1_and_climbs_most(classifier, glyphs):
     x, y = glyphs.x_test[:8], glyphs.y_test[:8]
-    gradient = slope(classifier, x, Goal(y).loss)[1].astype(np.float64)
+    gradient = logits_and_gradient(classifier, x, cross_entropy, y, targeted=False)[1].astype(np.float64)
     dual = {"linf": np.abs(gradient).sum(axis=(1, 2, 3)), "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))), "l1": np.abs(gradient).max(axis=(1, 2, 3))}
     for norm, most in dual.items():
         np.testing.assert_allclose((steepest(gradient, norm) * gradient).sum(axis=(1, 2, 3)), most, rtol=1e-12)
@@ -186,7 +186,7 @@ def test_the_jacobian_is_each_class_s_gradient(classifier, glyphs):
     assert rows.shape == (4, 2, 1, 28, 28)
     for n in range(4):
         for k in range(2):
-            _, expected = slope(classifier, x[n : n + 1], lambda logits: logits[:, int(classes[n, k])])
+            _, expected = logits_and_gradient(classifier, x[n : n + 1], lambda logits: logits[:, int(classes[n, k])])
             np.testing.assert_allclose(rows[n, k], expected[0], atol=1e-6)
 
 
@@ -215,12 +215,16 @@ def test_a_classifier_that_fails_is_named_with_its_images(classifier, glyphs):
         FGSM(Fails(), batch_size=4)(glyphs.x_test[:7])
 
 
-@pytest.mark.parametrize("attack", (PGD, BIM, MIM))
-def test_recorded_slopes_change_no_bit(attack, classifier, glyphs, monkeypatch):
+def few_steps(classifier, **parameters):
+    return sd.attacks.CarliniWagner(classifier, steps=30, search_steps=2, lr=0.05, **parameters)
+
+
+@pytest.mark.parametrize("attack", (PGD, BIM, MIM, few_steps))
+def test_recorded_gradients_change_no_bit(attack, classifier, glyphs, monkeypatch):
     x = glyphs.x_test[:70]
     for of in (classifier, sd.models.ExternalClassifier(classifier.logits, lambda x, g: sd.grad(classifier.logits(t := sd.Tensor(x, requires_grad=True)), [t], g)[0].data)):
         recorded = attack(of, batch_size=30)(x), attack(of, batch_size=30)(x, targets=np.zeros(70, int))
-        monkeypatch.setattr(attack, "iterative", False)
+        monkeypatch.setattr(type(attack(of)), "iterative", False)
         for got, targets in zip(recorded, (None, np.zeros(70, int))):
             np.testing.assert_array_equal(got, attack(of, batch_size=30)(x, targets=targets))
         monkeypatch.undo()

@@ -1,26 +1,10 @@
 """The mutation run: what it changes, what it leaves alone, and that the tests it runs are there."""
 import doctest
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture
-def program(monkeypatch):
-    """A program of benchmarks/, as a module."""
-
-    def load(name):
-        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def test_the_example_of_the_mutations(program):

@@ -1,4 +1,4 @@
-"""What every question shares: who is refused, who is named as missing, what is judged, what stands in the tables."""
+"""The framework of all benchmarks: which candidates are refused, missing and judged, and what the tables hold."""
 import json
 
 import numpy as np
@@ -10,28 +10,30 @@ from sdpadv_np.errors import ArgumentError, Error
 RIGHT = {"y": np.arange(4.0), "gradient": np.ones((2, 2))}
 
 
-def contender(results=RIGHT, tolerance=0.0):
-    return lambda: runner.Contender(lambda: results, lambda r: r, tolerance)
+def candidate(results=RIGHT, tolerance=0.0):
+    return lambda job: runner.Candidate(lambda: results, lambda r: r, tolerance)
 
 
 def fail(error):
-    def make():
+    def make(job):
         raise error
 
     return make
 
 
-def question(makers, aims=(), **job):
-    return runner.Question(
-        name="toy", title="Toys against toys", asks="toys", cases={"toy": lambda settings, peers: [runner.Job("toy", "step", {"ours": contender(), **makers}, **job)]},
-        quick=("toy",), peers=("torch", "jax"), default_peers=("torch",), load=lambda names, threads: ({}, {"jax": "not asked for (--peers)", "else": "unknown"}, {"torch": "0"}),
-        against=("torch",), goals=aims, effort={"rounds": 3, "budget": 0.05},
+def benchmark(makers, **job):
+    def jobs(settings):
+        return [runner.Job("toy", "step", "toy", {"ours": candidate(), **makers}, **job)]
+
+    return runner.Benchmark(
+        name="toy", title="Toys", description="toys", contract="", cases={"toy": jobs}, default_cases={"cpu": (("toy",),) * 2},
+        against=("torch",), rounds=3, budget=0.05,
     )
 
 
-def run(makers, aims=(), **job):
-    asked = question(makers, aims, **job)
-    return asked.run(asked.resolve(), lambda line: None)
+def run(makers, aims=(), missing=None, **job):
+    toys = benchmark(makers, **job)
+    return toys.run(toys.resolve(), lambda line: None, aims, missing)
 
 
 @pytest.mark.parametrize("wrong, words", [
@@ -42,38 +44,57 @@ def run(makers, aims=(), **job):
 ])
 def test_wrong_results_are_refused(wrong, words):
     with pytest.raises(Error, match=words):
-        run({"torch": contender(wrong)})
+        run({"torch": candidate(wrong)})
 
 
-def test_tolerances_of_the_job_of_an_array_and_of_a_contender():
+def test_tolerances_of_the_job_of_an_array_and_of_a_candidate():
     off = {"y": np.arange(4.0), "gradient": np.full((2, 2), 1.01)}
     for passes in ({"tolerance": 0.02}, {"tolerances": {"gradient": 0.02}}):
-        assert run({"torch": contender(off)}, **passes)["results"][0]["contenders"]["torch"]["difference_from_reference"] == pytest.approx(0.01)
-    assert "torch" in run({"torch": contender(off, 0.02)})["results"][0]["contenders"]
+        assert run({"torch": candidate(off)}, **passes)["results"][0]["contenders"]["torch"]["difference_from_reference"] == pytest.approx(0.01)
+    assert "torch" in run({"torch": candidate(off, 0.02)})["results"][0]["contenders"]
     with pytest.raises(Error, match="allowed 0.0001"):
-        run({"torch": contender(off)}, tolerances={"y": 0.02})
+        run({"torch": candidate(off)}, tolerances={"y": 0.02})
 
 
-def test_who_fails_is_named_and_the_others_go_on():
-    (result,) = run({"torch": fail(ImportError("no torch")), "torch.fused": runner.absent("no optimiser"), "slow": contender()}, missing={"tf": "too old"})["results"]
-    assert set(result["contenders"]) == {"ours", "slow"} and result["inapplicable"] == {"torch.fused": "no optimiser"}
-    assert result["missing"] == {"torch": "ImportError: no torch", "jax": "not asked for (--peers)", "tf": "too old"}
+def test_failing_ones_are_named_and_the_others_go_on():
+    makers = {"torch": fail(ImportError("no torch")), "fused": fail(NotImplementedError("no optimiser")), "slow": candidate()}
+    (result,) = run(makers, missing={"jax": "not requested"})["results"]
+    assert set(result["contenders"]) == {"ours", "slow"} and result["inapplicable"] == {"fused": "no optimiser"}
+    assert result["missing"] == {"torch": "ImportError: no torch", "jax": "not requested"}
 
 
-def test_a_reference_that_fails_is_an_error():
-    with pytest.raises(Error, match="toy, step: ours, which the others are compared with, fails: ValueError: broken"):
-        run({"ours": fail(ValueError("broken"))})
+def test_missing_ones_of_ours_are_named_once(monkeypatch):
+    toys, lines = benchmark({}, missing={"cuda": "no GPU"}), []
+    twice = runner.Settings(**{**vars(toys.resolve()), "cases": ("toy", "toy")})
+    record = toys.run(twice, lines.append)
+    assert [r["missing"] for r in record["results"]] == [{"cuda": "no GPU"}] * 2
+    assert [line for line in lines if "missing" in line] == ["  missing: cuda: no GPU"]
+
+
+@pytest.mark.parametrize("error, words", [(ValueError("broken"), "ValueError: broken"), (NotImplementedError("none"), "none")])
+def test_a_reference_that_fails_is_an_error(error, words):
+    with pytest.raises(Error, match=f"toy, step: ours, which the others are compared with, fails: {words}"):
+        run({"ours": fail(error)})
+
+
+def test_results_without_names_get_those_of_the_reference():
+    both = [RIGHT["y"], RIGHT["gradient"]]
+    for results in (tuple(both), both):
+        assert "torch" in run({"torch": candidate(results)})["results"][0]["contenders"]
+    assert run({"torch": candidate(both[:1])})["results"][0]["missing"]["torch"] == "ValueError: 1 results, expected 2: y, gradient"
+    with pytest.raises(Error, match="the shape"):
+        run({"torch": candidate(both[::-1])})
 
 
 def test_the_record():
     aims = (goals.Goal("toy", "step", "ours", "torch", 1e-9, 0.0), goals.Goal("toy", "other task", "ours", None, 1.0, 2.0))
-    record = run({"torch": contender()}, aims, units=10)
+    record = run({"torch": candidate()}, aims, units=10)
     json.dumps(record, allow_nan=False)
-    assert record["question"] == "toy" and record["peers"] == {"torch": "0"} and record["settings"]["rounds"] == 3 and {"commit", "numpy"} <= record["made"].keys()
+    assert record["benchmark"] == "toy" and record["settings"]["rounds"] == 3 and {"commit", "numpy"} <= record["made"].keys()
     (result,) = record["results"]
     ours = result["contenders"]["ours"]
-    assert ours["seconds"]["samples"] == 3 and ours["times_as_fast_as"]["torch"]["median"] > 0 and ours["difference_from_reference"] == 0
-    assert [g["verdict"] for g in result["goals"]] == ["reached"]
+    assert ours["seconds"]["samples"] == 3 and ours["times_as_fast_as"]["torch"]["median"] > 0
+    assert ours["difference_from_reference"] == 0 and [g["verdict"] for g in result["goals"]] == ["reached"]
 
 
 def test_times_are_per_unit(monkeypatch):
@@ -81,9 +102,12 @@ def test_times_are_per_unit(monkeypatch):
     assert run({}, units=10)["results"][0]["contenders"]["ours"]["seconds"]["median"] == 0.5
 
 
-def test_quick_runs_are_not_judged():
-    asked = question({}, (goals.Goal("toy", "step", "ours", None, 1.0, 2.0),))
-    assert asked.run(asked.resolve(quick=True), lambda line: None)["results"][0]["goals"] == []
+def test_the_fastest_of_ours_is_judged_where_a_goal_names_none():
+    ratio = {"torch": {"median": 2.0}}
+    fast, slow = ({"seconds": {"median": s}, "times_as_fast_as": ratio} for s in (1.0, 9.0))
+    result = {"ours": ["numpy", "numba", "cuda"], "contenders": {"numpy": slow, "numba": fast, "torch": {"seconds": {"median": 0.1}}}}
+    judged = goals.judge(goals.Goal("a", "b", None, "torch", 2.5, 1.5), result)
+    assert judged["ours"] == "numba" and judged["verdict"] == "floor reached, goal missed"
 
 
 @pytest.mark.parametrize("against, goal, floor, verdict", [
@@ -104,10 +128,10 @@ def record(measure="seconds", scan=None, ratio="times_as_fast_as"):
     ours = {measure: spread(2e-3), "first_call_seconds": 1.0, "difference_from_reference": 0.0, ratio: {"torch": spread(0.5)}}
     torch = {measure: spread(1e-3), "first_call_seconds": 1.0, "difference_from_reference": 0.0, ratio: {"torch": spread(1.0)}}
     goal = {"case": "a", "task": "b", "ours": "ours", "against": "torch", "goal": 2.0, "floor": 1.0, "measured": spread(0.5), "verdict": "missed"}
-    result = {"case": "a", "task": "b", "title": "a, b", "scan": None, "contenders": {"ours": ours, "torch": torch}, "missing": {"jax": "none here"},
+    result = {"case": "a", "task": "b", "title": "a, b", "scan": None, "ours": ["ours"], "contenders": {"ours": ours, "torch": torch}, "missing": {"jax": "none here"},
               "inapplicable": {"torch.fused": "no optimiser"}, "goals": [goal]}
     points = [{**result, "scan": ("images", n), "goals": []} for n in (4, 1)]
-    return {"question": "toy", "title": "Toys", "against": ["torch", "torch.fused", "jax"], "measure": measure, "settings": {"threads": 1, "clock": "cpu"}, "device": "CPU",
+    return {"benchmark": "toy", "title": "Toys", "against": ["torch", "torch.fused", "jax"], "measure": measure, "settings": {"threads": 1, "clock": "cpu"}, "device": "CPU",
             "peers": {"torch": "0"}, "made": {"processor": "a processor"}, "results": [result, *points], "tables": [("Growth", ("by", "grew"), [["ours", "+1"]])]}
 
 
@@ -127,9 +151,10 @@ def test_memory_has_its_own_units():
 
 
 @pytest.mark.parametrize("given, message", [
-    ({"cases": ["none"]}, "cases: there is no 'none'; choose among toy"), ({"peers": ["tf"]}, "peers: there is no 'tf'"), ({"rounds": 0}, "rounds is 0"),
+    ({"cases": ["none"]}, "cases: there is no 'none'; choose among toy"), ({"device": "cuda"}, "device is 'cuda'"), ({"rounds": 0}, "rounds is 0"),
     ({"threads": 0}, "threads is 0"), ({"seed": -1}, "seed is -1"), ({"clock": "sun"}, "clock is 'sun'; choose one of wall, cpu"),
+    ({"contenders": ["nowhere"]}, "contender is 'nowhere'"),
 ])
 def test_bad_settings(given, message):
     with pytest.raises(ArgumentError, match=message.replace("(", r"\(")):
-        question({}).resolve(**given)
+        benchmark({}).resolve(**given)

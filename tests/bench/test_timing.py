@@ -1,4 +1,4 @@
-"""Timing in turns, on a clock that the test winds."""
+"""Timing in turns, on a clock that the test controls."""
 import math
 import time
 
@@ -11,20 +11,20 @@ from sdpadv_np.kernels.runtime import threads
 
 
 class Clock:
-    """Each contender is the number of seconds that one call takes; the machine slows down as time goes on."""
+    """Each candidate is the number of seconds that one call takes; the machine slows down as time goes on."""
 
     def __init__(self, drift=0.0):
-        self.asked, self.drift = [], drift
+        self.calls, self.drift = [], drift
 
     def __call__(self, seconds, count):
-        self.asked.append((seconds, count))
-        return seconds * count * (1 + self.drift * len(self.asked))
+        self.calls.append((seconds, count))
+        return seconds * count * (1 + self.drift * len(self.calls))
 
 
 def test_a_sample_lasts_long_enough_by_repetition():
     clock = Clock()
     samples = timing.interleaved({"fast": 1e-5, "slow": 0.1}, 4, np.random.default_rng(0), clock, shortest=2e-3)
-    counts = {seconds: count for seconds, count in clock.asked}  # the last, that is, those of the rounds
+    counts = {seconds: count for seconds, count in clock.calls}  # the last, that is, those of the rounds
     assert counts[0.1] == 1 and 2e-3 <= counts[1e-5] * 1e-5 < 4e-3
     np.testing.assert_allclose(samples["fast"], 1e-5)
     np.testing.assert_allclose(samples["slow"], 0.1)
@@ -37,8 +37,8 @@ def test_a_call_below_the_clocks_resolution_ends_too():
 def test_each_round_has_everybody_once_in_an_order_of_its_own():
     clock = Clock()
     timing.interleaved({"a": 1.0, "b": 2.0, "c": 3.0}, 20, np.random.default_rng(0), clock)
-    rounds = [tuple(s for s, _ in clock.asked[3:][i : i + 3]) for i in range(0, 60, 3)]
-    assert len(clock.asked) == 63 and all(sorted(r) == [1.0, 2.0, 3.0] for r in rounds) and len(set(rounds)) > 3
+    rounds = [tuple(s for s, _ in clock.calls[3:][i : i + 3]) for i in range(0, 60, 3)]
+    assert len(clock.calls) == 63 and all(sorted(r) == [1.0, 2.0, 3.0] for r in rounds) and len(set(rounds)) > 3
 
 
 def test_ratios_within_a_round_bear_drift_that_times_do_not():
@@ -65,16 +65,16 @@ def test_the_wall_clock_calls_as_often_as_it_is_asked():
 
 
 def test_cuda_events_surround_the_calls():
-    """On a stand-in for CuPy that notes what it is told."""
-    told, stream = [], object()
+    """On a stand-in for CuPy that notes its calls."""
+    calls, stream = [], object()
 
     class Event:
         def record(self, where):
             assert where is stream
-            told.append("record")
+            calls.append("record")
 
         def synchronize(self):
-            told.append("synchronize")
+            calls.append("synchronize")
 
     class cupy:
         class cuda:
@@ -82,8 +82,8 @@ def test_cuda_events_surround_the_calls():
             get_elapsed_time = staticmethod(lambda start, stop: 1500.0)  # milliseconds
 
     cupy.cuda.Event = Event
-    assert timing.cuda_events(cupy)(lambda: told.append("call"), 2) == 1.5
-    assert told == ["record", "call", "call", "record", "synchronize"]
+    assert timing.cuda_events(cupy)(lambda: calls.append("call"), 2) == 1.5
+    assert calls == ["record", "call", "call", "record", "synchronize"]
 
 
 def test_threads_are_set_and_set_back():
@@ -95,23 +95,22 @@ def test_threads_are_set_and_set_back():
     assert threads.get_threads() == before
     assert [p["num_threads"] for p in threadpool_info()][: len(pools)] == [p["num_threads"] for p in pools]
     for count, words in ((0, "threads is 0"), (100_000, "this machine has")):
-        with pytest.raises(ArgumentError, match=words):
-            with timing.equal_threads(count):
-                pass
+        with pytest.raises(ArgumentError, match=words), timing.equal_threads(count):
+            pass
 
 
 def test_a_library_that_changes_its_threads_under_way_ends_the_benchmark(monkeypatch):
     """Numba's first parallel kernel once set OpenMP's number, and with it PyTorch's: 20 times slower, on a busy machine."""
-    with timing.equal_threads(1) as still_equal:
-        still_equal()
+    with timing.equal_threads(1) as check_threads:
+        check_threads()
         monkeypatch.setattr(threads._limit, "count", 2)
         with pytest.raises(Error, match="runtime.threads has changed from 1 to 2 threads"):
-            still_equal()
+            check_threads()
 
 
 def test_the_processors_clock_does_not_count_sleep():
     assert timing.cpu(lambda: time.sleep(0.05), 1) < 0.04 < timing.wall(lambda: time.sleep(0.05), 1)
 
 
-def test_a_contender_may_tell_its_own_measure():
-    assert timing.interleaved({"a": lambda: 7.0}, 2, np.random.default_rng(0), timing.told)["a"].tolist() == [7.0, 7.0]
+def test_a_candidate_may_report_its_own_measure():
+    assert timing.interleaved({"a": lambda: 7.0}, 2, np.random.default_rng(0), timing.reported)["a"].tolist() == [7.0, 7.0]

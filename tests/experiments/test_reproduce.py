@@ -197,11 +197,14 @@ def test_pictures(done, work, tmp_path, capsys):
 def test_transfer_measures_one_models_images_on_the_other(work, tmp_path, glyphs, monkeypatch):
     """With a small classifier in A's place: it is the bookkeeping that is looked at."""
     from sdpadv_np import models
+    from sdpadv_np.storage import saving
 
     class Small(models.ModelB):
         architecture = "A"
 
     monkeypatch.setitem(models.ARCHITECTURES, "A", Small)
+    classifiers = saving._KINDS["classifier"]
+    monkeypatch.setitem(saving._KINDS, "classifier", classifiers._replace(types=(Small, *classifiers.types)))
     options = [*TINY[:2], *TINY[4:], "--models", "A", "B", "--cells", "no-attack", "FGSM-eps0.3-true"]
     assert main(["reproduce", "transfer", *options, "--seed", "1", "--output", str(tmp_path), "--work", str(tmp_path / "w")]) == 0
     found = records(tmp_path)
@@ -261,10 +264,10 @@ def test_time_left_goes_by_the_cells_most_alike():
 
     pgd = [cells.Cell("mnist", "B", "PGD", (("eps", e),)) for e in (0.1, 0.2, 0.3)]
     mim, sdpadv = cells.Cell("mnist", "B", "MIM"), cells.Cell("mnist", "B", "SdpAdv")
-    assert schedule.left(pgd[2:], {pgd[0]: record(10), pgd[1]: record(20), sdpadv: record(900)}) == "1 cell left, 15 s"
-    assert schedule.left([mim], {pgd[0]: record(10), sdpadv: record(900)}) == "1 cell left, 10 s"  # not trained either
-    assert schedule.left([sdpadv], {pgd[0]: record(10)}) == "1 cell left, 0 s and 1 of a kind not met yet"
-    assert schedule.left([], {}) == "done"
+    assert schedule.time_left(pgd[2:], {pgd[0]: record(10), pgd[1]: record(20), sdpadv: record(900)}) == "1 cell left, 15 s"
+    assert schedule.time_left([mim], {pgd[0]: record(10), sdpadv: record(900)}) == "1 cell left, 10 s"  # not trained either
+    assert schedule.time_left([sdpadv], {pgd[0]: record(10)}) == "1 cell left, 0 s and 1 of a kind not met yet"
+    assert schedule.time_left([], {}) == "done"
 
 
 MEASURED = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 1.0, "linf": 0.1, "seconds_per_100": 0.2, "count": 10_000}

@@ -11,8 +11,9 @@ PROGRAM = """
 import numpy as np
 from sdpadv_np.kernels.gemm.macrokernel import gemm
 from sdpadv_np.kernels.gemm.microkernel import MR
+from sdpadv_np.kernels.gemm.operands import Left, Output
 a, b, c, nothing = np.ones(2, np.float32), np.ones(32, np.float32), np.zeros(16, np.float32), np.zeros(0, np.float32)
-gemm(a, np.zeros(1, np.int64), 1, np.arange(2), b, c, 16, 16, nothing, False, 0)
+gemm(Left(a, np.zeros(1, np.int64), np.arange(2), 1), b, Output(c, 16, 16, False, nothing, 0))
 assert (c == 2).all(), c
 (code,) = gemm.inspect_asm().values()
 print(MR, "zmm" in code, "ymm" in code, "vfmadd" in code, "fmaf" in code)

@@ -1,17 +1,24 @@
-"""The slope of a layer's activation, told by its result alone; see kernels/activation.
+"""The derivative of a layer's activation, computed from its result alone; see kernels/activation.
 
-    slope(ȳ, y)    relu: ȳ [y > 0]    leaky_relu: ȳ if y > 0 else 0.2 ȳ    tanh: ȳ (1 − y²)
+    backward(ȳ, y)    relu: ȳ [y > 0]    leaky_relu: ȳ if y > 0 else 0.2 ȳ    tanh: ȳ (1 − y²)
 
-Written with operations, it can be differentiated again; on arrays in the ordinary backward pass
-layers use the kernel, one pass over memory.
+Written with operations, it can be differentiated again. On arrays the ordinary backward pass of a layer uses the
+kernel, one pass over memory.
 """
 from __future__ import annotations
+
+import numpy as np
 
 from ...kernels.activation import LEAK, check
 from .elementwise import where
 
+_DERIVATIVES = {
+    "linear": np.ones_like, "relu": lambda y: 1.0 * (y > 0), "leaky_relu": lambda y: np.where(y > 0, 1, LEAK),
+    "tanh": lambda y: 1 - y**2,
+}
 
-def slope(g, y, activation: str):
+
+def backward(g, y, activation: str):
     """The gradient before the activation, from that after it."""
     if activation == "relu":
         return where(y > 0, g, 0)
@@ -21,3 +28,8 @@ def slope(g, y, activation: str):
         return g * (1 - y * y)
     check(activation)
     return g
+
+
+def terms(*arrays, activation, **params) -> dict:
+    """For formulas of layers: the derivative of the activation at its result."""
+    return {"activation′": _DERIVATIVES[activation]}

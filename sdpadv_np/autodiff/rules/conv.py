@@ -15,7 +15,7 @@ from ...kernels import conv2d as kernel
 from ...kernels.conv2d import resolve_padding
 from ..registry import define
 from ._samples import cases, normal
-from .activation import slope
+from .activation import backward, terms
 from .reduction import sum
 
 
@@ -85,10 +85,10 @@ conv2d_weight = define(
 )
 conv2d_layer = define(
     "conv2d_layer", _layer,
-    lambda g, y, x, w, b, activation, **how: conv_transpose2d(slope(g, y, activation), w, size=x.shape[2:], **how),
-    lambda g, y, x, w, b, activation, **how: conv2d_weight(slope(g, y, activation), x, kernel_size=w.shape[2:], **how),
-    lambda g, y, x, w, b, activation, **how: sum(slope(g, y, activation), axis=(0, 2, 3)).reshape(b.shape),
-    formula="x̄ = conv_transpose2d(Z̄, w),  w̄ = conv2d_weight(Z̄, x),  b̄ = Σ Z̄  with Z̄ = ȳ · slope(y)", reads=(0, 1, "y"), fused=_layer_fused,
+    lambda g, y, x, w, b, activation, **how: conv_transpose2d(backward(g, y, activation), w, size=x.shape[2:], **how),
+    lambda g, y, x, w, b, activation, **how: conv2d_weight(backward(g, y, activation), x, kernel_size=w.shape[2:], **how),
+    lambda g, y, x, w, b, activation, **how: sum(backward(g, y, activation), axis=(0, 2, 3)).reshape(b.shape),
+    formula="x̄ = conv_transpose2d(Z̄, w),  w̄ = conv2d_weight(Z̄, x),  b̄ = Σₙᵢⱼ Z̄  with Z̄ = ȳ · activation′(y)", terms=terms, reads=(0, 1, "y"), fused=_layer_fused,
     samples=_LAYERS, hint=_HINT + ", b (O,) or (O,1,1)", kinks="where an output is 0 a relu's slope is 0, a leaky relu's 0.2",
     doc="activation(conv2d(x, w) + b), b (O,) or (O,1,1); activations see kernels/activation, algorithms kernels/conv2d.",
 )

@@ -71,7 +71,7 @@ neg = define("neg", np.negative, lambda g, y, x: -g, formula="x̄ = −ȳ", samp
 power = define(
     "power", lambda x, exponent: x**exponent,
     lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=_less_one(exponent))), 0),  # 0 x⁰ is 0 also where x⁻¹ is infinite
-    formula="x̄ = ȳ p xᵖ⁻¹, 0 where p = 0", reads=(0,), broadcasts=True, doc="x to a constant power: a number, or an array of them.",
+    formula="x̄ = ȳ p xᵖ⁻¹ if p ≠ 0 else 0", reads=(0,), broadcasts=True, doc="x to a constant power: a number, or an array of them.",
     instead={"exponent": "use exp(exponent * log(x))"}, hint=_SHAPES,
     samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1), positive((4,), exponent=np.array([[0], [3]], np.int8))),
 )
@@ -102,7 +102,7 @@ relu = define(
 leaky_relu = define(
     "leaky_relu", lambda x, slope=0.2: np.where(x > 0, x, slope * x),
     lambda g, y, x, slope: where(x > 0, g, where(slope != 0, slope * g, 0)),
-    formula="x̄ = ȳ if x > 0 else slope·ȳ", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is the slope",
+    formula="x̄ = ȳ if x > 0 else slope · ȳ", reads=(0,), samples=apart((3, 4)), kinks="at 0 the derivative is the slope",
     instead={"slope": "use where(x.data > 0, x, slope * x)"},
 )
 abs = define(
@@ -136,7 +136,7 @@ perturb = define(
     "perturb", lambda x, eta, eps: perturb_kernel.forward(x, eta, eps),
     lambda g, y, x, eta, eps: where(_inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1), g, 0),
     lambda g, y, x, eta, eps: where(_inside(raw(x) + np.clip(raw(eta), -eps, eps), 0, 1) & _inside(eta, -eps, eps), g, 0),
-    formula="x̄ = ȳ [0 ≤ x + clip(η) ≤ 1],  η̄ = x̄ [−ε ≤ η ≤ ε]", reads=(0, 1),
+    formula="x̄ = ȳ [0 ≤ x + clip(η, −ε, ε) ≤ 1],  η̄ = x̄ [−ε ≤ η ≤ ε]", reads=(0, 1),
     samples=lambda rng: [([rng.choice([0.05, 0.5, 0.95], (3, 4)), rng.choice([-0.4, -0.1, 0.1, 0.4], (3, 4))], {"eps": 0.2})],
     kinks="at the limits themselves the derivative is 1", fused=lambda g, y, x, eta, needs, saved, out, eps: perturb_kernel.backward(g, x, eta, eps, needs),
     doc="clip(x + clip(eta, −eps, eps), 0, 1), the perturbation step; eps is a number.", hint="x and eta must have the same shape and dtype",

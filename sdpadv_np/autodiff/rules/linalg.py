@@ -7,7 +7,7 @@ from ...kernels import activation as kernel
 from ...kernels import dense as layer
 from ..registry import define
 from ._samples import cases, normal
-from .activation import slope
+from .activation import backward, terms
 from .reduction import sum
 from .shape import swapaxes
 
@@ -41,10 +41,10 @@ matmul = define(
 )
 dense = define(
     "dense", _dense,
-    lambda g, y, x, W, b, activation: matmul(slope(g, y, activation), swapaxes(W)),
-    lambda g, y, x, W, b, activation: matmul(swapaxes(x), slope(g, y, activation)),
-    lambda g, y, x, W, b, activation: sum(slope(g, y, activation), axis=0),
-    formula="X̄ = Z̄ Wᵀ,  W̄ = Xᵀ Z̄,  b̄ = Σₙ Z̄  with Z̄ = Ȳ · slope(y)", reads=(0, 1, "y"), fused=_dense_fused,
+    lambda g, y, x, W, b, activation: matmul(backward(g, y, activation), swapaxes(W)),
+    lambda g, y, x, W, b, activation: matmul(swapaxes(x), backward(g, y, activation)),
+    lambda g, y, x, W, b, activation: sum(backward(g, y, activation), axis=0),
+    formula="X̄ = Z̄ Wᵀ,  W̄ = Xᵀ Z̄,  b̄ = Σₙ Z̄  with Z̄ = ȳ · activation′(y)", terms=terms, reads=(0, 1, "y"), fused=_dense_fused,
     samples=cases(*(normal((5, 4), (4, 3), (3,), activation=name) for name in kernel.ACTIVATIONS)),
     kinks="where an output is 0 a relu's slope is 0, a leaky relu's 0.2",
     doc="activation(x W + b): x (N, inputs), W (inputs, outputs), b (outputs,); activations see kernels/activation.",

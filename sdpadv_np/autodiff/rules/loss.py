@@ -72,7 +72,7 @@ log_softmax = define(
 cross_entropy = define(
     "cross_entropy", lambda z, labels: kernel.cross_entropy(z, labels)[0],
     lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _cross_entropy_slope(z, labels),
-    formula="z̄ = ȳ (softmax(z) − onehot(label))", reads=(0,), samples=normal((3, 4), labels=_LABELS),
+    formula="z̄ = ȳ (softmax(z) − onehot(labels))", reads=(0,), samples=normal((3, 4), labels=_LABELS),
     saving=lambda z, needs, labels: kernel.cross_entropy(z, labels), fused=_cross_entropy_fused, instead=_LABELS_INSTEAD,
     doc="−log softmax(z)[label], one number per row; labels is an integer array (N,).",
     hint="logits must be (N, K), labels (N,) with values 0..K-1",
@@ -80,7 +80,7 @@ cross_entropy = define(
 margin = define(
     "margin", lambda z, labels: kernel.margin(z, labels)[0],
     lambda g, y, z, labels: _margin_gradient(reshape(g, shape=(-1, 1)), z, labels),
-    formula="z̄ = ȳ (onehot(label) − onehot(argmax of the others))", reads=(0,), samples=apart((3, 4), labels=_LABELS),
+    formula="z̄ = ȳ (onehot(labels) − onehot(other))  with other = argmax(−∞ if onehot(labels) else z)", reads=(0,), samples=apart((3, 4), labels=_LABELS),
     saving=lambda z, needs, labels: kernel.margin(z, labels), fused=_margin_fused, instead=_LABELS_INSTEAD,
     kinks="of several largest others the first is taken",
     doc="z[label] − max of the others, one number per row, below 0 exactly where the prediction is wrong; labels is an integer array (N,).",

@@ -131,14 +131,19 @@ def _average_transposed(g, size, kernel_size, stride, padding, out=None):
     return copy_to(out, windows.inside(result))
 
 
+def max_unpool2d(g, x, kernel_size, stride=None, padding="valid"):
+    """g (N,C,Ho,Wo) added to where each window's maximum lies in x (N,C,H,W), with operations."""
+    return reshape(place(g, index=_max_positions(raw(x), kernel_size, stride, padding), shape=(x.size,)), shape=x.shape)
+
+
 _SAMPLES = (dict(kernel_size=(2, 2)), dict(kernel_size=(3, 2), stride=1, padding="same"), dict(kernel_size=3, stride=2, padding=1))
 _HINT = "x (N,C,H,W), kernel_size and stride a number or (down, right), padding 'same', 'valid', a number or pairs"
 _WINDOWS = "of kernel_size pixels, each ``stride`` (the kernel_size if None) from the next"
 
 max_pool2d = define(
     "max_pool2d", lambda x, kernel_size, stride=None, padding="valid": _max_forward(x, kernel_size, stride, padding)[0],
-    lambda g, y, x, **how: reshape(place(g, index=_max_positions(raw(x), **how), shape=(x.size,)), shape=x.shape),
-    formula="x̄ = ȳ where x is the maximum of its window", reads=(0,),
+    lambda g, y, x, **how: max_unpool2d(g, x, **how),
+    formula="x̄ = max_unpool2d(ȳ, x)", reads=(0,), terms=lambda x, **how: {"max_unpool2d": lambda g, x: max_unpool2d(g, x, **how)},
     samples=cases(*(apart((2, 2, 5, 4), **how) for how in _SAMPLES)),
     saving=lambda x, needs, **how: _max_forward(x, **how),
     fused=lambda g, y, x, needs, saved, out, **how: (_max_backward(g, saved, x.shape[2:], **how, out=out[0]),),

@@ -13,7 +13,7 @@ from .elementwise import where
 from .shape import broadcast_to, reshape
 
 
-def _kept(shape, axis):
+def kept_shape(shape, axis):
     """``shape`` with the reduced axes as 1, as keepdims=True would leave it; a 0-d array has none, though NumPy takes 0 and -1 for one."""
     if axis is None or not shape:
         return (1,) * len(shape)
@@ -23,12 +23,12 @@ def _kept(shape, axis):
 
 def _spread(r, x, axis):
     """``r``, a reduction of ``x``, repeated to x's shape."""
-    return broadcast_to(reshape(r, shape=_kept(x.shape, axis)), shape=x.shape)
+    return broadcast_to(reshape(r, shape=kept_shape(x.shape, axis)), shape=x.shape)
 
 
 def _share(g, y, x, axis):
     """g where x is the maximum, shared between ties, and 0 elsewhere."""
-    hit = raw(x) == raw(y).reshape(_kept(x.shape, axis))
+    hit = raw(x) == raw(y).reshape(kept_shape(x.shape, axis))
     ties = hit.sum(axis=axis, keepdims=True).astype(x.dtype)
     return where(hit, _spread(g, x, axis) / np.maximum(ties, 1), 0)
 
@@ -60,6 +60,6 @@ norm = define(
 max = define(
     "max", lambda x, axis=None, keepdims=False: x.max(axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims: _share(g, y, x, axis),
-    formula="x̄ = ȳ where x is the maximum", reads=(0, "y"), kinks="ties share the gradient equally, and where the maximum is not a number nobody gets any",
+    formula="x̄ = ȳ repeated · [x = y repeated]", reads=(0, "y"), kinks="ties share the gradient equally, and where the maximum is not a number nobody gets any",
     samples=cases(*(apart((2, 3, 4), **c) for c in _CASES)),
 )

@@ -74,6 +74,12 @@ def _flow_fused(g, y, x, flow, needs, saved, out):
     return flow_kernel.backward(g, x, flow, needs=needs, slopes=saved)
 
 
+def _affine_terms(x, theta, convention, size):
+    grid = x.shape[2:], size or x.shape[2:], convention
+    _, basis, scale, _ = reference.grid_for(theta, *grid)
+    return {"positions": lambda theta: affine_positions(theta, *grid), "basis": basis, "scale": scale, "edge": reference.border(convention)}
+
+
 def _off_grid(shape, output, transposed=False, **params):
     """Images (or what is scattered into them) and positions at least 0.1 pixels from every kink, some outside."""
 
@@ -115,7 +121,7 @@ sample = define(
     "sample", lambda x, positions, dy=0, dx=0, edge="zeros": reference.sample(x, positions, dy, dx, edge),
     lambda g, y, x, positions, dy, dx, edge: scatter(g, positions, size=x.shape[2:], dy=dy, dx=dx, edge=edge),
     lambda g, y, x, positions, dy, dx, edge: _slopes(g, x, positions, dy, dx, edge),
-    formula="x̄ = scatter(ȳ, p),  p̄ = Σ_c ȳ · ∂sample(x, p)/∂p", reads=(0, 1), kinks=_KINKS,
+    formula="x̄ = scatter(ȳ, p),  p̄ = (Σ_c ȳ S_x, Σ_c ȳ S_y)  with S_x = sample(x, p, dy, dx + 1),  S_y = sample(x, p, dy + 1, dx)", reads=(0, 1), kinks=_KINKS,
     samples=cases(_off_grid((2, 3, 4, 5), (2, 3)), _off_grid((2, 1, 4, 5), (2, 2), edge="cut"), _off_grid((1, 2, 4, 4), (2, 2), dx=1)),
     doc="Bilinear values of x (N,C,H,W) at pixel positions (N,2,Ho,Wo), x first -> (N,C,Ho,Wo).",
 )
@@ -123,7 +129,7 @@ scatter = define(
     "scatter", lambda g, positions, size, dy=0, dx=0, edge="zeros": reference.scatter(g, positions, size, dy, dx, edge),
     lambda h, y, g, positions, size, dy, dx, edge: sample(h, positions, dy=dy, dx=dx, edge=edge),
     lambda h, y, g, positions, size, dy, dx, edge: _slopes(g, h, positions, dy, dx, edge),
-    formula="ḡ = sample(ȳ, p),  p̄ = Σ_c g · ∂sample(ȳ, p)/∂p", reads=(0, 1), kinks=_KINKS,
+    formula="ḡ = sample(ȳ, p),  p̄ = (Σ_c g S_x, Σ_c g S_y)  with S_x = sample(ȳ, p, dy, dx + 1),  S_y = sample(ȳ, p, dy + 1, dx)", reads=(0, 1), kinks=_KINKS,
     samples=cases(_off_grid((2, 3, 4, 5), (2, 3), transposed=True, size=(4, 5)),
                   _off_grid((1, 2, 4, 4), (2, 2), transposed=True, size=(4, 4), dy=1)),
     doc="The transpose of sample in the image: g (N,C,Ho,Wo) added at positions -> (N,C,*size).",
@@ -133,7 +139,7 @@ affine_sample = define(
     lambda g, y, x, theta, convention, size: scatter(
         g, affine_positions(theta, x.shape[2:], y.shape[2:], convention), size=x.shape[2:], edge=reference.border(convention)),
     _theta_gradient,
-    formula="x̄ = scatter(ȳ, p(θ)),  θ̄ = scale · (Σ_c ȳ · ∂sample/∂p) basisᵀ", reads=(0, 1), kinks=_KINKS, fused=_affine_fused, saving=_affine_saving,
+    formula="x̄ = scatter(ȳ, p, size(x)),  θ̄ = scale · D basisᵀ  with p = positions(θ),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0),  D = flattened((Σ_c ȳ S_x, Σ_c ȳ S_y))", terms=_affine_terms, reads=(0, 1), kinks=_KINKS, fused=_affine_fused, saving=_affine_saving,
     samples=cases(_affine_case((2, 2, 3, 4), convention="half_pixel"), _affine_case((1, 1, 4, 3), convention="align_corners", size=(2, 3)),
                   _affine_case((2, 1, 3, 3), convention="tf_reference")),
     doc="Bilinear values of x (N,C,H,W) along the affine grids theta (N,2,3) or (N,6); see kernels/affine_sample.",
@@ -143,7 +149,7 @@ flow_sample = define(
     "flow_sample", lambda x, flow: flow_kernel.forward(x, flow),
     lambda g, y, x, flow: scatter(g, flow_positions(flow), size=x.shape[2:], edge="clamp"),
     _flow_gradient,
-    formula="x̄ = scatter(ȳ, p(flow)),  f̄low = Σ_c ȳ · ∂sample/∂p", reads=(0, 1), kinks=_KINKS, fused=_flow_fused, saving=_flow_saving,
+    formula="x̄ = scatter(ȳ, p),  f̄low = (Σ_c ȳ S_y, Σ_c ȳ S_x)  with p = positions(flow),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0)", terms=lambda x, flow: {"positions": flow_positions, "edge": "clamp"}, reads=(0, 1), kinks=_KINKS, fused=_flow_fused, saving=_flow_saving,
     samples=cases(_flow_case((2, 2, 4, 3)), _flow_case((1, 1, 3, 5))),
     doc="Bilinear values of x (N,C,H,W) at each pixel's place plus flow (N,2,H,W), in pixels, down first; see kernels/flow_sample.",
     hint="x (N,C,H,W), flow (N,2,H,W), same dtype",

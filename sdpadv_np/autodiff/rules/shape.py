@@ -62,35 +62,35 @@ def _fold(g, axis, width):
 reshape = define(
     "reshape", lambda x, shape: x.reshape(shape),
     lambda g, y, x, shape: reshape(g, shape=x.shape),
-    formula="x̄ = ȳ in x's shape", samples=cases(normal((3, 4), shape=(2, 6)), normal((2, 3), shape=(-1,))),
+    formula="x̄ = reshape(ȳ, shape(x))", samples=cases(normal((3, 4), shape=(2, 6)), normal((2, 3), shape=(-1,))),
     hint="the number of elements must stay the same",
 )
 transpose = define(
     "transpose", lambda x, axes=None: x.transpose(axes),
     lambda g, y, x, axes: transpose(g, axes=None if axes is None else tuple(np.argsort([a % x.ndim for a in (axes if isinstance(axes, tuple) else (axes,))]).tolist())),
-    formula="x̄ = ȳ with the axes put back", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0)), normal((2, 3, 4), axes=(-1, 0, 1))),
+    formula="x̄ = transpose(ȳ, axes⁻¹)", samples=cases(normal((3, 4)), normal((2, 3, 4), axes=(1, 2, 0)), normal((2, 3, 4), axes=(-1, 0, 1))),
     hint="axes must name each axis once",
 )
 swapaxes = define(
     "swapaxes", lambda x, a=-1, b=-2: x.swapaxes(a, b),
     lambda g, y, x, a, b: swapaxes(g, a=a, b=b),
-    formula="x̄ = ȳ with the same two axes exchanged", samples=normal((2, 3, 4)),
+    formula="x̄ = swapaxes(ȳ, a, b)", samples=normal((2, 3, 4)),
 )
 broadcast_to = define(
     "broadcast_to", lambda x, shape: np.broadcast_to(x, shape),
     lambda g, y, x, shape: sum_to(g, shape=x.shape),
-    formula="x̄ = ȳ summed over the repeated axes", samples=cases(normal((3, 1), shape=(2, 3, 4)), normal((), shape=(3,))),
+    formula="x̄ = sum_to(ȳ, shape(x))", samples=cases(normal((3, 1), shape=(2, 3, 4)), normal((), shape=(3,))),
 )
 sum_to = define(
     "sum_to", _sum_to,
     lambda g, y, x, shape: broadcast_to(g, shape=x.shape),
-    formula="x̄ = ȳ repeated", samples=cases(normal((2, 3, 4), shape=(3, 1)), normal((3,), shape=())),
+    formula="x̄ = broadcast_to(ȳ, shape(x))", samples=cases(normal((2, 3, 4), shape=(3, 1)), normal((3,), shape=())),
     doc="Sum over the axes along which an array of ``shape`` would be repeated to x's shape.",
 )
 getitem = define(
     "getitem", lambda x, index: x[index],
     lambda g, y, x, index: place(g, index=index, shape=x.shape),
-    formula="x̄ = zeros with ȳ at index",
+    formula="x̄ = place(ȳ, index, shape(x))",
     samples=cases(
         normal((4, 5), index=(slice(1, 3), slice(None, None, 2))),
         normal((3, 4), index=(np.array([0, 0, 2]), np.array([1, 1, 3]))),
@@ -100,7 +100,7 @@ getitem = define(
 place = define(
     "place", _place,
     lambda h, y, g, index, shape: getitem(h, index=index),
-    formula="ḡ = ȳ[index]",
+    formula="ḡ = getitem(ȳ, index)",
     samples=cases(normal((2, 3), index=(slice(1, 3), slice(None, None, 2)), shape=(4, 5)),
                   normal((3,), index=(np.array([0, 0, 2]), np.array([1, 1, 3])), shape=(3, 4))),
     doc="Zeros of ``shape`` with g added at ``index``: the transpose of getitem.",
@@ -108,14 +108,15 @@ place = define(
 concatenate = define(
     "concatenate", lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
     _split,
-    formula="x̄ᵢ = the part of ȳ that came from xᵢ", variadic=True,
+    formula="x̄ᵢ = split(ȳ, i)", variadic=True,
+    terms=lambda *arrays, axis: {"split": lambda g, i: _split(i, g, None, *arrays, axis=axis)},
     samples=cases(normal((2, 3), (4, 3)), normal((2, 3), (2, 1), (2, 2), axis=1)),
     hint="all need the same axes, and the same shape except along the one they are joined along (nothing at all is np.empty((0, ...)), not np.empty(0))",
 )
 reflect_pad = define(
     "reflect_pad", lambda x, width=1: _mirror(_mirror(x, -1, width), -2, width),
     lambda g, y, x, width: reflect_fold(g, width=width),
-    formula="x̄ = ȳ, its mirrored borders added to what they mirror",
+    formula="x̄ = reflect_fold(ȳ, width)",
     samples=cases(normal((2, 3, 4)), normal((1, 2, 3, 4), width=2), normal((2, 2), width=1)),
     doc="x with ``width`` more on both sides of its last two axes, mirrored without repeating the edge: a b c -> b a b c b.",
     hint="width must be below the sizes of the last two axes",
@@ -123,6 +124,6 @@ reflect_pad = define(
 reflect_fold = define(
     "reflect_fold", lambda g, width=1: _fold(_fold(g, -1, width), -2, width),
     lambda h, y, g, width: reflect_pad(h, width=width),
-    formula="ḡ = ȳ with mirrored borders", samples=cases(normal((2, 5, 6)), normal((1, 2, 7, 8), width=2)),
+    formula="ḡ = reflect_pad(ȳ, width)", samples=cases(normal((2, 5, 6)), normal((1, 2, 7, 8), width=2)),
     doc="The transpose of reflect_pad.",
 )

@@ -2,6 +2,6 @@
 from .cells import Cell
 from .schedule import compute
 from .store import Store
-from .targets import TARGETS, checked, files_of, picture_of
+from .targets import TARGETS, check, draw_picture, write_tables
 
-__all__ = ["Cell", "Store", "TARGETS", "checked", "compute", "files_of", "picture_of"]
+__all__ = ["Cell", "Store", "TARGETS", "check", "compute", "draw_picture", "write_tables"]

@@ -1,8 +1,8 @@
-"""What a cell is: one attack, with its parameters, on one classifier; and which cells make a table.
+"""Cells: one attack, with its parameters, on one classifier; and the cells of each table.
 
 The rows are the paper's. Where the paper leaves a choice open there are variants: the labels that
-CleverHans' attacks aim away from (its default are predicted ones), and the objective of the trained
-ones (cross_entropy is the paper's as printed, margin our default).
+CleverHans' attacks aim away from (predicted ones by default), and the objective of the trained
+attacks (cross_entropy is the paper's as printed, margin our default).
 """
 from __future__ import annotations
 
@@ -14,28 +14,40 @@ HUNDRED = 100  # the images of Table 3
 LABELS, OBJECTIVES = ("predicted", "true"), ("cross_entropy", "margin")
 VARIANTS = {  # attack -> (parameter, its values), in the order of the paper's rows
     paper.STM: ("labels", LABELS), paper.STADV: ("labels", LABELS), paper.SDADV: ("objective", OBJECTIVES),
-    "FGSM": ("labels", LABELS), "PGD": ("labels", LABELS), "MIM": ("labels", LABELS), "AdvGAN": ("objective", OBJECTIVES), "SdpAdv": ("objective", OBJECTIVES),
+    "FGSM": ("labels", LABELS), "PGD": ("labels", LABELS), "MIM": ("labels", LABELS),
+    "AdvGAN": ("objective", OBJECTIVES), "SdpAdv": ("objective", OBJECTIVES),
 }
-WORDS = {"predicted": "predicted labels", "true": "true labels", "cross_entropy": "cross-entropy", "margin": "margin"}
+WORDS = {
+    "predicted": "predicted labels", "true": "true labels", "cross_entropy": "cross-entropy", "margin": "margin",
+}
 SPATIAL = (paper.STM, paper.STADV, paper.SDADV)  # without eps
-OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN", "SdpAdvPlus")  # in no table of the paper; as they are by default
-# What differs from our defaults for the objective margin, by eps, so that accuracy and distance both come near the paper's: a few
-# values tried with seed 0 on validation images (benchmarks/LOG.md); Fashion-MNIST's at .1 and .3 were changed once more after a first value's
-# distance on the test images had been seen. A weight of L_theta that is given stays as it is (alpha_floor = alpha).
+# in no table of the paper; with their default parameters
+OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN", "SdpAdvPlus")
+# Differences from our defaults for the objective margin, by eps, that bring both accuracy and distance near the paper's: a few
+# values tried with seed 0 on validation images (benchmarks/LOG.md). Fashion-MNIST's at .1 and .3 were changed once more after
+# a first value's distance on the test images had been seen. A given weight of L_theta stays constant (alpha_floor = alpha).
 TUNED = {
-    ("mnist", "A"): {0.0: {"kappa": 3.0, "alpha": 9.0, "lr": 1e-3}, 0.1: {"kappa": 5.0, "alpha": 20.0}, 0.2: {"kappa": 10.0, "alpha": 16.0}, 0.3: {"kappa": 10.0, "alpha": 16.0}},
-    ("fashion-mnist", "A"): {0.0: {"alpha": 12.0}, 0.1: {"kappa": 10.0, "alpha": 12.5}, 0.2: {"kappa": 10.0, "alpha": 10.0}, 0.3: {"kappa": 15.0, "alpha": 9.0}},
+    ("mnist", "A"): {
+        0.0: {"kappa": 3.0, "alpha": 9.0, "lr": 1e-3}, 0.1: {"kappa": 5.0, "alpha": 20.0},
+        0.2: {"kappa": 10.0, "alpha": 16.0}, 0.3: {"kappa": 10.0, "alpha": 16.0},
+    },
+    ("fashion-mnist", "A"): {
+        0.0: {"alpha": 12.0}, 0.1: {"kappa": 10.0, "alpha": 12.5},
+        0.2: {"kappa": 10.0, "alpha": 10.0}, 0.3: {"kappa": 15.0, "alpha": 9.0},
+    },
     ("fashion-mnist", "B"): {0.2: {"kappa": 10.0, "alpha": 5.0}, 0.3: {"kappa": 10.0, "alpha": 5.0}},
 }
 SWEEPS = {  # of SdpAdv, around its defaults
-    "eps": (0.0, 0.05, 0.1, 0.2, 0.3), "gamma": (0.1, 0.2, 0.3, 0.4), "kappa": (0.0, 1.0, 2.0, 5.0), "alpha": (0.8, 5.0, 10.0, 20.0, 40.0),
+    "eps": (0.0, 0.05, 0.1, 0.2, 0.3), "gamma": (0.1, 0.2, 0.3, 0.4), "kappa": (0.0, 1.0, 2.0, 5.0),
+    "alpha": (0.8, 5.0, 10.0, 20.0, 40.0),
 }
-STANDARD = {"gamma": 0.3, "kappa": 2.0, "alpha": 5.0}  # of sd.attacks.SdpAdv; these, or what TUNED has instead, are left out of a cell, which so is the same in every sweep and in the table
+# Defaults of sd.attacks.SdpAdv. A sweep's cell leaves them out, or what TUNED has instead: so it is the table's cell.
+STANDARD = {"gamma": 0.3, "kappa": 2.0, "alpha": 5.0}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``attack`` (as the paper spells it) with ``parameters`` against ``model``, measured on ``victim`` if that is another model."""
+    """``attack`` (as the paper writes it) with ``parameters`` against ``model``, measured on ``victim`` if that is another model."""
 
     dataset: str
     model: str
@@ -46,22 +58,24 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Of its file, e.g. "mnist-B-PGD-eps0.1-predicted".
+        """The name of its file.
 
         >>> Cell("mnist", "A", "PGD", (("eps", 0.1), ("labels", "true")), victim="B").name
         'mnist-A-PGD-eps0.1-true-on-B'
         """
-        words = [value if isinstance(value, str) else f"{key}{value:g}" for key, value in self.parameters]
-        defence = [] if self.defence == paper.UNDEFENDED else [self.defence]
-        return "-".join([self.dataset, self.model, *defence, self.attack.replace(" ", "-"), *words, *(["on", self.victim] if self.victim else [])])
+        parts = [self.dataset, self.model, *([] if self.defence == paper.UNDEFENDED else [self.defence])]
+        parts.append(self.attack.replace(" ", "-"))
+        parts += [value if isinstance(value, str) else f"{key}{value:g}" for key, value in self.parameters]
+        return "-".join(parts) + (f"-on-{self.victim}" if self.victim else "")
 
     @property
-    def eps(self) -> float | None:
+    def eps(self):
+        """The largest change of a pixel, or None."""
         return dict(self.parameters).get("eps")
 
     @property
     def settings(self) -> dict:
-        """What the attack is made with: the parameters, and what goes with them."""
+        """All parameters that the attack is made with: the cell's own, and TUNED for it."""
         parameters = dict(self.parameters)
         if self.attack in (paper.SDADV, "SdpAdv") and parameters.get("objective") == "margin":
             found = tuned(self.dataset, self.model, self.eps or 0.0)
@@ -72,12 +86,12 @@ class Cell:
 
     @property
     def variant(self) -> str:
-        """In words, which of the choices this is."""
+        """The variant in words."""
         return next((WORDS[value] for _, value in self.parameters if value in WORDS), "")
 
 
 def tuned(dataset: str, model: str, eps: float) -> dict:
-    """What TUNED says of SdpAdv there."""
+    """The parameters of TUNED for SdpAdv there."""
     found = TUNED.get((dataset, model), {}).get(eps, {})
     return found | ({"alpha_floor": found["alpha"]} if "alpha" in found else {})
 
@@ -85,33 +99,40 @@ def tuned(dataset: str, model: str, eps: float) -> dict:
 def of_row(dataset: str, model: str, attack: str, eps=paper.EPS) -> list[Cell]:
     """The cells of one of the paper's rows: every variant at every eps."""
     parameter, values = VARIANTS[attack]
-    sizes = [()] if attack in SPATIAL else [(("eps", e),) for e in eps]
+    sizes: list[tuple] = [()] if attack in SPATIAL else [(("eps", e),) for e in eps]
     return [Cell(dataset, model, attack, (*size, (parameter, value))) for value in values for size in sizes]
 
 
 def of_table(dataset: str, models) -> list[Cell]:
     """Table 1 (MNIST) or 2 (Fashion-MNIST)."""
-    return [cell for m in models for cell in [Cell(dataset, m), *(c for attack in VARIANTS for c in of_row(dataset, m, attack))]]
+    return [
+        cell for model in models
+        for cell in [Cell(dataset, model), *(c for attack in VARIANTS for c in of_row(dataset, model, attack))]
+    ]
 
 
 def of_table_3(datasets, model: str) -> list[Cell]:
     """Table 3: everything at eps 0.3, SdpAdv at 0.1 too."""
     rows = [(attack, (0.1, 0.3) if attack == "SdpAdv" else (0.3,)) for attack in VARIANTS]
-    return [cell for d in datasets for cell in [Cell(d, model), *(c for attack, eps in rows for c in of_row(d, model, attack, eps))]]
+    return [
+        cell for dataset in datasets
+        for cell in [Cell(dataset, model), *(c for attack, eps in rows for c in of_row(dataset, model, attack, eps))]
+    ]
 
 
 ORIGINAL = "Original images"
 DEMONSTRATION = (ORIGINAL, paper.SDADV, "PGD", "SdpAdv")  # Figure 1
 SAMPLES = (ORIGINAL, "PGD", "AdvGAN", paper.STM, paper.STADV, "SdpAdv")  # Figures 3 and 4
+_FIGURE_EPS = {"PGD": 0.3, "AdvGAN": 0.3, "SdpAdv": 0.1}
 
 
 def of_figure(dataset: str, model: str, panels) -> dict[str, Cell]:
-    """Panel -> its cell, with the paper's eps: the trained attacks by the objective margin, the others on predicted labels."""
-    eps, found = {"PGD": 0.3, "AdvGAN": 0.3, "SdpAdv": 0.1}, {}
+    """Panel -> its cell, with the paper's eps: trained attacks by the objective margin, others on predicted labels."""
+    found = {}
     for panel in panels:
-        size = (("eps", eps[panel]),) if panel in eps else ()
-        parameter, values = VARIANTS.get(panel, (None, ()))
-        variant = () if parameter is None else ((parameter, "margin" if parameter == "objective" else values[0]),)
+        size = (("eps", _FIGURE_EPS[panel]),) if panel in _FIGURE_EPS else ()
+        parameter, values = VARIANTS.get(panel, ("", ()))
+        variant = ((parameter, "margin" if parameter == "objective" else values[0]),) if parameter else ()
         found[panel] = Cell(dataset, model, paper.CLEAN if panel == ORIGINAL else panel, (*size, *variant))
     return found
 
@@ -139,5 +160,8 @@ def _sdpadv(dataset, model, parameters: dict) -> Cell:
 
 def of_transfer(dataset: str, models) -> list[Cell]:
     """Every attack of the table on one model, at eps 0.3 (SdpAdv at 0.1 too), measured on it and on each other."""
-    found = [cell for model in models for cell in of_table_3([dataset], model)]
-    return [Cell(c.dataset, c.model, c.attack, c.parameters, "" if v == c.model else v) for c in found for v in models if c.attack != paper.CLEAN or v == c.model]
+    return [
+        Cell(c.dataset, c.model, c.attack, c.parameters, "" if victim == c.model else victim)
+        for model in models for c in of_table_3([dataset], model)
+        for victim in models if c.attack != paper.CLEAN or victim == c.model
+    ]

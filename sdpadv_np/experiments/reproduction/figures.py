@@ -10,10 +10,13 @@ from . import schedule
 from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure
 
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
-_COLOURS = {"FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700", paper.STADV: "#997744", paper.SDADV: "#333333"}
+_COLOURS = {
+    "FGSM": "#4477aa", "PGD": "#228833", "MIM": "#66a61e", "AdvGAN": "#aa3377", paper.STM: "#bb7700",
+    paper.STADV: "#997744", paper.SDADV: "#333333",
+}
 _SWEPT = ("#d7191c", "#f08030", "#c0408c", "#7a0010")
 _MARKERS = "v^<>PXDh"  # of the attacks that are in no table
-_BESIDE = ((6, 5), (-16, -11), (6, 5), (6, -11))  # where a sweep's values stand, in points from theirs
+_BESIDE = ((6, 5), (-16, -11), (6, 5), (6, -11))  # offsets of the values of a sweep from its points, in points
 
 
 def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) -> None:
@@ -24,7 +27,8 @@ def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) ->
     for number, (image, text, bad) in enumerate(zip(images, texts, wrong)):
         top, left = number // columns * high + STRIP, number % columns * wide
         sheet[top : top + image.shape[1], left : left + image.shape[2]] = image[0]
-        axis.text(left + image.shape[2] / 2, top - 1.5, text, ha="center", va="bottom", fontsize=size, color="crimson" if bad else "black")
+        place, colour = left + image.shape[2] / 2, "crimson" if bad else "black"
+        axis.text(place, top - 1.5, text, ha="center", va="bottom", fontsize=size, color=colour)
     axis.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set_axis_off()
     axis.set_title(title, fontsize=10, linespacing=1.4)
@@ -33,11 +37,12 @@ def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) ->
 def _absent(axis, title: str) -> None:
     axis.set_axis_off()
     axis.set_title(title, fontsize=10)
-    axis.text(0.5, 0.5, "not computed", ha="center", va="center", fontsize=9, color="gray", transform=axis.transAxes)
+    style = {"ha": "center", "va": "center", "fontsize": 9, "color": "gray", "transform": axis.transAxes}
+    axis.text(0.5, 0.5, "not computed", **style)
 
 
 class _Shown:
-    """What the panels of a figure share: the images, the classifier, the finished cells."""
+    """Shared by the panels of a figure: the images, the classifier, the finished cells."""
 
     def __init__(self, dataset, model, records, runner, count):
         self.dataset, self.model, self.records, self.runner = dataset, model, records, runner
@@ -56,7 +61,8 @@ class _Shown:
         classes, p = figures.confidence(self.classifier, shown)
         texts = [f"{self.class_names[k]} {100 * q:.0f}%" for k, q in zip(classes, p)]
         theirs = paper.accuracy(self.dataset, self.model, cell.attack, cell.eps)
-        accuracy = f"accuracy {self.records[cell]['result']['accuracy']:.4f}" + ("" if theirs is None else f"  (paper {theirs:.4f})")
+        accuracy = f"accuracy {self.records[cell]['result']['accuracy']:.4f}"
+        accuracy += "" if theirs is None else f"  (paper {theirs:.4f})"
         _panel(axis, shown, texts, classes != y, f"{title}\n{accuracy}", columns, size)
 
 
@@ -71,7 +77,10 @@ def _sheet(title: str):
 def samples(dataset: str, model: str, records, runner) -> object:
     """Figures 3 and 4: the originals and five attacks on the same images, with the model's predictions."""
     shown, cells = _Shown(dataset, model, records, runner, 20), of_figure(dataset, model, SAMPLES)
-    figure = _sheet(f"{dataset}, Model {model}: images and their adversarial ones; above each the predicted class and its probability, red where it is wrong")
+    figure = _sheet(
+        f"{dataset}, Model {model}: images and their adversarial ones; "
+        "above each the predicted class and its probability, red where it is wrong"
+    )
     for axis, letter, name in zip(figure.subplots(2, 3).flat, string.ascii_lowercase, SAMPLES):
         shown.panel(axis, letter, name, cells[name], 5, 7)
     return figure
@@ -91,7 +100,7 @@ def demonstration(dataset: str, model: str, records, runner) -> object:
 
 
 def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
-    """Accuracy against L2sq: SdpAdv along each of its parameters, every other attack beside it. Down and left is better."""
+    """Accuracy against L2sq: SdpAdv along each of its parameters, and every other attack. Down and left is better."""
     figure = figures.canvas(11, 7.2)
     axis = figure.subplots()
     swept = [name for name in curves if name.startswith("SdpAdv over")]
@@ -110,15 +119,22 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
             for (cell, _), place in zip(points, at):
                 value = dict(cell.parameters).get(parameter, 0.0 if cell.attack == paper.SDADV else None)
                 if value is not None and cell.name != middle:
-                    axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], textcoords="offset points", fontsize=7.5, color=_SWEPT[number])
+                    style = {"textcoords": "offset points", "fontsize": 7.5, "color": _SWEPT[number]}
+                    axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], **style)
         else:
             attack, second = points[0][0].attack, "true" in name or "cross" in name
-            marker, color = ("s", _COLOURS[attack]) if attack in _COLOURS else (_MARKERS[OTHERS.index(attack)], "dimgray")
-            axis.plot(*at.T, marker=marker, linestyle=":" if second else "-", color=color, label=name, linewidth=1, markersize=6, markerfacecolor="white" if second else color)
+            known = attack in _COLOURS
+            marker, color = ("s", _COLOURS[attack]) if known else (_MARKERS[OTHERS.index(attack)], "dimgray")
+            style = {"linestyle": ":", "markerfacecolor": "white"} if second else {"markerfacecolor": color}
+            axis.plot(*at.T, marker=marker, color=color, label=name, linewidth=1, markersize=6, **style)
     if common in records:
         result = records[common]["result"]
-        axis.plot(result["l2sq"], max(result["accuracy"], 0.5 / result["count"]), "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
-    axis.set(yscale="log", xlabel="L2sq: squared distance of an image to its adversarial one, mean", ylabel="accuracy under attack (log; 0 is drawn at half an image)", title=title)
+        place = result["l2sq"], max(result["accuracy"], 0.5 / result["count"])
+        axis.plot(*place, "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
+    axis.set(
+        yscale="log", title=title, xlabel="L2sq: squared distance of an image to its adversarial one, mean",
+        ylabel="accuracy under attack (log; 0 is drawn at half an image)",
+    )
     axis.grid(True, which="both", alpha=0.15)
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure

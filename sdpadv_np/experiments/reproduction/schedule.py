@@ -14,31 +14,32 @@ from .store import Store
 
 
 def compute(
-    cells: list[Cell], store: Store, runner: Runner, report=print, after: Callable[[dict], None] = lambda records: None,
+    cells: list[Cell], store: Store, runner: Runner, report: Callable[[str], None] = print,
+    after: Callable[[dict], None] = lambda records: None,
 ) -> dict[Cell, dict]:
     """The records of ``cells``: those in ``store`` are taken from there, the others computed and stored, each at once.
 
-    ``after`` is called with all records so far, after each one that was computed. A cell whose attack this version does
-    not have is left out, and said to be; a later version computes it.
+    ``after`` is called with all records so far, after each one that was computed. A cell whose attack this version
+    does not have is left out and reported; a later version computes it.
     """
-    there = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
+    plan = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
     for attack in dict.fromkeys(cell.attack for cell in cells if _missing(cell)):
         names = [cell.name for cell in dict.fromkeys(cells) if cell.attack == attack]
         report(f"skipped: this version has no attack {attack}: {', '.join(names)}")
-    records = {cell: record for cell in there if (record := store.read(cell, settings_of(cell, runner)))}
+    records = {cell: record for cell in plan if (record := store.read(cell, settings_of(cell, runner)))}
 
     def in_order():
-        return {cell: records[cell] for cell in there if cell in records}
+        return {cell: records[cell] for cell in plan if cell in records}
 
     if records:
-        report(f"{len(records)} of {len(there)} cells are there already, in {store.folder}")
-    for cell in there:
-        if cell in records:
-            continue
-        records[cell] = measured(cell, runner)
-        store.write(cell, records[cell])
-        report(f"[{len(records)}/{len(there)}] {line(cell, records[cell])}; {left([c for c in there if c not in records], records)}")
-        after(in_order())
+        report(f"{len(records)} of {len(plan)} cells are there already, in {store.folder}")
+    for cell in plan:
+        if cell not in records:
+            records[cell] = measure(cell, runner)
+            store.write(cell, records[cell])
+            remaining = [c for c in plan if c not in records]
+            report(f"[{len(records)}/{len(plan)}] {line(cell, records[cell])}; {time_left(remaining, records)}")
+            after(in_order())
     return in_order()
 
 
@@ -51,8 +52,9 @@ def settings_of(cell: Cell, runner: Runner) -> dict:
     """Everything that decides the result of a cell."""
     run = runner.settings
     settings = {
-        "dataset": cell.dataset, "model": cell.model, "victim": cell.victim or cell.model, "defence": cell.defence, "attack": cell.attack,
-        "classifier_epochs": run.epochs_of(cell.model), "batch_size": run.batch_size, "limit": run.limit, "seed": run.seed,
+        "dataset": cell.dataset, "model": cell.model, "victim": cell.victim or cell.model, "defence": cell.defence,
+        "attack": cell.attack, "classifier_epochs": run.epochs_of(cell.model), "batch_size": run.batch_size,
+        "limit": run.limit, "seed": run.seed,
     }
     if run.device != "cpu":
         settings["device"] = run.device
@@ -74,7 +76,7 @@ def attack_of(cell: Cell, runner: Runner):
     return runner.attack(cell.dataset, cell.model, cell.attack, _parameters(cell, runner))
 
 
-def measured(cell: Cell, runner: Runner) -> dict:
+def measure(cell: Cell, runner: Runner) -> dict:
     """The cell's record: what was measured on the test images and on the first hundred, settings, seconds, machine."""
     classifier, victim = (runner.classifier(cell.dataset, model) for model in (cell.model, cell.victim or cell.model))
     attack = None if cell.attack == paper.CLEAN else attack_of(cell, runner)
@@ -93,13 +95,13 @@ def measured(cell: Cell, runner: Runner) -> dict:
 
 
 def line(cell: Cell, record: dict) -> str:
-    """What came out, the paper's figure beside it."""
+    """The result in one line, the paper's figure beside it."""
     result, theirs = record["result"], paper.accuracy(cell.dataset, cell.victim or cell.model, cell.attack, cell.eps)
     beside = "" if theirs is None or cell.victim else f" (paper {theirs:.4f})"
     return f"{cell.name}: accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}, {record['seconds']['cell']:.1f} s"
 
 
-def left(cells: list[Cell], records: dict[Cell, dict]) -> str:
+def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
     """The time that ``cells`` will take, by the times of the cells most like them."""
     if not cells:
         return "done"
@@ -109,17 +111,20 @@ def left(cells: list[Cell], records: dict[Cell, dict]) -> str:
 
 
 def _expected(cell: Cell, records) -> float | None:
-    """The mean of the same attack's cells on the same model; if there is none, of those that are trained, or are not, as it is."""
+    """The mean of the same attack's cells on the same model; else of cells that are trained, or not, like this one."""
 
     def mean(alike):
-        times = [record["seconds"]["cell"] for other, record in records.items() if other.attack != paper.CLEAN and alike(other)]
+        attacks = {other: record for other, record in records.items() if other.attack != paper.CLEAN}
+        times = [record["seconds"]["cell"] for other, record in attacks.items() if alike(other)]
         return sum(times) / len(times) if times else None
 
     def trained(other):
         return other.attack != paper.CLEAN and registry.find(other.attack).trained
 
     same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
-    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model)) if same is None and cell.attack != paper.CLEAN else same
+    if same is not None or cell.attack == paper.CLEAN:
+        return same
+    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model))
 
 
 def duration(seconds: float) -> str:

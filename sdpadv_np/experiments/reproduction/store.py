@@ -11,22 +11,29 @@ from ...storage import files, folders, schema
 from .cells import HUNDRED, Cell
 
 _ABSENT = "absent"
-_MEASURED = dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)) | dict.fromkeys(("l2sq", "seconds_per_100"), schema.number(0)) | {"count": schema.integer(1)}
-_PARTS = {  # of a record that hold numbers alone
-    "result": _MEASURED, "hundred": _MEASURED, "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
+_MEASURED = {
+    **dict.fromkeys(("accuracy", "clean_accuracy", "success_rate", "linf"), schema.number(0, 1)),
+    **dict.fromkeys(("l2sq", "seconds_per_100"), schema.number(0)), "count": schema.integer(1),
 }
-_FIELDS = dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()) | {"distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.integer(1)}
+_PARTS = {  # of a record that hold numbers alone
+    "result": _MEASURED, "hundred": _MEASURED,
+    "seconds": dict.fromkeys(("training", "attack", "cell"), schema.number(0)),
+}
+_FIELDS = {
+    **dict.fromkeys(("settings", "made", *_PARTS), schema.mapping()),
+    "distortion": schema.optional(schema.mapping(schema.number())), "threads": schema.integer(1),
+}
 
 
 class Store:
-    """Finished cells in ``folder``/cells. A cell is there whole or not at all; so a killed run goes on where it stopped."""
+    """Finished cells in ``folder``/cells. A file of a cell is complete or absent, so a killed run continues where it stopped."""
 
     def __init__(self, folder):
         self.folder = files.expanded(folder)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """The folder, for one command alone; refuses one that holds something else than a reproduction."""
+        """The folder, for one command alone; ArgumentError if it holds something else than a reproduction."""
         with folders.locked(self.folder, make=True):
             others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
             if others and "cells" not in others:
@@ -39,7 +46,7 @@ class Store:
         return self.folder / "cells" / f"{cell.name}.json"
 
     def read(self, cell: Cell, settings: dict) -> dict | None:
-        """The cell's record if it was computed; FileError if it was with other ``settings``, or is damaged."""
+        """The cell's record, or None; FileError if it is damaged, or was computed with other ``settings``."""
         path = self.path(cell)
         if not path.exists():
             return None
@@ -52,26 +59,30 @@ class Store:
                 schema.validated(record[name], fields, f"{path}: {name}")
         except FileError as error:
             raise FileError(f"{error}; remove the file, and the cell is computed again") from error
-        was, now = _flat(record["settings"]), _flat(settings)
+        was, now = _flattened(record["settings"]), _flattened(settings)
         for name in [*now, *was]:
             if was.get(name, _ABSENT) != now.get(name, _ABSENT):
                 raise FileError(
                     f"{path}: was computed with {name} {was.get(name, _ABSENT)}, now it is {now.get(name, _ABSENT)}; "
                     "give the same options, choose another --output, or remove the file"
                 )
-        test_images = data.DATASETS[cell.dataset].test
-        for part, count in (("result", min(settings.get("limit") or test_images, test_images)), ("hundred", min(settings.get("limit") or HUNDRED, HUNDRED))):
-            if record[part]["count"] != count:
-                raise FileError(f"{path}: {part}: count is {record[part]['count']}; expected {count}; remove the file, and the cell is computed again")
+        for part, count in (("result", data.DATASETS[cell.dataset].test), ("hundred", HUNDRED)):
+            expected = min(settings.get("limit") or count, count)
+            if record[part]["count"] != expected:
+                raise FileError(
+                    f"{path}: {part}: count is {record[part]['count']}; expected {expected}; "
+                    "remove the file, and the cell is computed again"
+                )
         return record
 
     def write(self, cell: Cell, record: dict) -> None:
         files.write_json(self.path(cell), record)
 
 
-def _flat(settings: dict) -> dict:
+def _flattened(settings: dict) -> dict:
     """The parameters of the attack beside the other settings."""
     parameters = settings.get("parameters")
     if not isinstance(parameters, dict):
         return settings
-    return {**{k: v for k, v in settings.items() if k != "parameters"}, **{f"parameter {k}": v for k, v in parameters.items()}}
+    others = {name: value for name, value in settings.items() if name != "parameters"}
+    return others | {f"parameter {name}": value for name, value in parameters.items()}

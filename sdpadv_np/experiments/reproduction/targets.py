@@ -1,4 +1,4 @@
-"""What can be reproduced: for each target its cells, the tables made of them, and its picture."""
+"""The targets of ``sdpadv reproduce``: for each its cells, the tables made of them, and its picture."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,28 +12,43 @@ from . import cells, figures, tables
 from .store import Store
 
 
+def _details_alone(datasets, models, records):
+    return [tables.details(records)]
+
+
 @dataclass(frozen=True)
 class Target:
-    """``cells`` and ``blocks`` are given (datasets, models), and the records; ``picture`` one data set and one model."""
+    """A table or figure, by default about ``datasets`` and ``models``.
+
+    cells : (datasets, models) -> cells
+    tables : (datasets, models, records) -> list of tables.Block
+    picture : (dataset, model, records, runner) -> matplotlib figure
+    """
 
     description: str
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     cells: Callable
-    blocks: Callable
+    tables: Callable = _details_alone
     picture: Callable | None = None
 
 
-def _layout(datasets, models, records):
-    return [block for d in datasets for m in models for block in tables.in_the_papers_layout(d, m, records)] + [tables.details(records)]
+def _table(description: str, dataset: str) -> Target:
+    def blocks(datasets, models, records):
+        layout = [block for d in datasets for m in models for block in tables.in_the_papers_layout(d, m, records)]
+        return [*layout, tables.details(records)]
+
+    return Target(
+        description, (dataset,), ("A", "B"), lambda datasets, models: [c for d in datasets for c in cells.of_table(d, models)],
+        blocks,
+    )
 
 
-def _each(of):
-    return lambda datasets, models: [cell for d in datasets for m in models for cell in of(d, m)]
+def _figure(description: str, dataset: str, panels, picture: Callable) -> Target:
+    def cells_of(datasets, models):
+        return [c for d in datasets for m in models for c in cells.of_figure(d, m, panels).values()]
 
-
-def _only_details(datasets, models, records):
-    return [tables.details(records)]
+    return Target(description, (dataset,), ("A",), cells_of, picture=picture)
 
 
 def _tradeoff_picture(dataset, model, records, runner):
@@ -41,36 +56,35 @@ def _tradeoff_picture(dataset, model, records, runner):
     return figures.tradeoff(title, cells.of_tradeoff(dataset, model), records)
 
 
-_TABLE = {"cells": lambda datasets, models: [c for d in datasets for c in cells.of_table(d, models)], "blocks": _layout}
-
-
-def _figure(description, dataset, panels, picture):
-    return Target(description, (dataset,), ("A",), _each(lambda d, m: list(cells.of_figure(d, m, panels).values())), _only_details, picture)
-
-
 TARGETS = {
-    "table1": Target("Table 1: accuracies on MNIST", ("mnist",), ("A", "B"), **_TABLE),
-    "table2": Target("Table 2: accuracies on Fashion-MNIST", ("fashion-mnist",), ("A", "B"), **_TABLE),
+    "table1": _table("Table 1: accuracies on MNIST", "mnist"),
+    "table2": _table("Table 2: accuracies on Fashion-MNIST", "fashion-mnist"),
     "table3": Target(
-        "Table 3: accuracy, L2sq, seconds", ("mnist", "fashion-mnist"), ("A",), lambda datasets, models: [c for m in models for c in cells.of_table_3(datasets, m)],
-        lambda datasets, models, records: [tables.table_3(d, m, records) for d in datasets for m in models] + [tables.details(records)],
+        "Table 3: accuracy, L2sq, seconds", ("mnist", "fashion-mnist"), ("A",),
+        lambda datasets, models: [c for m in models for c in cells.of_table_3(datasets, m)],
+        lambda datasets, models, records: [
+            *(tables.table_3(d, m, records) for d in datasets for m in models), tables.details(records),
+        ],
     ),
     "figure1": _figure("Figure 1: spatial distortion, PGD and SdpAdv", "mnist", cells.DEMONSTRATION, figures.demonstration),
     "figure3": _figure("Figure 3: the attacks on MNIST", "mnist", cells.SAMPLES, figures.samples),
     "figure4": _figure("Figure 4: the attacks on Fashion-MNIST", "fashion-mnist", cells.SAMPLES, figures.samples),
     "tradeoff": Target(
         "beyond the paper: accuracy against distance, SdpAdv over eps, gamma, kappa, alpha", ("mnist",), ("B",),
-        _each(lambda d, m: [c for curve in cells.of_tradeoff(d, m).values() for c in curve]), _only_details, _tradeoff_picture,
+        lambda datasets, models: [
+            c for d in datasets for m in models for curve in cells.of_tradeoff(d, m).values() for c in curve
+        ],
+        picture=_tradeoff_picture,
     ),
     "transfer": Target(
         "beyond the paper: images made against one model, shown to the other", ("mnist",), ("A", "B"),
         lambda datasets, models: [c for d in datasets for c in cells.of_transfer(d, models)],
-        lambda datasets, models, records: [tables.transfer(d, models, records) for d in datasets] + [tables.details(records)],
+        lambda datasets, models, records: [*(tables.transfer(d, models, records) for d in datasets), tables.details(records)],
     ),
 }
 
 
-def checked(name: str, datasets, models) -> None:
+def check(name: str, datasets, models) -> None:
     """Refuse what a target cannot show."""
     target = TARGETS[name]
     if target.picture and (len(datasets), len(models)) != (1, 1):
@@ -79,19 +93,29 @@ def checked(name: str, datasets, models) -> None:
         raise ArgumentError("transfer: is between two models; give --models A B")
 
 
-def files_of(name: str, datasets, models, records: dict, store: Store, parameters: dict) -> list:
-    """Write the target's tables as text, Markdown and JSON to the store's folder; returns the paths written."""
+def write_tables(name: str, datasets, models, records: dict, store: Store, parameters: dict) -> list:
+    """Write the target's tables as text, Markdown and JSON to the store's folder; returns the paths."""
     target, folder = TARGETS[name], store.folder
-    blocks = target.blocks(datasets, models, records)
+    blocks = target.tables(datasets, models, records)
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
-    shown = "; ".join(f"{k}: {', '.join(f'{a} {b}' for a, b in v.items()) if isinstance(v, dict) else ', '.join(v) if isinstance(v, tuple) else v}" for k, v in parameters.items())
-    body = "\n".join(block.markdown() for block in blocks)
-    files.write_text(folder / f"{name}.md", f"# {target.description}\n\nMade by `sdpadv reproduce {name}`, {shown}. Each cell's own record is in `cells/`.\n\n{body}")
-    files.write_json(folder / f"{name}.json", {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()})
+    made_by = "; ".join(f"{k}: {_text(v)}" for k, v in parameters.items())
+    files.write_text(
+        folder / f"{name}.md",
+        f"# {target.description}\n\nMade by `sdpadv reproduce {name}`, {made_by}. Each cell's own record is in `cells/`.\n\n"
+        + "\n".join(block.markdown() for block in blocks),
+    )
+    record = {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()}
+    files.write_json(folder / f"{name}.json", record)
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]
 
 
-def picture_of(name: str, datasets, models, records: dict, store: Store, runner) -> list:
+def _text(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{a} {b}" for a, b in value.items())
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def draw_picture(name: str, datasets, models, records: dict, store: Store, runner) -> list:
     """Draw the target's picture, if it has one; returns the paths written."""
     target, path = TARGETS[name], store.folder / f"{name}.png"
     if target.picture is None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import activation, adam, affine_sample, clip, conv2d, dense, flow_sample, flow_smoothness, logit_loss, perturb
-from .dispatch import COMPILED
+from . import activation, adam, affine_sample, clip, conv2d, dense, flow_sample, flow_smoothness, logit_loss, perturb
+from .runtime.dispatch import COMPILED
 
 
 def warm_up():

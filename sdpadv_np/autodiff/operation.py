@@ -1,0 +1,114 @@
+"""One row of the table of operations, and the tables themselves; rows are made in registry.py."""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import xp
+from ..errors import OperationError
+from .parameters import settled
+from .tensor import raw
+
+OPS: dict[str, Op] = {}  # the table
+FUNCTIONS: dict[str, Callable] = {}  # name -> the function that applies the operation; sd.ops
+OWN: dict[str, Op] = {}  # operations of users, by sd.define_op
+
+
+def NO_GRADIENT(g, y, *inputs, **params):
+    """The explicit state "not differentiable in this input" (a mask, an index)."""
+    raise OperationError("not differentiable in this input")
+
+
+class _Variadic:
+    """The rules of an operation with any number of inputs: rule i is the one rule, told i."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def __getitem__(self, index):
+        return functools.partial(self.rule, index)
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One row of the table."""
+
+    name: str
+    forward: Callable  # (*arrays, **params) -> array
+    vjps: tuple  # one rule per input; for a variadic operation one rule (index, g, y, *inputs, **params)
+    formula: str  # the derivative, as a textbook has it: x̄ is the gradient of x
+    samples: Callable | None  # (rng) -> list of (arrays, params): inputs off the kinks, for the tests
+    reads: tuple  # what the rules read of the values: input indices, and "y" for the output
+    broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
+    variadic: bool = False
+    kinks: str = ""  # where the derivative jumps, and which side is taken
+    fused: Callable | None = None  # (g, y, *arrays, needs, saved, out, **params) -> one gradient or None per input; out: arrays that may hold them, or None
+    saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
+    terms: Callable | None = None  # (*arrays, **params) -> {name: value or function} that the formula uses beside operations
+    hint: str = ""  # what the operands must be
+    instead: Mapping = field(default_factory=dict)  # parameters that somebody may want to differentiate: name -> the operation that can
+
+    def __reduce__(self):
+        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
+        return (_named, (self.name,)) if self in (OPS.get(self.name), OWN.get(self.name)) else object.__reduce_ex__(self, 2)
+
+    def __deepcopy__(self, memo):
+        return self
+
+    @property
+    def rules(self):
+        """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
+        return _Variadic(self.vjps[0]) if self.variadic else self.vjps
+
+    @functools.cached_property
+    def inputs(self) -> tuple:
+        """The names of the inputs, as the rules have them."""
+        rule = next(rule for rule in self.vjps if rule is not NO_GRADIENT)
+        return ("x",) if self.variadic else tuple(inspect.signature(rule).parameters)[2 : 2 + len(self.vjps)]
+
+    @functools.cached_property
+    def parameters(self) -> dict:
+        """{name: default, or inspect.Parameter.empty} of what is not an input."""
+        if isinstance(self.forward, np.ufunc):
+            return {}
+        every = enumerate(inspect.signature(self.forward).parameters.values())
+        return {p.name: p.default for i, p in every if (p.kind is p.KEYWORD_ONLY if self.variadic else i >= len(self.vjps))}
+
+    @functools.cached_property
+    def defaults(self) -> dict:
+        """{name: default} of the parameters that have one."""
+        return {name: value for name, value in self.parameters.items() if value is not inspect.Parameter.empty}
+
+    def failure(self, error: Exception, inputs, params, where: str | None = None) -> OperationError:
+        def describe(value):
+            array = raw(value)
+            return f"{array.dtype}{list(array.shape)}" if hasattr(array, "dtype") else repr(value)
+
+        operands = ", ".join(map(describe, inputs))
+        given = "".join(f", {k}={v}" for k, v in params.items() if isinstance(v, (int, float, str, tuple, bool)))
+        place = f" (made at {where})" if where else ""
+        remedy = self._remedy(error)
+        return OperationError(f"{self.name}({operands}{given}){place}: {error}" + (f"; {remedy}" if remedy else ""))
+
+    def _remedy(self, error) -> str:
+        """Of this cause: how axes are counted, or what the operands must be; a wrong type says all, and an operation within a rule has said it."""
+        if isinstance(error, (TypeError, OperationError)):
+            return ""
+        if isinstance(error, np.exceptions.AxisError):
+            return "axes are counted from 0, or back from the last as -1"
+        return self.hint
+
+    def settled(self, name, value, inputs, params):
+        """A parameter in its plain form (parameters.py), or this operation's complaint."""
+        try:
+            return settled(name, value, xp.array_module(*map(raw, inputs)), self.instead)
+        except Exception as error:
+            raise self.failure(error, inputs, params) from error
+
+
+def _named(name: str) -> Op:
+    return OPS[name] if name in OPS else OWN[name]
