@@ -23,6 +23,12 @@ def fingerprint(*arrays) -> str:
     return digest.hexdigest()
 
 
+def data_fingerprints(x, y, x_val, y_val) -> dict[str, str]:
+    """The fingerprints of training and validation data, by the names that checkpoints and their messages use."""
+    data = {"training images": x, "training labels": y, "validation images": x_val, "validation labels": y_val}
+    return {f"set of {name}": fingerprint(array) for name, array in data.items()}
+
+
 def classifier_fingerprint(classifier, images) -> str | list:
     """The fingerprint of a classifier's weights; of an external one its logits at some of ``images`` (N, C, H, W).
 

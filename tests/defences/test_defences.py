@@ -168,7 +168,7 @@ def test_a_defended_classifier_is_trained_on_a_gpu(gpu, glyphs, defence):
 
 
 def test_defences_are_found_by_name():
-    assert set(registry.names()) == {"advtrain", "affineaugmentation"}
+    assert set(registry.names()) >= {"advtrain", "affineaugmentation"}
     assert registry.find("Adv-Train") is registry.find("advtrain") is AdvTrain
     with pytest.raises(ArgumentError, match="there is no defence 'prayer'; choose one of advtrain, affineaugmentation"):
         registry.find("prayer")
