@@ -35,21 +35,21 @@ def test_known_distortions(size):
     close(describe_theta(theta_of(eye, np.array([3.0, -1.5]), size), size), shift_right=3.0, shift_down=-1.5)
     close(
         describe_theta(theta_of(turned(20), np.array([1.0, 2.0]), size), size), rotation=20.0, shift_right=1.0,
-        shift_down=2.0,
+        shift_down=2.0
     )
     close(describe_theta(theta_of(np.diag([1.3, 0.8]), still, size), size), scale_x=130.0, scale_y=80.0)
     close(
         describe_theta(theta_of(turned(-150) @ np.diag([1.3, 0.8]), still, size), size), rotation=-150.0, scale_x=130.0,
-        scale_y=80.0,
+        scale_y=80.0
     )
     close(
         describe_theta(theta_of(turned(30) @ np.diag([-1.2, 0.9]), still, size), size), rotation=30.0, scale_x=-120.0,
-        scale_y=90.0,
+        scale_y=90.0
     )
     pinched = np.array([[1.0, 0.1], [0.1, 1.0]])
     close(
         describe_theta(theta_of(turned(10) @ pinched, still, size), size), rotation=10.0,
-        shear=2 * np.degrees(np.arctan(0.1)),
+        shear=2 * np.degrees(np.arctan(0.1))
     )
 
 
@@ -77,7 +77,7 @@ def test_a_picture_moves_as_described(rng):
         right, down = centres[1] - centres[0], centres[2] - centres[0]
         stretched = turned(-got["rotation"][0]) @ np.stack([right, down], axis=1) / 5
         np.testing.assert_allclose(
-            [100 * stretched[0, 0], 100 * stretched[1, 1]], [got["scale_x"][0], got["scale_y"][0]], atol=1.5,
+            [100 * stretched[0, 0], 100 * stretched[1, 1]], [got["scale_x"][0], got["scale_y"][0]], atol=1.5
         )
         assert stretched[0, 1] == pytest.approx(stretched[1, 0], abs=0.02)
 

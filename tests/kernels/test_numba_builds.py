@@ -25,12 +25,12 @@ for size in ((1, 1), (1, 7), (5, 1), (28, 28), (3, 17)):
         flow = rng.uniform(-3, 3, (6, 2, *size)).astype(np.float32)
         flow.reshape(-1)[::3] = wild
         for convention in affine_sample.CONVENTIONS:
-            y, slopes = affine_sample.forward(x, theta, convention, slopes=True, implementation="numba")
-            for s in (None, slopes):
-                affine_sample.backward(y, x, theta, convention, slopes=s, implementation="numba")
-        y, slopes = flow_sample.forward(x, flow, slopes=True, implementation="numba")
-        for s in (None, slopes):
-            flow_sample.backward(y, x, flow, slopes=s, implementation="numba")
+            y, derivatives = affine_sample.forward(x, theta, convention, derivatives=True, implementation="numba")
+            for s in (None, derivatives):
+                affine_sample.backward(y, x, theta, convention, derivatives=s, implementation="numba")
+        y, derivatives = flow_sample.forward(x, flow, derivatives=True, implementation="numba")
+        for s in (None, derivatives):
+            flow_sample.backward(y, x, flow, derivatives=s, implementation="numba")
 """
     env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
@@ -42,9 +42,9 @@ def test_the_next_process_finds_the_compiled_kernels(tmp_path):
 import numpy as np
 from sdpadv_np.kernels import affine_sample
 x, theta = np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 6), np.float32)
-y, slopes = affine_sample.forward(x, theta, slopes=True, implementation="numba")
+y, derivatives = affine_sample.forward(x, theta, derivatives=True, implementation="numba")
 affine_sample.backward(y, x, theta, implementation="numba")
-affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), slopes=slopes)
+affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), derivatives=derivatives)
 from sdpadv_np.kernels.affine_sample import numba_cpu as n
 print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients_part, n._saved_part)))
 """
@@ -60,10 +60,10 @@ def test_threads_change_no_bit(rng, kernel, monkeypatch):
     moved, results = moved.astype(np.float32), []
     for count in (1, 2, 5):
         monkeypatch.setattr(threads._limit, "count", count)
-        y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
+        y, derivatives = kernel.forward(x, moved, derivatives=True, implementation="numba")
         both = kernel.backward(g, x, moved, implementation="numba")
-        alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
-        results.append([a.tobytes() for a in (y, slopes, *both, alone)])
+        alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), derivatives=derivatives)[1]
+        results.append([a.tobytes() for a in (y, derivatives, *both, alone)])
     assert results[0] == results[1] == results[2]
 
 

@@ -22,7 +22,7 @@ def without_time(history):
 
 @pytest.mark.parametrize(
     "scores, best",
-    [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.5), 2), ((0.9, 0.5, 0.1), 3), ((0.5, 0.5, 0.5), 1), ((0.5, 0.4, 0.4), 2)],
+    [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.5), 2), ((0.9, 0.5, 0.1), 3), ((0.5, 0.5, 0.5), 1), ((0.5, 0.4, 0.4), 2)]
 )
 def test_the_best_epoch_s_weights_are_left_in_the_task(scores, best):
     """The lowest score wins, and of equals the first."""
@@ -47,7 +47,7 @@ def test_history_has_the_figures_of_each_epoch():
     assert without_time(history) == [
         {
             "epoch": e + 1, "loss": 10.0 * e + 1.5, "badness": (0.1, 0.9, 0.5)[e], "steps": STEPS * (e + 1),
-            "best_epoch": 1,
+            "best_epoch": 1
         } for e in range(3)
     ]
     assert all(0 <= row["seconds"] < 10 for row in history) and task.validated == 3
@@ -63,7 +63,7 @@ def test_each_epoch_has_an_order_of_its_own_which_seed_and_number_decide():
 
 
 @pytest.mark.parametrize(
-    "count, batch_size, sizes", [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (10, 10, [10]), (10, 1, [1] * 10)],
+    "count, batch_size, sizes", [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (10, 10, [10]), (10, 1, [1] * 10)]
 )
 def test_no_image_comes_twice_and_the_last_incomplete_batch_is_left_out(count, batch_size, sizes):
     task = Scripted(count=count, batch_size=batch_size)
@@ -99,8 +99,7 @@ def test_the_checkpoint_holds_the_best_epoch_s_weights_beside_the_last_one_s(tmp
     go(finished, tmp_path / "c.h5")
     np.testing.assert_array_equal(finished.kept, after(1)[0])
     np.testing.assert_array_equal(
-        finished.chosen[2],
-        [order.tolist() for order in np.split(np.random.default_rng([0, 2]).permutation(10)[:8], 2)],
+        finished.chosen[2], [order.tolist() for order in np.split(np.random.default_rng([0, 2]).permutation(10)[:8], 2)]
     )
 
 

@@ -50,7 +50,7 @@ def test_the_number_of_threads_changes_no_bit(glyphs, count):
             sd.models.ModelB().fit(*few, epochs=1, progress=False)
         ).fit(*few, epochs=1, progress=False)
         return attack.generator.store.data.tobytes(), attack(few[0]).tobytes(), sd.attacks.PGD(
-            sd.models.ModelA(), steps=1,
+            sd.models.ModelA(), steps=1
         )(few[0][:40]).tobytes()
 
     expected = result()

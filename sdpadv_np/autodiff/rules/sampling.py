@@ -49,16 +49,16 @@ def _theta_gradient(g, y, x, theta, convention, size):
 
 
 def _affine_saving(x, theta, needs, convention, size):
-    return kernel.forward(x, theta, convention, size, slopes=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
+    return kernel.forward(x, theta, convention, size, derivatives=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
 
 
 def _affine_fused(g, y, x, theta, needs, saved, out, convention, size):
-    return kernel.backward(g, x, theta, convention, needs=needs, slopes=saved)
+    return kernel.backward(g, x, theta, convention, needs=needs, derivatives=saved)
 
 
 def flow_positions(flow):
     """Pixel positions (N,2,H,W), x first, for a flow (N,2,H,W) in pixels, down first: linear in the flow."""
-    return flow_reference.places(raw(flow)) + concatenate(flow[:, 1:], flow[:, :1], axis=1)
+    return flow_reference.pixels(raw(flow)) + concatenate(flow[:, 1:], flow[:, :1], axis=1)
 
 
 def _flow_gradient(g, y, x, flow):
@@ -67,11 +67,11 @@ def _flow_gradient(g, y, x, flow):
 
 
 def _flow_saving(x, flow, needs):
-    return flow_kernel.forward(x, flow, slopes=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
+    return flow_kernel.forward(x, flow, derivatives=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
 
 
 def _flow_fused(g, y, x, flow, needs, saved, out):
-    return flow_kernel.backward(g, x, flow, needs=needs, slopes=saved)
+    return flow_kernel.backward(g, x, flow, needs=needs, derivatives=saved)
 
 
 def _affine_terms(x, theta, convention, size):
