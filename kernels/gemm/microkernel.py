@@ -19,7 +19,17 @@ from numba.extending import intrinsic
 from ..simd.activation import LEAKY, RELU, select_positive, times_leak
 from ..simd.processor import FEATURES
 from ..simd.vector import (
-    I32, I64, address_of, call_intrinsic, first_n, llvm_suffix, masked_load, masked_store, splat, unpacked, vec_address,
+    I32,
+    I64,
+    address_of,
+    call_intrinsic,
+    first_n,
+    llvm_suffix,
+    masked_load,
+    masked_store,
+    splat,
+    unpacked,
+    vec_address,
     vec_of,
 )
 from .operands import Left, Output, Prefetch

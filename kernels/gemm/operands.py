@@ -20,7 +20,7 @@ class Left(NamedTuple):
     array: np.ndarray
     rows: np.ndarray
     depths: np.ndarray
-    count: int
+    count: int  # type: ignore[assignment]  # tuple has a method of this name
 
 
 class Output(NamedTuple):
