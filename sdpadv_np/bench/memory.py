@@ -1,4 +1,4 @@
-"""How much memory does a training step need, how does memory grow with the number of images, and does it grow with time?
+"""How much memory does a training step need, how does it grow with the number of images, and does it grow with time?
 
 Every measurement is made in a new process (memory_child.py); peaks of steps are measured several times.
 """
@@ -100,7 +100,7 @@ def _growth(settings):
 
 def _tables(settings):
     """The plans' own figures, and the growth as numbers."""
-    tables = []
+    tables: list[tuple] = []
     plans = [(case, _once(_step_request(settings, case, "ours"))) for case in settings.cases if case in train.CASES]
     if plans:
         rows = [(train.CASES[case][0], f"{answer['plan'] / 1e6:.2f} MB", str(answer["calls"]),

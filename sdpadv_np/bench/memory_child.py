@@ -78,7 +78,7 @@ def images(function: str, count: int, settings) -> dict:
 
 
 def growth(make, count: int, settings) -> dict:
-    """Resident bytes along ``count`` steps of SdpAdv on 4x4 images; then the growth of Python's objects in a tenth more."""
+    """Resident bytes along ``count`` steps of SdpAdv on 4x4 images; growth of Python objects in a tenth more."""
     job = scans.step_job("SdpAdv on 4x4 images", 4, 8, settings.seed, ("steps", count))
     call = _candidate(job, make or job.candidates["ours"]).call
     timing.wall(call, max(count // 100, 1))

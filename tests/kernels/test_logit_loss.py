@@ -34,7 +34,7 @@ def test_values_and_gradients(rng, implementation, dtype, shape):
 @every
 def test_huge_logits_ties_and_nothing(implementation):
     z = np.array([[1e30, -1e30, 0], [2, 2, 2]], np.float32)
-    losses, gradients = logit_loss.cross_entropy(z, np.array([0, 1]), implementation)
+    losses, _ = logit_loss.cross_entropy(z, np.array([0, 1]), implementation)
     np.testing.assert_allclose(losses, [0, np.log(3)], rtol=1e-6)
     np.testing.assert_array_equal(logit_loss.margin(z[1:], np.array([1]), implementation)[1], [[-1, 1, 0]])
     assert logit_loss.cross_entropy(z[:0], np.zeros(0, int), implementation)[0].shape == (0,)
@@ -45,11 +45,16 @@ def test_huge_logits_ties_and_nothing(implementation):
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_a_sure_classifier_has_a_loss_and_a_slope(implementation, dtype):
     """Both to the last digits, which would be lost beside 1; and classes that are ruled out."""
-    losses, gradients = logit_loss.cross_entropy(np.array([[30, 0, 0], [0, 30, -np.inf], [-np.inf, 0, 0]], dtype), np.array([0, 1, 0]), implementation)
+    losses, gradients = logit_loss.cross_entropy(
+        np.array([[30, 0, 0], [0, 30, -np.inf], [-np.inf, 0, 0]], dtype), np.array([0, 1, 0]), implementation,
+    )
     e = np.exp(-30.0)
     np.testing.assert_allclose(losses, [np.log1p(2 * e), np.log1p(e), np.inf], rtol=1e-6)
     np.testing.assert_allclose(gradients, [[-2 * e, e, e], [e, -e, 0], [-1, 0.5, 0.5]], rtol=1e-6)
-    losses, gradients = logit_loss.cross_entropy(np.array([[0, np.inf], [np.inf, 0], [-np.inf, -np.inf], [np.nan, 0]], dtype), np.array([0, 0, 0, 1]), implementation)
+    losses, gradients = logit_loss.cross_entropy(
+        np.array([[0, np.inf], [np.inf, 0], [-np.inf, -np.inf], [np.nan, 0]], dtype), np.array([0, 0, 0, 1]),
+        implementation,
+    )
     assert np.isnan(losses).all() and np.isnan(gradients).all()  # infinity less infinity
 
 
