@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import models
 from ..attacks import registry
@@ -19,7 +19,7 @@ class Selected(NamedTuple):
 
     name: str  # as in tables
     eps: float | None
-    attack: object
+    attack: Any
     parameters: dict
 
 
