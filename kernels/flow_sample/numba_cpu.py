@@ -9,8 +9,21 @@ from ..runtime.tables import cached_table
 from ..runtime.threads import parallel_for
 from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 from ..sampling.bilinear import (
-    BLOCK, add_corners, collect_corners, exact_indices, forward_buffers, interleaved, interpolate, load_up_to, needed,
-    pad_image, padded_size, store_corners, store_sample, store_up_to, times_derivatives,
+    BLOCK,
+    add_corners,
+    collect_corners,
+    exact_indices,
+    forward_buffers,
+    interleaved,
+    interpolate,
+    load_up_to,
+    needed,
+    pad_image,
+    padded_size,
+    store_corners,
+    store_sample,
+    store_up_to,
+    times_derivatives,
 )
 from . import reference
 
@@ -60,11 +73,11 @@ def _forward_part(part, parts, shape, x, flow, tables, y, derivatives):
     for n in range(part * images // parts, (part + 1) * images // parts):
         for channel in range(channels):
             pad_image(x, (n * channels + channel) * pixels, h, w, padded, channel * size)
-        whole = pixels - pixels % lanes
-        for k in range(0, whole, lanes):
+        end = pixels - pixels % lanes
+        for k in range(0, end, lanes):
             _sample(n, k, lanes, shape, padded, tables, flow, y, derivatives)
-        if whole < pixels:
-            _sample(n, whole, pixels - whole, shape, padded, tables, flow, y, derivatives)
+        if end < pixels:
+            _sample(n, end, pixels - end, shape, padded, tables, flow, y, derivatives)
 
 
 @njit(**OPTIONS)
