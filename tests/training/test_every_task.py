@@ -72,7 +72,8 @@ every_task = pytest.mark.parametrize("name", TASKS)
 
 
 def run(task, checkpoint=None, stop_at=None):
-    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen``: (epoch, images) of steps."""
+    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen``: (epoch, images) of steps.
+    """
     step, task.seen = task.step, []
 
     def watched(chosen, epoch):
