@@ -85,11 +85,11 @@ def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, derivativ
         deviation = _deviation(theta[n], scale)
         for channel in range(channels):
             pad_image(x, (n * channels + channel) * h * w, h, w, padded, channel * size)
-        whole = pixels - pixels % lanes
-        for k in range(0, whole, lanes):
+        end = pixels - pixels % lanes
+        for k in range(0, end, lanes):
             _sample(n, k, lanes, shape, pixels, padded, tables, deviation, cut, y, derivatives)
-        if whole < pixels:
-            _sample(n, whole, pixels - whole, shape, pixels, padded, tables, deviation, cut, y, derivatives)
+        if end < pixels:
+            _sample(n, end, pixels - end, shape, pixels, padded, tables, deviation, cut, y, derivatives)
 
 
 @njit(**INLINE)

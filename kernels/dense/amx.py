@@ -33,11 +33,11 @@ _MIN_WORK = 1_000_000  # multiplications that make up for the cost of a call
 
 
 @njit(**OPTIONS)
-def _part(part, parts, rows, columns, depth, x, x_across, w, w_along, bias, activation, transposed, y, workspace):
-    """Some rows of y = activation(x w + bias), or of its transpose.
+def _part(part, parts, rows, columns, depth, a, a_across, b, b_along, bias, activation, transposed, y, workspace):
+    """Some rows of y = activation(a b + bias), or of its transpose.
 
-    x : the left matrix [rows, depth], or if ``x_across`` [depth, rows]
-    w : the right matrix [depth, columns], or if ``w_along`` [columns, depth]
+    a : [rows, depth], or if ``a_across`` [depth, rows]
+    b : [depth, columns], or if ``b_along`` [columns, depth]
     """
     configure_tiles()
     own, end = workspace_of_part(workspace, part, parts), (part + 1) * rows // parts
@@ -50,19 +50,19 @@ def _part(part, parts, rows, columns, depth, x, x_across, w, w_along, bias, acti
         for step in range(0, steps, _STEPS):
             some_steps, some_depth, k = min(_STEPS, steps - step), min(32 * _STEPS, depth - 32 * step), 32 * step
             stride = some_steps * SPLIT_TILE
-            if x_across:
-                pack_across(Matrix(x, first + k * rows, rows), some_depth, count, True, left)
+            if a_across:
+                pack_across(Matrix(a, first + k * rows, rows), some_depth, count, True, left)
             else:
-                pack_along(Matrix(x, first * depth + k, depth), count, some_depth, False, left)
+                pack_along(Matrix(a, first * depth + k, depth), count, some_depth, False, left)
             for j in range(0, wide, PANEL_TILES):
                 some = min(16 * PANEL_TILES, columns - 16 * j)
-                if w_along:
-                    pack_along(Matrix(w, 16 * j * depth + k, depth), some, some_depth, True, right)
+                if b_along:
+                    pack_along(Matrix(b, 16 * j * depth + k, depth), some, some_depth, True, right)
                 else:
-                    pack_across(Matrix(w, k * columns + 16 * j, columns), some_depth, some, False, right)
+                    pack_across(Matrix(b, k * columns + 16 * j, columns), some_depth, some, False, right)
                 panel = Matrix(sums, j * tall * TILE_WORDS, PANEL_STRIDE)
-                a, b = Matrix(left, 0, stride), Matrix(right, 0, stride)
-                multiply_panel(a, tall, b, tile_count(some), some_steps, panel, step > 0)
+                tiles = Matrix(right, 0, stride)
+                multiply_panel(Matrix(left, 0, stride), tall, tiles, tile_count(some), some_steps, panel, step > 0)
         if transposed:
             epilogue_transposed(sums, tall, count, columns, Matrix(y, first, rows))
         else:

@@ -73,11 +73,11 @@ def _forward_part(part, parts, shape, x, flow, tables, y, derivatives):
     for n in range(part * images // parts, (part + 1) * images // parts):
         for channel in range(channels):
             pad_image(x, (n * channels + channel) * pixels, h, w, padded, channel * size)
-        whole = pixels - pixels % lanes
-        for k in range(0, whole, lanes):
+        end = pixels - pixels % lanes
+        for k in range(0, end, lanes):
             _sample(n, k, lanes, shape, padded, tables, flow, y, derivatives)
-        if whole < pixels:
-            _sample(n, whole, pixels - whole, shape, padded, tables, flow, y, derivatives)
+        if end < pixels:
+            _sample(n, end, pixels - end, shape, padded, tables, flow, y, derivatives)
 
 
 @njit(**OPTIONS)

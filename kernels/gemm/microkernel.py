@@ -84,7 +84,7 @@ def microkernel(typing, vectors, left, row, right, right_at, out, column, prefet
         n = builder.sub(c.columns, column)
         offsets, outs = [], []
         for r in range(block.rows):
-            i = at_most(builder.add(row, I64(r)), builder.sub(a.count, I64(1)))
+            i = at_most(builder.add(row, I64(r)), builder.sub(a.height, I64(1)))
             offsets.append(builder.load(address_of(context, builder, a_t.rows, a.rows, i, I64(1))))
             outs.append(builder.add(column, builder.mul(i, c.stride)))
         masks = [first_n(builder, vec, builder.sub(n, I64(16 * v))) for v in range(block.vectors)]

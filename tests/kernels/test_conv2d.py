@@ -30,9 +30,7 @@ LAYERS = {  # x, outputs, kernel, stride, padding
 CASES = everywhere(conv2d, [
     (algorithm, name)
     for algorithm, name in itertools.product(("direct", "winograd", "auto"), LAYERS)
-    if algorithm != "winograd" or name in (
-        "model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3", "few channels",
-    )
+    if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3", "few channels")
 ], but=("numpy",))
 fast = pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
 TOLERANCE = {"direct": conv2d.DIRECT_ERROR, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}
@@ -46,9 +44,7 @@ def by_hand(x, w, stride, padding):
     y = np.zeros((n, o, (h - kh) // stride + 1, (width - kw) // stride + 1))
     for i in range(y.shape[2]):
         for j in range(y.shape[3]):
-            y[:, :, i, j] = np.einsum(
-                "ncab,ocab->no", x[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw], w,
-            )
+            y[:, :, i, j] = np.einsum("ncab,ocab->no", x[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw], w)
     return y
 
 
@@ -59,9 +55,7 @@ class Layer:
         shape, outputs, self.kernel, self.stride, padding = LAYERS[name]
         self.size = shape[2:]
         self.padding = conv2d.resolve_padding(padding, self.size, self.kernel, self.stride)
-        self.x, self.w, self.bias = (
-            rng.standard_normal(s).astype(np.float32) for s in (shape, (outputs, shape[1], *self.kernel), outputs)
-        )
+        self.x, self.w, self.bias = (rng.standard_normal(s).astype(np.float32) for s in (shape, (outputs, shape[1], *self.kernel), outputs))
         x, w, self.how = self.x.astype(np.float64), self.w.astype(np.float64), (self.stride, self.padding)
         y = conv2d.forward(x, w, *self.how, implementation="numpy")
         self.g = rng.standard_normal(y.shape).astype(np.float32)
@@ -148,10 +142,7 @@ def test_writes_into_what_it_is_given(rng, implementation, algorithm, name):
             np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize(
-    "shape, outputs, kernel, stride",
-    (((32, 64, 14, 14), 128, (6, 6), 2), ((32, 128, 7, 7), 256, (5, 5), 2), ((8, 256, 20, 20), 64, (3, 3), 1)),
-)
+@pytest.mark.parametrize("shape, outputs, kernel, stride", (((32, 64, 14, 14), 128, (6, 6), 2), ((32, 128, 7, 7), 256, (5, 5), 2), ((8, 256, 20, 20), 64, (3, 3), 1)))
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
 @fast
 def test_errors_are_as_large_as_documented(rng, monkeypatch, implementation, algorithm, shape, outputs, kernel, stride):
@@ -170,52 +161,34 @@ def test_auto_is_winograd_where_that_saves_enough(rng, implementation):
 
     def chosen(name):
         layer = Layer(rng, name)
-        results = [
-            conv2d.forward(layer.x, layer.w, *layer.how, algorithm=a, implementation=implementation).tobytes()
-            for a in ("auto", "direct", "winograd")
-        ]
+        results = [conv2d.forward(layer.x, layer.w, *layer.how, algorithm=a, implementation=implementation).tobytes() for a in ("auto", "direct", "winograd")]
         return results[0] == results[2] != results[1]
 
     expected = {"numba": [True, True, True, False], "amx": [True, False, False, False]}[implementation]
     assert [chosen(name) for name in ("model A 2", "generator", "3 x 3", "3 x 3 valid")] == expected
 
 
-@pytest.mark.parametrize(
-    "algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3")),
-)
+@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3")))
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
 @fast
 def test_bias_and_activation(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     scale = layer.expected[0].std()
-    expected = conv2d.forward(
-        layer.x.astype(np.float64), layer.w.astype(np.float64) / scale, *layer.how, layer.bias.astype(np.float64),
-        activation,
-    )
+    expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64) / scale, *layer.how, layer.bias.astype(np.float64), activation)
     for bias in (layer.bias, layer.bias[:, None, None]):
-        got = conv2d.forward(
-            layer.x, layer.w / np.float32(scale), *layer.how, bias, activation, algorithm, implementation,
-        )
+        got = conv2d.forward(layer.x, layer.w / np.float32(scale), *layer.how, bias, activation, algorithm, implementation)
         assert error(got, expected) <= 2 * TOLERANCE[algorithm]
 
 
-@pytest.mark.parametrize(
-    "algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")),
-)
+@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")))
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
 @fast
 def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     y = conv2d.forward(layer.x, layer.w * np.float32(0.02), *layer.how, activation=activation)
-    slope = {
-        "linear": np.ones_like(y), "relu": y > 0, "leaky_relu": np.where(y > 0, 1, 0.2), "tanh": 1.0 - y * y,
-    }[activation]
-    expected = conv2d.input_gradient(
-        (layer.g * slope).astype(np.float64), layer.w.astype(np.float64), layer.size, *layer.how,
-    )
-    got = conv2d.input_gradient(
-        layer.g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation=activation,
-    )
+    slope = {"linear": np.ones_like(y), "relu": y > 0, "leaky_relu": np.where(y > 0, 1, 0.2), "tanh": 1.0 - y * y}[activation]
+    expected = conv2d.input_gradient((layer.g * slope).astype(np.float64), layer.w.astype(np.float64), layer.size, *layer.how)
+    got = conv2d.input_gradient(layer.g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation=activation)
     assert error(got, expected) <= TOLERANCE[algorithm]
 
 
@@ -223,13 +196,8 @@ def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activa
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
     w = np.array([1], np.float32).reshape(1, 1, 1, 1)
-    got = [
-        conv2d.forward(x, w, 1, ((0, 0), (0, 0)), None, name, implementation=implementation).ravel()
-        for name in ("relu", "leaky_relu")
-    ]
-    np.testing.assert_array_equal(
-        got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32),
-    )
+    got = [conv2d.forward(x, w, 1, ((0, 0), (0, 0)), None, name, implementation=implementation).ravel() for name in ("relu", "leaky_relu")]
+    np.testing.assert_array_equal(got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32))
 
 
 @fast
@@ -240,15 +208,10 @@ def test_weights_changed_in_place_are_noticed(rng, implementation):
         for at in (None, 0, 4321, -1):
             if at is not None:
                 layer.w.reshape(-1)[at] += 1000
-            for got, fresh in zip(
-                layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array),
-            ):
+            for got, fresh in zip(layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array)):
                 np.testing.assert_array_equal(got, fresh)
             expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64), *layer.how)
-            assert error(
-                conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm, implementation=implementation),
-                expected,
-            ) < 1e-3
+            assert error(conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm, implementation=implementation), expected) < 1e-3
 
 
 @pytest.mark.parametrize("implementation, algorithm, name", CASES)
@@ -281,18 +244,10 @@ def test_same_padding_is_tensorflows():
     ),
 )
 def test_what_cannot_be_is_refused(change, message):
-    call = {
-        "x": np.zeros((2, 3, 8, 8), np.float32), "w": np.zeros((4, 3, 3, 3), np.float32), "stride": 1,
-        "padding": ((0, 0), (0, 0)),
-    } | change
+    call = {"x": np.zeros((2, 3, 8, 8), np.float32), "w": np.zeros((4, 3, 3, 3), np.float32), "stride": 1, "padding": ((0, 0), (0, 0))} | change
     with pytest.raises(ValueError, match=message):
         conv2d.forward(**call)
     with pytest.raises(ValueError, match="with this kernel, stride and padding the output is"):
-        conv2d.input_gradient(
-            np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)),
-        )
+        conv2d.input_gradient(np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)))
     with pytest.raises(ValueError, match="the derivative of relu needs y"):
-        conv2d.input_gradient(
-            np.zeros((2, 4, 6, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)),
-            activation="relu",
-        )
+        conv2d.input_gradient(np.zeros((2, 4, 6, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)), activation="relu")
