@@ -38,7 +38,7 @@ def create(
 ) -> Iterator[Path]:
     """A locked folder for results: ``given``, or else ``usual``, with -2, -3, ... where there is one already.
 
-    A ``given`` folder may hold hidden files alone; ``refuse`` is called with any other, and may raise a more exact error.
+    A ``given`` folder may hold hidden files alone; ``refuse`` is called with any other, and may raise a clearer error.
     A folder that was made is removed again if it stays empty.
     """
     with contextlib.ExitStack() as stack:
