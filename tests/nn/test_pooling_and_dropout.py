@@ -21,8 +21,7 @@ def made(*layers, dtype=np.float32, seed=0):
 def small(seed=0):
     return made(
         Conv2d(1, 4, (3, 3), activation="relu"), MaxPool2d(2), Dropout(0.25), AvgPool2d(2, 1, "same"), Flatten(),
-        Dropout(), Dense(36, 3), seed=seed,
-    )
+        Dropout(), Dense(36, 3), seed=seed)
 
 
 class Training:
@@ -41,10 +40,8 @@ class Training:
         return loss
 
     def run(self, steps):
-        return [
-            float(self.plan(self.rng.random((8, 1, 8, 8), np.float32), self.rng.integers(0, 3, 8)))
-            for _ in range(steps)
-        ]
+        batches = ((self.rng.random((8, 1, 8, 8), np.float32), self.rng.integers(0, 3, 8)) for _ in range(steps))
+        return [float(self.plan(*batch)) for batch in batches]
 
 
 def test_a_recorded_training_with_dropout_is_the_same_to_the_bit():
@@ -117,9 +114,8 @@ def test_a_copy_and_a_mask_of_any_shape():
     x = np.ones((3, 5), np.float32)
     np.testing.assert_array_equal(network(x, training=True), twin(x, training=True))
     for shape in ((), (1,), (3, 0), (2, 3, 5)):
-        assert random_mask(
-            np.array([1.0, 2.0]), shape, 0,
-        ).all() and random_mask(np.array([1.0, 2.0]), shape, 0).shape == shape
+        mask = random_mask(np.array([1.0, 2.0]), shape, 0)
+        assert mask.all() and mask.shape == shape
 
 
 def test_what_is_dropped_selects_and_is_differentiable(rng):
@@ -165,6 +161,5 @@ def test_on_a_gpu_the_masks_are_the_same_and_nothing_is_copied(gpu):
         with gpu.without_transfers() if k >= 2 else contextlib.nullcontext():
             got = there.plan(*arrays)
         np.testing.assert_allclose(float(got), float(want), rtol=gpu.rtol)
-    np.testing.assert_array_equal(
-        xp.to_numpy(there.store.tensors["net/5/state"].data), here.store.tensors["net/5/state"].data,
-    )
+    states = [xp.to_numpy(training.store.tensors["net/5/state"].data) for training in (here, there)]
+    np.testing.assert_array_equal(*states)
