@@ -25,7 +25,7 @@ class Backward:
     __slots__ = ("targets", "wanted", "create_graph", "buffers", "gradients", "owned")
 
     def __init__(self, targets, wanted, create_graph, buffers):
-        self.targets, self.wanted, self.create_graph, self.buffers = targets, wanted, create_graph, buffers
+        self.targets, self.targets, self.create_graph, self.buffers = targets, wanted, create_graph, buffers
         self.gradients, self.owned = {}, set()
 
     def take(self, node: Tensor):
@@ -49,7 +49,7 @@ class Backward:
 
     def contributions(self, node: Tensor, g) -> list:
         """(input, what ``node`` adds to its gradient) for each wanted input; g is the gradient of ``node``."""
-        op, inputs, params, wanted = node.op, node.inputs, node.params, self.wanted
+        op, inputs, params, wanted = node.op, node.inputs, node.params, self.targets
         if self.create_graph:
             y, values = node, inputs
         else:
@@ -70,14 +70,14 @@ class Backward:
 
     def _fused(self, node: Tensor, g, values) -> list:
         """The contributions by one kernel for all inputs, written into the buffers where it can."""
-        needs = [id(t) in self.wanted for t in node.inputs]
+        needs = [id(t) in self.targets for t in node.inputs]
         out = [self.buffers.get(id(t)) if need and id(t) not in self.gradients else None for t, need in zip(node.inputs, needs)]
         results = node.op.fused(g, node.data, *values, needs=needs, saved=node.saved, out=out, **node.params)
         return [(t, d) for t, d, need in zip(node.inputs, results, needs) if need]
 
     def _tell(self, node: Tensor, contributions: list) -> None:
         """Tell the listeners (tensor.hooks) of each contribution."""
-        indices = [index for index, t in enumerate(node.inputs) if id(t) in self.wanted]
+        indices = [index for index, t in enumerate(node.inputs) if id(t) in self.targets]
         for index, (_, d) in zip(indices, contributions):
             for listener in state.hooks:
                 if hasattr(listener, "backward"):

@@ -30,8 +30,10 @@ def setting(kind: Kind, text: str) -> tuple[str, object]:
 
 def described(kind: Kind) -> str:
     """One line: the parameters with their defaults, as :func:`setting` reads them."""
-    texts = {name: ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value for name, value in kind.defaults.items()}
-    return "  ".join(f"{name}={text}" for name, text in texts.items())
+    def text(value):
+        return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+
+    return "  ".join(f"{name}={text(value)}" for name, value in kind.defaults.items())
 
 
 def _value(text: str, hint):

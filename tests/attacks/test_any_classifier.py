@@ -158,7 +158,7 @@ def test_a_gradient_that_is_not_finite(name, bad):
         gradient[x.mean(axis=(1, 2, 3)) > 0.7, :, :, 3] = bad
         return gradient
 
-    with pytest.raises(AttackError, match=r"your vjp function returned is (NaN|infinite) at image 3; look for"):
+    with pytest.raises(AttackError, match=r"the result of your vjp function is (NaN|infinite) at image 3; look for"):
         run(name, f.foreign(vjp=vjp), x, **in_batches(name))
 
 

@@ -59,7 +59,7 @@ class Case:
         self.value = None if value is None else array(value, dtype)
         self.expected = [None if g is None else array(g, dtype) for g in gradients]
         self.inputs = [given if g is None else array(given, dtype) for given, g in zip(inputs, gradients)]
-        self.wanted = [i for i, g in enumerate(gradients) if g is not None]
+        self.targets = [i for i, g in enumerate(gradients) if g is not None]
 
     def recorded(self, needs):
         tensors = {i: Tensor(self.inputs[i].copy(), requires_grad=True) for i in needs}
@@ -73,8 +73,8 @@ def test_value_and_gradients_of_any_of_the_inputs(name, number, dtype, implement
     """Fused and composed, with the definitions and with the fastest kernels, which must not differ, for each subset of the inputs."""
     monkeypatch.setenv("SDPADV_KERNEL", implementation or "")
     case = Case(name, number, dtype)
-    for count in range(1, len(case.wanted) + 1):
-        for needs in itertools.combinations(case.wanted, count):
+    for count in range(1, len(case.targets) + 1):
+        for needs in itertools.combinations(case.targets, count):
             y, tensors = case.recorded(needs)
             if case.value is not None:
                 close(y.data, case.value, dtype, what="value")
@@ -94,10 +94,10 @@ def test_no_nan_at_orders_two_and_three(name, number, dtype):
     case = Case(name, number, dtype)
     if not _finite(case.expected):
         return
-    y, tensors = case.recorded(case.wanted)
+    y, tensors = case.recorded(case.targets)
     for order in (1, 2, 3):
         found = sd.grad(y, tensors, np.ones_like(y.data), create_graph=True)
-        for i, g in zip(case.wanted, found):
+        for i, g in zip(case.targets, found):
             assert not np.isnan(g.data).any() and g.shape == case.inputs[i].shape and g.dtype == dtype, (order, i)
         live = [g for g in found if g.requires_grad]
         if not live:
