@@ -1,6 +1,6 @@
 """Are the samplers faster than PyTorch's, SciPy's and OpenCV's? ``sdpadv bench affine`` with these, against goals.
 
-    python benchmarks/affine_sample.py                  # one thread; torch.compile takes a minute for each case and task
+    python benchmarks/affine_sample.py                  # one thread; torch.compile takes a minute a job
     python benchmarks/affine_sample.py --threads 2
     python benchmarks/affine_sample.py --device cuda    # needs CuPy and a GPU
 

@@ -1,16 +1,17 @@
-"""Our gradient and search attacks beside CleverHans, Foolbox, ART and torchattacks, on real data.
+# ruff: noqa: E501 - the table of cases
+"""Our gradient and search attacks compared with CleverHans, Foolbox, ART and torchattacks, on real data.
 
     python benchmarks/attack_libraries.py mnist --classifier mnist-B.h5 [mnist-A.h5] [--data DIR] [--images 1000]
 
-Everybody attacks the same images through the same weights (ours, and a PyTorch copy), on one thread.
+All attack the same images and the same weights (ours, and a PyTorch copy), on one thread.
 Writes benchmarks/results/attack_libraries/: one JSON file per data set and classifier, and README.md,
 the tables of all of them. A library that is not installed is left out; all four, in an environment of their own:
 
     pip install cleverhans==4.0.0 easydict absl-py foolbox==3.3.4 adversarial-robustness-toolbox==1.20.1
     pip install --no-deps torchattacks==3.5.1
 
-How each case is called, so
-that it can be equal, and where it cannot, why, is the table CASES; tests/oracle asserts what it expects.
+The table CASES says how each attack is called for equal results, and why results differ where they do; tests/oracle
+asserts what it expects.
 """
 from __future__ import annotations
 
@@ -18,8 +19,9 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import attack_peers as peers
 import numpy as np
@@ -39,7 +41,7 @@ class Case(NamedTuple):
     library: str
     ours: Callable  # classifier -> attack
     theirs: Callable  # see attack_peers
-    expect: str  # "pixels": equal but for ties; "figures": share of fooled images and median norm agree; "differs": they do not
+    expect: str  # "pixels": equal except for ties; "figures": share of fooled images and median norm agree; "differs"
     note: str = ""
     inner: bool = False  # on images far from black and white: [0, 1] shrunk to [0.3, 0.7]
     images: int = 1000  # at most, for the slow ones
@@ -63,12 +65,12 @@ TA_SHORT = {"lr": 0.01, "steps": 30}
 CW_SHORT = {**TA_SHORT, "abort_early": False}
 QUERY = {"eps": 0.3, "steps": 20, "stop_on_success": False}
 
-TIES = "images whose classifier is sure: there p_y - 1 is rounding in the library, and not here (The slope of the label, benchmarks/LOG.md); none with the logits / 10"
-FLOOR = "CleverHans does not scale slopes below 1e-6, which sure images have"
-SPREAD = "Foolbox shares the step in proportion to the slopes; the steepest step in L1 is all on the largest"
+TIES = "images whose classifier is sure: there p_y - 1 is rounding in the library, and not here (benchmarks/LOG.md); none with the logits / 10"
+FLOOR = "CleverHans does not scale gradients below 1e-6, which sure images have"
+SPREAD = "Foolbox shares the step in proportion to the gradients; the steepest step in L1 is all on the largest"
 MOMENTUM = "Foolbox' momentum adds up signs, Dong et al.'s gradients scaled to mean 1"
 NEAR = "overshoot .005, for Foolbox steps on from where the overshoot led, we from where it did not"
-BLACK = "torchattacks forgets what clipping cut off, and steps onto the boundary, not across: it creeps up to it without end; equal where nothing is clipped"
+BLACK = "torchattacks ignores clipping, and steps onto the boundary, not across: it approaches it without end; equal where nothing is clipped"
 BLACK_CW = "torchattacks never moves pixels that are 0 or 1 (atanh is infinite), and its margin wants positive logits: images shrunk to [.3, .7], logits raised by 50; it gives up when the loss of the batch rises: 30 steps, in which it does not"
 ROUNDS = "CleverHans 4 starts a round of c where the last one ended (3.0.1 and we at x), and adds c of one image to another: an image at a time"
 ZEROS = "Foolbox gives a black image where it fails"
@@ -124,7 +126,7 @@ CASES = [
 
 
 def tempered(classifier):
-    """A classifier with a tenth of the logits: as sure as a tenth, so that no slope of the cross-entropy is lost to rounding."""
+    """A classifier with a tenth of the logits, so that no gradient of the cross-entropy is lost to rounding."""
     cooler = type(classifier)(dtype=classifier.dtype)
     cooler.store.data[:] = classifier.store.data
     for array in list(cooler.store.arrays().values())[-2:]:
@@ -163,7 +165,8 @@ def compare(case: Case, classifier, copy: Copy, x) -> dict:
 
 def agree(row: dict) -> bool:
     """Whether the share of fooled images agrees within 1 point, the median norm within 2 %."""
-    return abs(row["fooled ours"] - row["fooled theirs"]) <= 0.01 + 1e-9 and abs(row["L2 ours"] - row["L2 theirs"]) <= 0.02 * row["L2 theirs"]
+    fooled, norm = (abs(row[f"{what} ours"] - row[f"{what} theirs"]) for what in ("fooled", "L2"))
+    return fooled <= 0.01 + 1e-9 and norm <= 0.02 * row["L2 theirs"]
 
 
 def measure(name: str, classifier, x, y) -> dict:
@@ -186,24 +189,32 @@ def measure(name: str, classifier, x, y) -> dict:
 
 
 def report() -> str:
-    columns = ("attack", "library", "images", "equal pixels", "logits / 10", "fooled", "theirs", "median L2", "theirs", "s", "theirs", "agree", "what differs")
+    columns = ("attack", "library", "images", "equal pixels", "logits / 10", "fooled", "theirs", "median L2", "theirs", "s",
+               "theirs", "agree", "what differs")
     text = [
         "# Our attacks beside the original libraries", "",
-        "Made by `python benchmarks/attack_libraries.py`, which says how everything is called; seconds of one thread's work, one run each.",
+        "Made by `python benchmarks/attack_libraries.py`, which says how every attack is called; seconds of one thread, "
+        "one run each.",
         "Same weights, same images, the classifier's own predictions as labels (targeted: the next class).",
-        "Equal pixels: the share within 1e-5; again with the logits divided by 10, where the cross-entropy of a sure classifier is not lost to rounding.",
-        "Fooled: the share of images whose prediction has left the label, or has reached the target. Agree: fooled within 1 point and median L2 within 2 %.", "",
+        "Equal pixels: the share within 1e-5; again with the logits divided by 10, where the cross-entropy of a sure "
+        "classifier is not lost to rounding.",
+        "Fooled: the share of images whose prediction has left the label, or has reached the target. Agree: fooled "
+        "within 1 point and median L2 within 2 %.", "",
     ]
     for path in sorted(RESULTS.glob("*.json")):
         record = json.loads(path.read_text())
         made, libraries = record["made"], ", ".join(f"{k} {v}" for k, v in record["libraries"].items())
-        text += [f"## {record['name']}", "", f"Clean accuracy {record['clean accuracy']:.4f}. {made['processor']}, Python {made['python']}, NumPy {made['numpy']}, commit {made['commit'][:10]}; {libraries}.", ""]
+        machine = f"{made['processor']}, Python {made['python']}, NumPy {made['numpy']}, commit {made['commit'][:10]}"
+        clean = f"Clean accuracy {record['clean accuracy']:.4f}."
+        text += [f"## {record['name']}", "", f"{clean} {machine}; {libraries}.", ""]
         rows = []
         for r in record["rows"]:
             cooler = r.get("equal pixels, logits / 10")
             pixels = (f"{r['equal pixels']:.5f}", f"{cooler:.5f}") if cooler is not None else ("", "")
-            figures = [f"{r[f'{what} {who}']:{form}}" for what, form in (("fooled", ".3f"), ("L2", ".4f"), ("seconds", ".2f")) for who in ("ours", "theirs")]
-            rows.append((r["attack"], r["library"], str(r["images"]), *pixels, *figures, "yes" if r["agree"] else "**no**", r["note"]))
+            forms = {"fooled": ".3f", "L2": ".4f", "seconds": ".2f"}
+            figures = [f"{r[f'{what} {who}']:{form}}" for what, form in forms.items() for who in ("ours", "theirs")]
+            agree = "yes" if r["agree"] else "**no**"
+            rows.append((r["attack"], r["library"], str(r["images"]), *pixels, *figures, agree, r["note"]))
         text += [tables.markdown(rows, columns), ""]
     return "\n".join(text)
 
@@ -215,7 +226,8 @@ def main():
     parser.add_argument("--data", help="folder of the data set")
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
-    import torch  # so that it is there when the threads are set
+
+    from peers import pytorch  # loads PyTorch, so that its threads can be set
 
     warnings.simplefilter("ignore")
     data = sd.data.load(options.dataset, options.data)
@@ -223,7 +235,7 @@ def main():
     for path in options.classifier:
         classifier = sd.load(path)
         name = f"{options.dataset}-{classifier.architecture}"
-        with equal_threads(1):
+        with equal_threads(1, [pytorch]):
             record = measure(name, classifier, data.x_test[: options.images], data.y_test[: options.images])
         (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     (RESULTS / "README.md").write_text(report())

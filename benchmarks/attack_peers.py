@@ -1,7 +1,7 @@
-"""Four libraries' attacks, all called in one way: (copy of our classifier, images, labels or targets) -> adversarial images.
+"""Attacks of four libraries as functions (copy of our classifier, images, labels or targets) -> adversarial images.
 
-CleverHans 4.0.0, Foolbox 3.3.4, ART 1.20.1 and torchattacks 3.5.1, on the CPU; they are imported
-when they are called. What is compared with what stands in attack_libraries.py.
+CleverHans 4.0.0, Foolbox 3.3.4, ART 1.20.1 and torchattacks 3.5.1, on the CPU; they are imported when they are called.
+The comparisons are listed in attack_libraries.py.
 """
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from unittest.mock import patch
 
 import numpy as np
 
-PACKAGES = {"CleverHans": "cleverhans", "Foolbox": "foolbox", "ART": "adversarial-robustness-toolbox", "torchattacks": "torchattacks"}
+PACKAGES = {"CleverHans": "cleverhans", "Foolbox": "foolbox", "ART": "adversarial-robustness-toolbox",
+            "torchattacks": "torchattacks"}
 _MODULES = {**PACKAGES, "ART": "art"}
 _LINF = np.inf
 
 
 def missing(library: str) -> str | None:
-    """What is not installed of what a library's attacks need; None if nothing."""
+    """The first package that a library's attacks need and that is not installed, or None."""
     for name, module in (("PyTorch", "torch"), (library, _MODULES[library])):
         if importlib.util.find_spec(module) is None:
             return name
@@ -30,29 +31,12 @@ def version(library: str) -> str:
 
 
 class Copy:
-    """Our classifier (A or B) for the libraries: a PyTorch module of the same weights, bare and in Foolbox' and ART's wrappings."""
+    """Our classifier (A or B) as a PyTorch module with the same weights, bare and in Foolbox' and ART's wrappers."""
 
     def __init__(self, classifier):
-        import torch
-        from torch import nn
+        from peers import pytorch, pytorch_networks
 
-        w = {name: torch.from_numpy(array.copy()) for name, array in classifier.store.arrays().items()}
-        layers = []
-        for index, layer in enumerate(classifier.network.layers):
-            W, b = (w.get(f"{classifier.network.name}/{index}/{part}") for part in "Wb")
-            if W is None:
-                layers.append(nn.Flatten())
-                continue
-            if W.ndim == 4:
-                if layer.padding == "same":
-                    layers.append(nn.ZeroPad2d(3))
-                module = nn.Conv2d(W.shape[1], W.shape[0], tuple(W.shape[2:]), layer.stride)
-                module.weight.data, module.bias.data = W, b.flatten()
-            else:
-                module = nn.Linear(*W.shape)
-                module.weight.data, module.bias.data = W.T.contiguous(), b
-            layers += [module, nn.ReLU()] if layer.activation == "relu" else [module]
-        self.module = nn.Sequential(*layers).eval().requires_grad_(False)
+        self.module = pytorch_networks.Module(pytorch.eager, classifier.network).frozen().module.eval()
         self.classes = classifier.classes
 
     def raised(self, by: float):
@@ -73,11 +57,12 @@ class Copy:
         from art.estimators.classification import PyTorchClassifier
 
         loss = torch.nn.CrossEntropyLoss()
-        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, clip_values=(0.0, 1.0), device_type="cpu")
+        how = {"clip_values": (0.0, 1.0), "device_type": "cpu"}
+        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, **how)
 
 
 def one_by_one(function):
-    """An image at a time, for what CleverHans divides by the number of images, or adds up over all pairs of them."""
+    """One image at a time, where CleverHans divides by the number of images, or sums over all pairs of them."""
     def run(copy, x, y):
         import torch
 
@@ -97,7 +82,8 @@ def cleverhans_pgd(eps, step, steps, random_start, targeted=False):
     def run(copy, x, y):
         from cleverhans.torch.attacks.projected_gradient_descent import projected_gradient_descent
 
-        return projected_gradient_descent(copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
+        attack = projected_gradient_descent
+        return attack(copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
     return run
 
 
@@ -111,7 +97,7 @@ def cleverhans_cw(**parameters):
 
 @contextmanager
 def _spsa_repaired():
-    """The estimate taken at x + d, d the perturbation so far; as released it is taken at 2 x, whatever d is."""
+    """The estimate is made at x + d, d the perturbation so far; as released it is made at 2 x, whatever d is."""
     from cleverhans.torch.attacks import spsa
 
     project, estimate, latest = spsa._project_perturbation, spsa._compute_spsa_gradient, {}
@@ -123,7 +109,7 @@ def _spsa_repaired():
     def estimate_there(loss, x, **options):
         return estimate(loss, latest["d"].detach(), **options)
 
-    with patch.object(spsa, "_project_perturbation", project_noting), patch.object(spsa, "_compute_spsa_gradient", estimate_there):
+    with patch.multiple(spsa, _project_perturbation=project_noting, _compute_spsa_gradient=estimate_there):
         yield
 
 
@@ -132,7 +118,8 @@ def cleverhans_spsa(eps, steps, pairs):
         from cleverhans.torch.attacks.spsa import spsa
 
         with _spsa_repaired():
-            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01, spsa_samples=pairs).detach()
+            how = {"learning_rate": 0.01, "delta": 0.01, "spsa_samples": pairs}
+            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, **how).detach()
     return one_by_one(run)
 
 

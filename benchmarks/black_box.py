@@ -1,4 +1,4 @@
-"""SdpAdv through queries alone beside SdpAdv with the gradient: accuracy, distance, number of queries.
+"""SdpAdv with queries alone compared with SdpAdv with the gradient: accuracy, distance, number of queries.
 
     python benchmarks/black_box.py
 
@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from sdpadv_np import attacks, data, evaluate, models
-from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
 from sdpadv_np.storage.provenance import provenance
+from sdpadv_np.training.threads import threads
 
 RESULTS = Path(__file__).parent / "results"
 CASES = (  # answers, training images, rounds
@@ -23,7 +23,8 @@ CASES = (  # answers, training images, rounds
     ("probabilities", 20_000, 1), ("probabilities", 20_000, 2),
     ("labels", 20_000, 1), ("labels", 20_000, 2),
 )
-_COLUMNS = ("what the classifier gives", "training images", "rounds", "images asked", "accuracy", "substitute's", "L2sq", "s")
+_COLUMNS = ("what the classifier gives", "training images", "rounds", "images asked", "accuracy", "substitute's",
+            "L2sq", "s")
 
 
 def main() -> None:
@@ -35,7 +36,8 @@ def main() -> None:
     p = parser.parse_args()
     d = data.load(p.dataset, p.data_dir, print)
     classifier = models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val)
-    record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": classifier.accuracy(d.x_test, d.y_test), "results": [], "provenance": provenance()}
+    clean = classifier.accuracy(d.x_test, d.y_test)
+    record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": clean, "results": [], "provenance": provenance()}
     for answers, count, rounds in CASES:
         if rounds:
             ask = classifier.probabilities if answers == "probabilities" else classifier.predict
@@ -43,11 +45,14 @@ def main() -> None:
         else:
             attack = attacks.SdpAdv(classifier, seed=1)
         started = time.perf_counter()
-        attack.fit(d.x_train[:count], d.y_train[:count], d.x_val[:2000], d.y_val[:2000], epochs=p.epochs, progress=False)
+        images = d.x_train[:count], d.y_train[:count], d.x_val[:2000], d.y_val[:2000]
+        attack.fit(*images, epochs=p.epochs, progress=False)
         result = evaluate(classifier, attack, d.x_test, d.y_test)
+        substitute = evaluate(attack.substitute, attack, d.x_test, d.y_test).accuracy if rounds else None
         record["results"].append({
-            "answers": answers, "images": count, "rounds": rounds, "queries": attack.generator.settings.get("queries"), "accuracy": result.accuracy, "l2sq": result.l2sq,
-            "substitute_accuracy": evaluate(attack.substitute, attack, d.x_test, d.y_test).accuracy if rounds else None, "seconds": round(time.perf_counter() - started, 1),
+            "answers": answers, "images": count, "rounds": rounds,
+            "queries": attack.generator.settings.get("queries"), "accuracy": result.accuracy, "l2sq": result.l2sq,
+            "substitute_accuracy": substitute, "seconds": round(time.perf_counter() - started, 1),
         })
         print(record["results"][-1], flush=True)
         write(record, p.output)
@@ -57,8 +62,10 @@ def write(record, folder: Path) -> None:
     rows = []
     for r in record["results"]:
         asked, theirs = ("", "") if not r["rounds"] else (f"{r['queries']:,}", f"{r['substitute_accuracy']:.4f}")
-        rows.append((r["answers"], f"{r['images']:,}", f"{r['rounds'] or ''}", asked, f"{r['accuracy']:.4f}", theirs, f"{r['l2sq']:.1f}", f"{r['seconds']:.0f}"))
-    text = f"# SdpAdv through queries alone\n\nModel B on {record['dataset']}, accuracy {record['accuracy']:.4f} without attack. Made by `python benchmarks/black_box.py`.\n\n"
+        rows.append((r["answers"], f"{r['images']:,}", f"{r['rounds'] or ''}", asked, f"{r['accuracy']:.4f}", theirs,
+                     f"{r['l2sq']:.1f}", f"{r['seconds']:.0f}"))
+    text = (f"# SdpAdv with queries alone\n\nModel B on {record['dataset']}, accuracy {record['accuracy']:.4f} without "
+            "attack. Made by `python benchmarks/black_box.py`.\n\n")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "black_box.json").write_text(json.dumps(record, indent=1) + "\n")
     (folder / "black_box.md").write_text(text + tables.markdown(rows, _COLUMNS) + "\n")

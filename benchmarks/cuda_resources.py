@@ -1,4 +1,4 @@
-"""What each CUDA kernel needs: registers, shared memory, spills. Needs nvcc, no GPU.
+"""Registers, shared memory and spills of each CUDA kernel. Needs nvcc, no GPU.
 
     python benchmarks/cuda_resources.py
 
@@ -15,8 +15,9 @@ from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 KERNELS, DTYPES, ARCHITECTURES = ("affine_sample", "flow_sample"), ("float32", "float64"), ("sm_75", "sm_80", "sm_90")
-FIELDS = {"registers": r"Used (\d+) registers", "static_shared_bytes": r"(\d+) bytes smem", "stack_bytes": r"(\d+) bytes stack frame",
-          "spill_store_bytes": r"(\d+) bytes spill stores", "spill_load_bytes": r"(\d+) bytes spill loads"}
+FIELDS = {"registers": r"Used (\d+) registers", "static_shared_bytes": r"(\d+) bytes smem",
+          "stack_bytes": r"(\d+) bytes stack frame", "spill_store_bytes": r"(\d+) bytes spill stores",
+          "spill_load_bytes": r"(\d+) bytes spill loads"}
 
 
 def resources(kernel: str, dtype: str, architecture: str) -> dict[str, dict[str, int]]:
@@ -24,7 +25,9 @@ def resources(kernel: str, dtype: str, architecture: str) -> dict[str, dict[str,
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernel.cu")
         path.write_text(source(kernel))
-        command = ["nvcc", *options(dtype), f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v", "-o", str(path.with_suffix(".cubin")), str(path)]
+        files = ["-o", str(path.with_suffix(".cubin")), str(path)]
+        flags = [f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v"]
+        command = ["nvcc", *options(dtype), *flags, *files]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
@@ -39,16 +42,21 @@ def main() -> None:
     rows = [{"kernel": kernel, "dtype": dtype, "architecture": architecture, "function": function, **numbers}
             for kernel in KERNELS for dtype in DTYPES for architecture in ARCHITECTURES
             for function, numbers in sorted(resources(kernel, dtype, architecture).items())]
-    note = "No GPU was to be had: compiled, never run on one. A block also holds up to two tiles of (H + 4) ((W + 4) | 1) numbers, its dynamic shared memory."
+    note = ("Compiled, not run on a GPU. The dynamic shared memory of a block holds up to two padded images of "
+            "(H + 4) ((W + 4) | 1) numbers.")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "cuda_resources.json").write_text(json.dumps({"note": note, "nvcc": version, "provenance": provenance(), "functions": rows}, indent=1) + "\n")
-    lines = ["# What the CUDA kernels need", "", f"{note} nvcc {version}. Command: `python benchmarks/cuda_resources.py`.", "",
-             "| kernel | function | dtype | " + " | ".join(f"{a}: registers" for a in ARCHITECTURES) + " | spills, bytes | static shared memory, bytes |",
-             "|---" * (5 + len(ARCHITECTURES)) + "|"]
+    record = {"note": note, "nvcc": version, "provenance": provenance(), "functions": rows}
+    (RESULTS / "cuda_resources.json").write_text(json.dumps(record, indent=1) + "\n")
+    headings = ["kernel", "function", "dtype", *(f"{a}: registers" for a in ARCHITECTURES), "spills, bytes",
+                "static shared memory, bytes"]
+    lines = ["# Resources of the CUDA kernels", "",
+             f"{note} nvcc {version}. Command: `python benchmarks/cuda_resources.py`.", "",
+             f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for first in (row for row in rows if row["architecture"] == ARCHITECTURES[0]):
         same = [row for row in rows if all(row[key] == first[key] for key in ("kernel", "dtype", "function"))]
         cells = [first["kernel"], first["function"], first["dtype"], *(row["registers"] for row in same)]
-        cells += [max(row["spill_store_bytes"] + row["spill_load_bytes"] for row in same), max(row["static_shared_bytes"] for row in same)]
+        cells += [max(row["spill_store_bytes"] + row["spill_load_bytes"] for row in same),
+                  max(row["static_shared_bytes"] for row in same)]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     (RESULTS / "cuda_resources.md").write_text("\n".join(lines) + "\n")
 

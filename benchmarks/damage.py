@@ -4,11 +4,11 @@
     python benchmarks/damage.py --seed 1       # other damage
     python benchmarks/damage.py --quick        # seconds
 
-Each byte of a small generator, a checkpoint and a classifier (all that is not weights, and some of
-those) is set to 0, to 255, and has one bit flipped, with the checksum left as it was, and but for the
-classifier also made right; then --count seeded mutations of a sample of everything that is read, half of them with every
-checksum made right, so that the readers behind it are met too. It is all done in child processes
-limited in time and memory. Counted are, for each sample:
+Each byte of a small generator, a checkpoint and a classifier (all but the weights, and some of those) is set to 0, to
+255, and has one bit flipped, with the checksum as it was and, except for the classifier, also corrected. Then come
+--count seeded mutations of a sample of every kind of file that is read, half of them with every checksum corrected, so
+that the code behind the checksum is tested too. Child processes with limited time and memory read the files. Counted
+for each sample:
 
     refused   one of our errors, in one line
     right     read, with the content as it was
@@ -60,13 +60,15 @@ class Worker:
                 yield job, *self._answer()
 
     def _begin(self):
-        self.complaints = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints)
+        self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the worker lives
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.complaints}
+        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], **pipes)
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
         if self.lines.get(timeout=300) is None:  # it has made its samples, or could not
             self.complaints.seek(0)
-            sys.exit(f"the worker ended with status {self.close()} before its first file:\n{self.complaints.read().decode(errors='replace')}")
+            status, output = self.close(), self.complaints.read().decode(errors="replace")
+            sys.exit(f"the worker ended with status {status} before its first file:\n{output}")
 
     @staticmethod
     def _listen(stream, lines):
@@ -84,7 +86,8 @@ class Worker:
         if said is None:
             status = self.close()
             self.complaints.seek(0)
-            said = ("crash", f"exit status {status}: {' '.join(self.complaints.read().decode(errors='replace').splitlines()[-3:])}")
+            lines = self.complaints.read().decode(errors="replace").splitlines()[-3:]
+            said = ("crash", f"exit status {status}: {' '.join(lines)}")
         return tuple(said)
 
     def close(self) -> int:
@@ -130,7 +133,8 @@ def _tried(samples, job) -> tuple[str, str]:
     sample, checked = samples[job["sample"]], job["checked"]
     if "byte" in job:
         at, old = job["byte"], sample.whole[job["byte"]]
-        data = sample.whole[:at] + bytes([{"0": 0, "255": 255, "bit": old ^ 1 << at % 8}[job["to"]]]) + sample.whole[at + 1 :]
+        new = {"0": 0, "255": 255, "bit": old ^ 1 << at % 8}[job["to"]]
+        data = sample.whole[:at] + bytes([new]) + sample.whole[at + 1 :]
         data = mutations.resealed(data) if checked else data
     else:
         data = sample.damaged(np.random.default_rng(job["seed"]), checked)
@@ -176,7 +180,8 @@ def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
                     yield {"group": f"{name}, each byte", "sample": name, "checked": checked, "byte": at, "to": to}
     names, weights = list(shares), np.array([*shares.values()], float)
     for number, chosen in enumerate(rng.choice(len(names), count, p=weights / weights.sum()).tolist()):
-        yield {"group": f"{names[chosen]}, mutations", "sample": names[chosen], "checked": bool(number % 2), "seed": [seed, number]}
+        yield {"group": f"{names[chosen]}, mutations", "sample": names[chosen], "checked": bool(number % 2),
+               "seed": [seed, number]}
 
 
 def main() -> int:
@@ -199,19 +204,23 @@ def main() -> int:
     structure = {name: places(data) for name, data in whole.items()}
     shares = {kind.__name__: kind.share for kind in kinds()}
     todo = iter(jobs(structure, shares, p.seed, count, p.quick))
-    for job, outcome, said in (answer for batch in iter(lambda: list(itertools.islice(todo, 200)), []) for answer in worker.answers(batch)):
+    batches = iter(lambda: list(itertools.islice(todo, 200)), [])
+    for job, outcome, said in itertools.chain.from_iterable(map(worker.answers, batches)):
         if outcome == UNCHANGED:
             continue
-        row = table.setdefault(job["group"], {"checked" if c else "plain": dict.fromkeys(OUTCOMES, 0) for c in (False, True)})
+        row = table.setdefault(job["group"], {kind: dict.fromkeys(OUTCOMES, 0) for kind in ("plain", "checked")})
         row["checked" if job["checked"] else "plain"][outcome] += 1
         if outcome in BAD:
             bad.append({**job, "outcome": outcome, "said": said[:300]})
             print(bad[-1], flush=True)
     if worker.process is not None:
         worker.close()
-    record = {"seed": p.seed, "mutations": count, "bytes": {name: [len(structure[name]), len(data)] for name, data in whole.items()}, "table": table, "bad": bad, "seconds": round(time.monotonic() - started), "made": provenance()}
+    sizes = {name: [len(structure[name]), len(data)] for name, data in whole.items()}
+    record = {"seed": p.seed, "mutations": count, "bytes": sizes, "table": table, "bad": bad,
+              "seconds": round(time.monotonic() - started), "made": provenance()}
     write(record, p.output)
-    print(f"{sum(sum(c.values()) for row in table.values() for c in row.values())} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")
+    total = sum(sum(c.values()) for row in table.values() for c in row.values())
+    print(f"{total} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")
     return 1 if bad else 0
 
 
@@ -223,8 +232,11 @@ def write(record, folder: Path) -> None:
     made = record["made"]
     tried = ", ".join(f"{n:,} of a {name}'s {size:,}" for name, (n, size) in record["bytes"].items())
     words = ", ".join(f"{k} {v}" for k, v in made.items())
-    text = (f"# Damaged files\n\nMade by `python benchmarks/damage.py --seed {record['seed']} --count {record['mutations']}` in {record['seconds']} s; what is counted stands there. "
-            f"\"checksum\" says whether it was made right after the damage.\n\n{tables.markdown(rows, ('sample', 'checksum', *OUTCOMES))}\n\nBytes tried one by one: {tried}.\n\n{words}\n")
+    command = f"python benchmarks/damage.py --seed {record['seed']} --count {record['mutations']}"
+    table = tables.markdown(rows, ("sample", "checksum", *OUTCOMES))
+    text = (f"# Damaged files\n\nMade by `{command}` in {record['seconds']} s; the outcomes are explained there. "
+            f"\"checksum\": whether it was corrected after the damage.\n\n{table}\n\n"
+            f"Bytes tried one by one: {tried}.\n\n{words}\n")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "damage.json").write_text(json.dumps(record, indent=1) + "\n")
     (folder / "damage.md").write_text(text)

@@ -8,7 +8,8 @@ import numpy as np
 
 from sdpadv_np.storage import container
 
-ODD = [None, True, False, -1, 0, 1, 7, 10**6, 10**12, 2**63, 10**40, 0.5, -0.0, 1e308, "", "0", "A", "B", "\0", "x" * 5000, "\x1b[2J", [], [[]], [1], [-1, 10**9], {}, {"a": 1}, [None] * 50]
+ODD = [None, True, False, -1, 0, 1, 7, 10**6, 10**12, 2**63, 10**40, 0.5, -0.0, 1e308, "", "0", "A", "B", "\0",
+       "x" * 5000, "\x1b[2J", [], [[]], [1], [-1, 10**9], {}, {"a": 1}, [None] * 50]
 DTYPES = ("<f2", "<f4", "<f8", ">f4", "<i8", "|u1", "|b1")
 
 
@@ -39,7 +40,8 @@ def _byte(data, rng):
 def _number(data, rng):
     """A span of 2, 4 or 8 bytes becomes a number that lengths and offsets trip over."""
     start, size = _span(data, rng)[0], int(rng.choice([2, 4, 8]))
-    value = int(rng.choice([0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1])) if size == 2 else int(rng.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1]))
+    edges = [0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1] if size == 2 else [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
+    value = int(rng.choice(edges))
     data[start : start + size] = value.to_bytes(size, "little" if rng.integers(2) else "big")
     return bytes(data)
 
@@ -96,7 +98,8 @@ def _odd(rng):
 
 def _places(value):
     """(container, key) of everything within."""
-    for key, inner in [*(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in list(items):
         yield value, key
         yield from _places(inner)
 
@@ -133,15 +136,19 @@ def odd_arrays(arrays: dict, rng) -> dict:
 
 def resealed(data: bytes) -> bytes:
     """A file of ours with its checksum made right."""
-    return data if len(data) < container.HEAD_SIZE else data[:16] + container._checksum(data[:16], data[container.HEAD_SIZE :]) + data[container.HEAD_SIZE :]
+    if len(data) < container.HEAD_SIZE:
+        return data
+    head, content = data[:16], data[container.HEAD_SIZE :]
+    return head + container._checksum(head, content) + content
 
 
 def odd_index(data: bytes, rng) -> bytes:
     """A file of ours with an odd index in place of its own, nothing else moved where it fits."""
     length = struct.unpack_from("<I", data, 12)[0]
-    head = json.loads(data[container.HEAD_SIZE : container.HEAD_SIZE + length])
-    words = text(odd_json(head, rng)).encode()
-    return data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD_SIZE] + words.ljust(length) + data[container.HEAD_SIZE + length :]
+    index = json.loads(data[container.HEAD_SIZE : container.HEAD_SIZE + length])
+    words = text(odd_json(index, rng)).encode()
+    head = data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD_SIZE]
+    return head + words.ljust(length) + data[container.HEAD_SIZE + length :]
 
 
 def png_resealed(data: bytes) -> bytes:

@@ -14,12 +14,12 @@ from damage_samples import Sample, digest
 from PIL import Image
 
 import sdpadv_np as sd
-from sdpadv_np.storage import files, schema
 from sdpadv_np.cli import train
 from sdpadv_np.data import images, sources
 from sdpadv_np.data.datasets import File
 from sdpadv_np.experiments.reproduction.cells import Cell
 from sdpadv_np.experiments.reproduction.store import Store
+from sdpadv_np.storage import files, schema
 
 _BYTES = np.random.default_rng(2).integers(0, 256, (6, 5, 4)).astype(np.uint8)
 _LABELS = np.arange(6)
@@ -57,6 +57,15 @@ class Npz(_Images):
         return self.make(lambda data: mutations.anyhow(data, rng)) if checked else super().damaged(rng, checked)
 
 
+class OwnDataSet(Npz):
+    """A user's own data set, split on the way."""
+
+    def read(self, path):
+        own = sd.data.from_file(path)
+        parts = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+        return digest({part: getattr(own, part) for part in parts}, list(own.class_names))
+
+
 class Hdf5(_Images):
     share = 1
 
@@ -69,7 +78,8 @@ class Hdf5(_Images):
 
 
 def _idx(array):
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
+    head = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.astype(np.uint8).tobytes()
 
 
 class Idx(_Images):
@@ -140,17 +150,21 @@ class DataSet(Sample):
 class Description(Sample):
     """JSON that is read through a schema."""
 
-    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.integer(1)), "name": schema.text(), "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
+    fields = {"eps": schema.number(0, 1), "sizes": schema.sequence(schema.integer(1)), "name": schema.text(),
+              "kappa": schema.number().added(2, 0.5), "rest": schema.mapping()}
     value = {"eps": 0.1, "sizes": [1, 2], "name": "a", "kappa": 1.0, "rest": {"a": [1, {"b": None}]}}
 
     def make(self):
         return json.dumps(self.value).encode()
 
     def read(self, path):
-        return digest({}, schema.validated(schema.parse_json(files.read_bytes(path), str(path)), self.fields, str(path), version=1))
+        found = schema.parse_json(files.read_bytes(path), str(path))
+        return digest({}, schema.validated(found, self.fields, str(path), version=1))
 
     def damaged(self, rng, checked):
-        return mutations.text(mutations.odd_json(self.value, rng)).encode() if checked else super().damaged(rng, checked)
+        if not checked:
+            return super().damaged(rng, checked)
+        return mutations.text(mutations.odd_json(self.value, rng)).encode()
 
 
 class Parameters(Description):
@@ -175,9 +189,11 @@ class CellRecord(Description):
     """The record of a cell of ``sdpadv reproduce``."""
 
     cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
-    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1, "seconds_per_100": 0.3, "count": 100}
+    _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1,
+                 "seconds_per_100": 0.3, "count": 100}
     value = {
-        "settings": settings, "made": {"commit": "unknown"}, "result": _measured | {"count": 1000}, "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
+        "settings": settings, "made": {"commit": "unknown"}, "result": _measured | {"count": 1000},
+        "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
         "threads": 1,
     }
 
@@ -192,4 +208,4 @@ class CellRecord(Description):
         return digest({}, Store(path).read(self.cell, self.settings))
 
 
-SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)
+SAMPLES = (Npy, Npz, OwnDataSet, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)

@@ -1,4 +1,4 @@
-"""The figures of the README: ``sdpadv train`` on real data, one run per case, into one record.
+"""The results of the README: ``sdpadv train`` on real data, one run per case, into one record.
 
     python benchmarks/main_job.py                # everything: about 25 minutes on 2 cores
     python benchmarks/main_job.py mnist-B        # only the cases whose name begins so
@@ -41,7 +41,8 @@ def run(name: str, options: list[str]) -> None:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "sdpadv_np.cli", *command], check=True)
         record = json.loads(Path(folder, "run", "metrics.json").read_text())
-        record |= {"command": f"sdpadv {' '.join(command[:-2])}", "command_seconds": round(time.perf_counter() - started, 1)}
+        seconds = round(time.perf_counter() - started, 1)
+        record |= {"command": f"sdpadv {' '.join(command[:-2])}", "command_seconds": seconds}
         (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
         if name in PICTURES:
             shutil.copy(Path(folder, "run", "pictures.png"), RESULTS / f"{name}.png")
@@ -61,12 +62,17 @@ def report() -> None:
             ours, theirs = f"{r['accuracy']:.4f}", paper.accuracy(p["dataset"], p["classifier"], r["attack"], r["eps"])
             l2, eps = paper.l2sq(p["dataset"], r["attack"], r["eps"]), "" if r["eps"] is None else f"{r['eps']:g}"
             seconds = f"{record['command_seconds']:.0f}" if r["attack"] == paper.CLEAN else ""
-            rows.append((name, r["attack"], eps, ours, f"{theirs or ''}", f"{r['l2sq']:.1f}", f"{l2 or ''}", f"{r['seconds']:.4f}", seconds))
+            per_100 = r["seconds_per_100"] if "seconds_per_100" in r else r["seconds"]  # as older records call it
+            rows.append((name, r["attack"], eps, ours, f"{theirs or ''}", f"{r['l2sq']:.1f}", f"{l2 or ''}",
+                         f"{per_100:.4f}", seconds))
     columns = ("case", "attack", "eps", "accuracy", "paper", "L2sq", "paper (A)", "s/100 images", "whole command, s")
     made = [json.loads(p.read_text())["made"] for p in sorted(RESULTS.glob("*.json"))]
-    machines = sorted({f"{m['processor']}, {m['cores']} cores, Python {m['python']}, NumPy {m['numpy']}, Numba {m['numba']}, commit {m['commit'][:10]}" for m in made})
-    text = ["# The main job, run on real data", "", "Made by `python benchmarks/main_job.py`; each case's command, parameters and seed stand in its JSON file.", ""]
-    (RESULTS / "README.md").write_text("\n".join([*text, *(f"- {m}" for m in machines), "", tables.markdown(rows, columns), ""]))
+    machines = sorted({f"{m['processor']}, {m['cores']} cores, Python {m['python']}, NumPy {m['numpy']}, "
+                       f"Numba {m['numba']}, commit {m['commit'][:10]}" for m in made})
+    text = ["# The main job, run on real data", "",
+            "Made by `python benchmarks/main_job.py`; each case's command, parameters and seed are in its JSON file.",
+            "", *(f"- {m}" for m in machines), "", tables.markdown(rows, columns), ""]
+    (RESULTS / "README.md").write_text("\n".join(text))
 
 
 if __name__ == "__main__":

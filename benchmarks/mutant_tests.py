@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table
 """Which tests benchmarks/mutants.py runs for a mutant of which file: quick ones that should notice first."""
 
 _OPERATIONS = ["autodiff/test_fused.py", "autodiff/test_edges.py", "autodiff/test_operations.py"]
@@ -16,7 +17,7 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     **{f"training/{name}.py": [["training/test_scripted.py", "training/test_divergence.py"], ["training/test_loop.py", "training/test_origin.py"], ["sharing/test_threads.py"]] for name in ("checkpoint", "loop", "loss_sums")},
     "models/generator.py": [["models/test_generator.py"], ["test_device.py", "-k", "intermediate"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
     "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py"]],
-    "attacks/answers.py": [[*_CONTRACT, "fgsm or spsa or stm or looked"], ["attacks/test_any_classifier.py", "attacks/test_gradient_attacks.py"]],
+    "attacks/queries.py": [[*_CONTRACT, "fgsm or spsa or stm or looked"], ["attacks/test_any_classifier.py", "attacks/test_gradient_attacks.py"]],
     "attacks/fgsm.py": [[*_CONTRACT, "gsm or looked"], ["attacks/test_random_starts.py", "attacks/test_gradient_attacks.py"]],
     "attacks/pgd.py": [["attacks/test_random_starts.py"], ["attacks/test_by_hand.py"], [*_CONTRACT, "pgd or bim"], ["attacks/test_gradient_attacks.py"]],
     "attacks/mim.py": [["attacks/test_by_hand.py"], [*_CONTRACT, "mim"], ["attacks/test_gradient_attacks.py"]],

@@ -71,15 +71,17 @@ def _rounds(path, operation):
     for arguments in TESTS[str(path.relative_to(ROOT / "sdpadv_np"))]:
         if "{operation}" in arguments and operation is None:
             continue
-        yield [str(ROOT / "tests" / a) if a.endswith(".py") else operation if a == "{operation}" else a for a in arguments]
+        filled = [operation if a == "{operation}" else a for a in arguments]
+        yield [str(ROOT / "tests" / a) if a.endswith(".py") else a for a in filled]
 
 
 def _pytest(arguments) -> int:
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999", f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
+    quiet = ["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999"]
+    return int(pytest.main([*quiet, f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
 
 
 def _in_child(function, seconds: float) -> tuple[str, float]:
-    """What became of ``function`` in a fork ("passed", "failed", or "time" if it ran past a limit), and the processor time that it took."""
+    """(outcome of ``function`` in a fork: "passed", "failed", or "time" for one past a limit; its processor time)"""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -99,7 +101,9 @@ def _in_child(function, seconds: float) -> tuple[str, float]:
         done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            return "passed" if code == 0 else "failed" if code > 0 else "time" if -code in (signal.SIGXCPU, signal.SIGKILL) else f"signal {-code}", used.ru_utime + used.ru_stime
+            outcome = "passed" if code == 0 else "failed" if code > 0 else f"signal {-code}"
+            outcome = "time" if -code in (signal.SIGXCPU, signal.SIGKILL) else outcome
+            return outcome, used.ru_utime + used.ru_stime
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
@@ -154,7 +158,9 @@ def _again(record):
 
 
 def _row(path, mutant) -> dict:
-    return {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after, "text": mutant.text.splitlines()[mutant.line - 1].strip()[:200]}
+    text = mutant.text.splitlines()[mutant.line - 1].strip()[:200]
+    file = str(path.relative_to(ROOT))
+    return {"file": file, "line": mutant.line, "before": mutant.before, "after": mutant.after, "text": text}
 
 
 def _key(row):
@@ -181,7 +187,8 @@ def _run(drawn, record, minutes, output) -> None:
 
 
 def _table(record) -> str:
-    lines, totals = ["| file | mutants | tried | noticed | survived |", "| --- | ---: | ---: | ---: | ---: |"], [0, 0, 0, 0]
+    lines = ["| file | mutants | tried | noticed | survived |", "| --- | ---: | ---: | ---: | ---: |"]
+    totals = [0, 0, 0, 0]
     for file, count in record["mutants"].items():
         outcomes = [row["outcome"] for row in record["tried"] if row["file"] == file]
         figures = [count, len(outcomes), sum(o != "passed" for o in outcomes), outcomes.count("passed")]
@@ -195,7 +202,7 @@ def main():
     parser.add_argument("--files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--list", action="store_true", help="show the mutants, try none")
-    parser.add_argument("--again", action="store_true", help="try only those that survived in --output, with the tests as they are now")
+    parser.add_argument("--again", action="store_true", help="try only the survivors of --output, with today's tests")
     parser.add_argument("--table", action="store_true", help="show what is in --output")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=RESULTS / "mutants.json")
@@ -220,7 +227,8 @@ def main():
         record = json.loads(p.output.read_text())
         drawn = _again(record)
     else:
-        record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes, "tried": []}
+        date = datetime.date.today().isoformat()
+        record = {"seed": p.seed, "made": provenance(), "date": date, "mutants": sizes, "tried": []}
     _run(drawn, record, p.minutes, p.output)
     print(_table(record))
 

@@ -14,14 +14,18 @@ from typing import NamedTuple
 
 _COMPARISONS = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
+    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
 }
 _ARITHMETIC = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.MatMult: ast.Mult,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.MatMult: ast.Mult,
 }
-_TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}  # keywords of the table of operations that are no computation, or have a test of their own
-_SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}  # functions and names at the module's level
+# keywords of the table of operations that are no computation, or have a test of their own
+_TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}
+# functions and names at the level of the module
+_SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}
 _SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions to which the order of two arguments is all one
 
 
@@ -37,7 +41,8 @@ def mutations(source: str) -> Iterator[Mutation]:
     """Every mutation of a program that still compiles.
 
     >>> [f"{m.before} -> {m.after}" for m in mutations("y = f(a, b) if x < 2 else -z")]
-    ['f(a, b) if x < 2 else -z -> f(a, b) if not x < 2 else -z', 'x < 2 -> x <= 2', 'x < 2 -> x >= 2', '2 -> 3', 'f(a, b) -> f(b, a)', '-z -> z']
+    ['f(a, b) if x < 2 else -z -> f(a, b) if not x < 2 else -z', 'x < 2 -> x <= 2', 'x < 2 -> x >= 2', '2 -> 3',
+     'f(a, b) -> f(b, a)', '-z -> z']
     """
     lines = source.encode().splitlines(keepends=True)
     starts = [0]
@@ -64,7 +69,8 @@ def _short(text: str, most: int = 160) -> str:
 
 def _nodes(node, operation):
     """(node, the operation it belongs to) of all that may be changed."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "define" and isinstance(node.args[0], ast.Constant):
+    called = getattr(node.func, "id", None) if isinstance(node, ast.Call) else None
+    if called == "define" and isinstance(node.args[0], ast.Constant):
         operation = node.args[0].value
     if isinstance(node, (ast.stmt, ast.expr)):
         yield node, operation
@@ -73,7 +79,8 @@ def _nodes(node, operation):
 
 
 def _children(node):
-    if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)) or (isinstance(node, ast.FunctionDef) and node.name in _SAMPLES):
+    sample = isinstance(node, ast.FunctionDef) and node.name in _SAMPLES
+    if sample or isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)):
         return []
     if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in _SAMPLES:
         return []
@@ -113,7 +120,8 @@ def _changes(node) -> Iterator[ast.AST]:
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
     elif isinstance(node, ast.Call):
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        if len(node.args) >= 2 and name not in _SYMMETRIC and not any(isinstance(a, ast.Starred) for a in node.args[:2]) and ast.dump(node.args[0]) != ast.dump(node.args[1]):
+        two, starred = node.args[:2], any(isinstance(a, ast.Starred) for a in node.args[:2])
+        if len(two) == 2 and name not in _SYMMETRIC and not starred and ast.dump(two[0]) != ast.dump(two[1]):
             yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
     elif _does_something(node):
         yield ast.Pass()
@@ -130,7 +138,7 @@ def _other(value):
 
 
 def _does_something(node) -> bool:
-    """Whether it is a statement whose effect is missed later, and not at once: a call, a write into something, a raise, a jump."""
+    """Whether the effect of the statement is missed later, not at once: a call, a write, a raise, a jump."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, (ast.Call, ast.Yield))
     if isinstance(node, ast.Assign):

@@ -1,10 +1,10 @@
-"""What does a lesser processor cost? The same questions on what this machine has, and held to older instructions.
+"""How fast are the benchmarks on older processors? The same ones with this machine's instructions, and with fewer.
 
     python benchmarks/processors.py
 
-Each processor is an environment of child processes, which hold everybody to the same instructions: our kernels
-(Numba), NumPy's own loops and OpenBLAS, PyTorch (ATen, MKL, oneDNN). Writes benchmarks/results/processors/:
-the table of times and ratios, and every child's record as JSON. ``--quick --output DIR`` shows that it works.
+Each processor is an environment of child processes, which restricts our kernels (Numba), NumPy's own loops and
+OpenBLAS, and PyTorch (ATen, MKL, oneDNN) to the same instructions. Writes benchmarks/results/processors/: the table of
+times and ratios, and every child's record as JSON. ``--quick --output DIR`` shows that it works.
 """
 import argparse
 import json
@@ -15,33 +15,41 @@ import tempfile
 from pathlib import Path
 
 from numpy._core._multiarray_umath import __cpu_dispatch__ as LOOPS
+
 from sdpadv_np.evaluation import tables
 from sdpadv_np.kernels import dense
 from sdpadv_np.storage.provenance import provenance
 
-QUESTIONS = {
+BENCHMARKS = {
     "ops": ("dense", "affine"),
     "conv": ("model-a",),
     "train": ("sdpadv-b", "model-b", "model-a"),
 }
-TITLE = "What kinds of processors cost: one thread, times as fast as PyTorch held to the same instructions"
-_FREE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # of this machine's environment: what NumPy's products would be held to
+TITLE = "Kinds of processors: one thread, times as fast as PyTorch with the same instructions"
+_UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # of this machine's environment, which restrict NumPy's products
 
 
 def _without(*words):
-    """NumPy's own loops for instructions of these kinds, switched off."""
+    """The environment that disables NumPy's own loops for instructions of these kinds."""
     return {"NPY_DISABLE_CPU_FEATURES": " ".join(name for name in LOOPS if any(word in name for word in words))}
+
+
+def _run(command, environment):
+    """The output of a command in this environment."""
+    kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
+    return subprocess.run(command, env=kept | environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def processors():
     """{name: environment}"""
     here = {"this processor": {}}
     if dense.implementations()["amx"]:
-        here["without matrix tiles"] = {"SDPADV_KERNEL": "numba"}
+        here["without AMX tiles"] = {"SDPADV_KERNEL": "numba"}
     return here | {
         "AVX2": {
-            "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "OPENBLAS_CORETYPE": "Haswell", **_without("AVX512", "V4"),
+            "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "OPENBLAS_CORETYPE": "Haswell",
             "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+            **_without("AVX512", "V4"),
         },
         "generic x86-64": {
             "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "OPENBLAS_CORETYPE": "Nehalem", **_without(""),
@@ -50,32 +58,31 @@ def processors():
     }
 
 
-def measure(question, cases, environment, rounds):
-    """The record of ``sdpadv bench QUESTION`` in a process of its own."""
-    free = {name: value for name, value in os.environ.items() if name not in _FREE}
+def measure(benchmark, cases, environment, rounds):
+    """The record of the program of a benchmark, with PyTorch, in a process of its own."""
+    program = Path(__file__).parent / f"{benchmark}.py"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "sdpadv_np.cli", "bench", question, "--cases", *cases, "--peers", "torch", "--rounds", str(rounds), "--output", folder]
-        subprocess.run(command, env=free | environment, check=True, stdout=subprocess.DEVNULL)
-        return json.loads(Path(folder, f"{question}.json").read_text())
+        options = ["--cases", *cases, "--peers", "torch", "--rounds", str(rounds), "--output", folder]
+        _run([sys.executable, str(program), *options], environment)
+        return json.loads(Path(folder, "cpu.json").read_text())
 
 
 def openblas(environment):
-    """For which processor NumPy's products are made."""
-    program = "import numpy, threadpoolctl; print(*{i['architecture'] for i in threadpoolctl.threadpool_info() if i['user_api'] == 'blas'})"
-    free = {name: value for name, value in os.environ.items() if name not in _FREE}
-    return subprocess.run([sys.executable, "-c", program], env=free | environment, check=True, capture_output=True, text=True).stdout.strip()
+    """The processor for which NumPy's products are compiled."""
+    program = ("import numpy, threadpoolctl as t\n"
+               "print(*{i['architecture'] for i in t.threadpool_info() if i['user_api'] == 'blas'})")
+    return _run([sys.executable, "-c", program], environment).strip()
 
 
 def rows(records):
     """(job, then for each processor our time and the ratio to PyTorch's)"""
     jobs = {}
-    for processor, questions in records.items():
-        for record in questions.values():
-            for result in record["results"]:
-                for name, ours in result["contenders"].items():
-                    if name.startswith("ours"):
-                        ratio = ours["times_as_fast_as"]["torch"]["median"]
-                        jobs.setdefault(f"{result['title']}: {name}", {})[processor] = f"{1000 * ours['seconds']['median']:.3g} ms, {ratio:.2f}"
+    for processor, benchmarks in records.items():
+        for result in (result for record in benchmarks.values() for result in record["results"]):
+            for name, ours in result["contenders"].items():
+                if name.startswith("ours"):
+                    time, ratio = ours["seconds"]["median"], ours["times_as_fast_as"]["torch"]["median"]
+                    jobs.setdefault(f"{result['title']}: {name}", {})[processor] = f"{1000 * time:.3g} ms, {ratio:.2f}"
     return [(job, *(cells.get(processor, "") for processor in records)) for job, cells in jobs.items()]
 
 
@@ -85,24 +92,29 @@ def main():
     parser.add_argument("--quick", action="store_true", help="the single operations alone, three rounds")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "processors", metavar="DIR")
     p = parser.parse_args()
-    questions, rounds = ({"ops": QUESTIONS["ops"]}, 3) if p.quick else (QUESTIONS, p.rounds)
+    benchmarks, rounds = ({"ops": BENCHMARKS["ops"]}, 3) if p.quick else (BENCHMARKS, p.rounds)
     environments, records = processors(), {}
     for name, environment in environments.items():
-        for question, cases in questions.items():
-            print(f"{name}: {question}", flush=True)
-            records.setdefault(name, {})[question] = measure(question, cases, environment, rounds)
+        for benchmark, cases in benchmarks.items():
+            print(f"{name}: {benchmark}", flush=True)
+            records.setdefault(name, {})[benchmark] = measure(benchmark, cases, environment, rounds)
     table = rows(records), ("job: contender", *records)
     print(tables.text(*table))
     made = provenance()
+    used = {name: " ".join(f"`{k}={v}`" for k, v in environment.items()) for name, environment in environments.items()}
     lines = [
-        f"# {TITLE}", "", f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the same rounds.", "",
+        f"# {TITLE}", "",
+        f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the same "
+        "rounds.", "",
         tables.markdown(*table), "", "| processor | NumPy's products | environment |", "| --- | --- | --- |",
-        *(f"| {name} | {openblas(environment)} | {' '.join(f'`{k}={v}`' for k, v in environment.items())} |" for name, environment in environments.items()),
-        "", f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. NumPy's products have no variant below SSE4.2 here.", "",
+        *(f"| {name} | {openblas(environments[name])} | {variables} |" for name, variables in used.items()),
+        "", f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. "
+        "NumPy's products have no variant below SSE4.2 here.", "",
     ]
     p.output.mkdir(parents=True, exist_ok=True)
     (p.output / "README.md").write_text("\n".join(lines))
-    (p.output / "records.json").write_text(json.dumps({"made": made, "environments": environments, "records": records}, indent=1) + "\n")
+    record = {"made": made, "environments": environments, "records": records}
+    (p.output / "records.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"written to {p.output}")
 
 

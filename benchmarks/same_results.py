@@ -1,29 +1,29 @@
-"""Does speed change what is learned? Trainings as they are run, beside the same ones by the composed rules.
+"""Do fast kernels change what is learned? Trainings as they are run, compared with the same ones by the composed rules.
 
     python benchmarks/same_results.py [--data-dir DIR]      # MNIST; about 15 minutes on one core
 
-As they are run: recorded steps (autodiff/plan.py), fused rules, winograd where it applies. Composed:
-every step in Python, each derivative by its one-line rule, convolutions direct. Three seeds of Model
-A, eight of Model B and of SdpAdv. The roundings differ, so the weights part after some steps; the
-accuracies must not part by more than those of other seeds do. Writes benchmarks/results/same_results/README.md and results.json.
+As they are run: recorded steps (autodiff/plan.py), fused rules, Winograd where it applies. Composed: every step in
+Python, each derivative by its one-line rule, direct convolutions. Three seeds of Model A, eight of Model B and of
+SdpAdv. The roundings differ, so the weights diverge after some steps; the accuracies must not differ by more than those
+of other seeds do. Writes benchmarks/results/same_results/README.md and results.json.
 """
 import argparse
 import contextlib
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import sdpadv_np as sd
 from sdpadv_np import evaluation
-from sdpadv_np.storage import files
+from sdpadv_np.autodiff import plan
 from sdpadv_np.autodiff.registry import OPS
-from sdpadv_np.training.threads import threads
+from sdpadv_np.bench import steps
 from sdpadv_np.evaluation import tables
-from sdpadv_np.nn import Conv2d
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
+from sdpadv_np.training.threads import threads
 
 RESULTS = Path(__file__).parent / "results" / "same_results"
 SEEDS = {"A": 3, "B": 8}
@@ -34,24 +34,18 @@ EPOCHS = {"A": 2, "B": 5, "SdpAdv": 5}
 def composed():
     """Within this block no rule is fused and no step is recorded."""
     fused = {name: (op.fused, op.saving) for name, op in OPS.items()}
-    call = sd.Plan.__call__
+    call, each, copied = sd.Plan.__call__, plan._each, plan._copied
     try:
         for op in OPS.values():
             object.__setattr__(op, "fused", None)
             object.__setattr__(op, "saving", None)
-        sd.Plan.__call__ = lambda plan, *inputs: sd.autodiff.plan._each(sd.autodiff.plan._copied, plan.function(*map(np.asarray, inputs)))
+        sd.Plan.__call__ = lambda self, *inputs: each(copied, self.function(*map(np.asarray, inputs)))
         yield
     finally:
         for name, op in OPS.items():
             object.__setattr__(op, "fused", fused[name][0])
             object.__setattr__(op, "saving", fused[name][1])
         sd.Plan.__call__ = call
-
-
-def direct(model):
-    """The model, its convolutions computed directly."""
-    model.network.layers = [replace(layer, algorithm="direct") if isinstance(layer, Conv2d) else layer for layer in model.network.layers]
-    return model
 
 
 def trainings(data, seed: int, plain: bool):
@@ -61,7 +55,7 @@ def trainings(data, seed: int, plain: bool):
     for name in (name for name, count in SEEDS.items() if seed < count):
         models[name] = sd.models.ARCHITECTURES[name](seed=seed)
         if plain:
-            direct(models[name])
+            steps.with_algorithm(models[name].network, "direct")
         models[name].fit(*train, epochs=EPOCHS[name], seed=seed, progress=False)
         yield f"Model {name}", {"accuracy": models[name].accuracy(*test)}
     attack = sd.attacks.SdpAdv(models["B"], seed=seed).fit(*train, epochs=EPOCHS["SdpAdv"], progress=False)
@@ -80,25 +74,30 @@ def main():
                 started = time.perf_counter()
                 with composed() if plain else contextlib.nullcontext():
                     for name, figures in trainings(data, seed, plain):
-                        found.append({"training": name, "seed": seed, "composed": plain, **figures, "seconds": time.perf_counter() - started})
-                        started = time.perf_counter()
+                        seconds, started = time.perf_counter() - started, time.perf_counter()
+                        found.append({"training": name, "seed": seed, "composed": plain, **figures, "seconds": seconds})
                         print(found[-1], flush=True)
     rows = []
     for name in dict.fromkeys(f["training"] for f in found):
         for key in ("accuracy", "L2sq"):
-            values = {plain: [f[key] for f in found if f["training"] == name and f["composed"] == plain and key in f] for plain in (False, True)}
+            own = [f for f in found if f["training"] == name and key in f]
+            values = {plain: [f[key] for f in own if f["composed"] == plain] for plain in (False, True)}
             if values[False]:
                 digits = 4 if key == "accuracy" else 1
                 means = [np.mean(values[plain]) for plain in (False, True)]
                 texts = ["  ".join(f"{v:.{digits}f}" for v in values[plain]) for plain in (False, True)]
                 spread = max(np.ptp(v) for v in values.values())
                 rows.append((f"{name}, {key}", *texts, f"{means[0] - means[1]:+.{digits}f}", f"{spread:.{digits}f}"))
-    columns = ("training", "as run, seeds 0, 1, ...", "composed rules, seeds 0, 1, ...", "difference of the means", "largest spread of seeds")
+    columns = ("training", "as run, seeds 0, 1, ...", "composed rules, seeds 0, 1, ...", "difference of the means",
+               "largest spread of seeds")
     made, lines = provenance(), [f"- {name}: {count} epochs" for name, count in EPOCHS.items()]
-    text = [f"# {__doc__.splitlines()[0]}", "", "Made by `python benchmarks/same_results.py` on MNIST, test images; " + ", ".join(f"{k} {v}" for k, v in made.items()) + ".", "",
+    machine = ", ".join(f"{k} {v}" for k, v in made.items())
+    text = [f"# {__doc__.splitlines()[0]}", "",
+            f"Made by `python benchmarks/same_results.py` on MNIST, test images; {machine}.", "",
             *lines, "", tables.markdown(rows, columns), ""]
     files.write_text(RESULTS / "README.md", "\n".join(text))
-    files.write_text(RESULTS / "results.json", json.dumps({"made": made, "epochs": EPOCHS, "results": found}, indent=1) + "\n")
+    record = {"made": made, "epochs": EPOCHS, "results": found}
+    files.write_text(RESULTS / "results.json", json.dumps(record, indent=1) + "\n")
     print(tables.text(rows, columns))
 
 

@@ -1,4 +1,4 @@
-"""One classifier, one generator and one plan shared by threads, and by the processes of a pool: do all give the bits of one thread?
+"""A classifier, a generator and a plan shared by threads and by processes: do all give the bits of one thread?
 
     python benchmarks/sharing.py                                   # 8 threads for 5 minutes, then a pool
     python benchmarks/sharing.py --threads 16 --minutes 1 --seed 1
@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 import sdpadv_np as sd
-from sdpadv_np.storage import files
 from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "sharing"
@@ -47,36 +47,47 @@ class Shared:
         self.b = sd.models.ModelB().fit(*self.data, epochs=2, progress=False)
         self.a = sd.models.ModelA().fit(*(part[:64] for part in self.data), epochs=1, batch_size=32, progress=False)
         self.generator = sd.attacks.SdpAdv(self.b).fit(*self.data, epochs=1, progress=False)
-        self.plan = sd.Plan(self.slope, [self.b.store])
+        self.plan = sd.Plan(self.input_gradient, [self.b.store])
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "plan"}
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self.plan = sd.Plan(self.slope, [self.b.store])
+        self.plan = sd.Plan(self.input_gradient, [self.b.store])
 
-    def slope(self, x):
+    def input_gradient(self, x):
         t = sd.Tensor(x, requires_grad=True)
         return sd.grad(sd.ops.sum(self.b.logits(t)), [t])[0]
 
+    def differentiate(self) -> str:
+        loss = sd.ops.sum(self.b.logits(sd.Tensor(self.x)))
+        return digest(*(g.data for g in sd.grad(loss, list(self.b.store.tensors.values()))))
+
     def jobs(self) -> dict:
         few = tuple(part[:128] for part in self.data)
+
+        def trained(what, parts=few, **how):
+            fitted = what.fit(*parts, epochs=1, progress=False, **how)
+            return digest(getattr(fitted, "generator", fitted).store.data)
+
         found = {
             "predict, Model B": lambda: digest(self.b.logits(self.data[0])),
             "predict, Model A": lambda: digest(self.a.logits(self.x)),
             "distort": lambda: digest(self.generator(self.x), self.generator.generator.theta(self.x)),
-            "train Model B": lambda: digest(sd.models.ModelB(seed=1).fit(*few, epochs=1, progress=False).store.data),
-            "train Model A": lambda: digest(sd.models.ModelA(seed=1).fit(*(part[:32] for part in few), epochs=1, batch_size=16, progress=False).store.data),
-            "train SdpAdv": lambda: digest(sd.attacks.SdpAdv(self.b, seed=1).fit(*few, epochs=1, progress=False).generator.store.data),
-            "train ATN": lambda: digest(sd.attacks.ATN(self.b, seed=1).fit(*few, epochs=1, progress=False).generator.store.data),
-            "evaluate": lambda: digest(sd.evaluate(self.b, self.generator, self.x, self.y).accuracy, sd.evaluate(self.a, None, self.x, self.y).accuracy),
+            "train Model B": lambda: trained(sd.models.ModelB(seed=1)),
+            "train Model A": lambda: trained(sd.models.ModelA(seed=1), [part[:32] for part in few], batch_size=16),
+            "train SdpAdv": lambda: trained(sd.attacks.SdpAdv(self.b, seed=1)),
+            "train ATN": lambda: trained(sd.attacks.ATN(self.b, seed=1)),
+            "evaluate": lambda: digest(*(sd.evaluate(model, attack, self.x, self.y).accuracy
+                                         for model, attack in ((self.b, self.generator), (self.a, None)))),
             "save and load": self.saved,
-            "differentiate": lambda: digest(*(g.data for g in sd.grad(sd.ops.sum(self.b.logits(sd.Tensor(self.x))), list(self.b.store.tensors.values())))),
+            "differentiate": self.differentiate,
             "one plan": lambda: digest(self.plan(self.x)),
-            "copy": lambda: digest(copy.deepcopy(self.b).fit(*few, epochs=1, progress=False).store.data, copy.copy(self.generator)(self.x)),
+            "copy": lambda: digest(trained(copy.deepcopy(self.b)), copy.copy(self.generator)(self.x)),
         }
-        attacks = {"FGSM": {}, "PGD": {}, "MIM": {}, "STM": {}, "DeepFool": {"steps": 3}, "CarliniWagner": {"steps": 5, "search_steps": 2}, "StAdv": {"tau_steps": 1, "evaluations": 3}, "SPSA": {"steps": 2}}
+        attacks = {"FGSM": {}, "PGD": {}, "MIM": {}, "STM": {}, "DeepFool": {"steps": 3}, "SPSA": {"steps": 2},
+                   "CarliniWagner": {"steps": 5, "search_steps": 2}, "StAdv": {"tau_steps": 1, "evaluations": 3}}
         for name, settings in attacks.items():
             for model in ("a", "b"):
                 found[f"{name}, Model {model.upper()}"] = functools.partial(self.attacked, name, settings, model)
@@ -141,14 +152,20 @@ def main():
     with multiprocessing.get_context("spawn").Pool(p.processes) as pool:
         reports = pool.starmap(in_process, [(shared, alone)] * p.processes)
     wrong = Counter((name, why) for report in reports for name, why in report.items() if why)
-    rows = [(name, str(done[name]), str(sum(n for (of, _), n in failed.items() if of == name)), f"{p.processes - sum(n for (of, _), n in wrong.items() if of == name)} of {p.processes}") for name in jobs]
+    in_threads_wrong, in_processes_wrong = (
+        {name: sum(n for (job, _), n in counts.items() if job == name) for name in jobs} for counts in (failed, wrong))
+    rows = [(name, str(done[name]), str(in_threads_wrong[name]),
+             f"{p.processes - in_processes_wrong[name]} of {p.processes}") for name in jobs]
     columns = ("job", f"done in {p.threads} threads", "wrong", "right in processes")
     command = " ".join(["python benchmarks/sharing.py", *sys.argv[1:]])
-    total = f"{done.total()} jobs in {p.threads} threads within {p.minutes:g} minutes: {failed.total()} wrong; {len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong."
-    told = [f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items()]
-    text = [f"# {__doc__.splitlines()[0]}", "", f"Made by `{command}`, seed {p.seed}; " + ", ".join(f"{k} {v}" for k, v in provenance().items()) + ".", "", total, "", *told, tables.markdown(rows, columns), ""]
+    total = (f"{done.total()} jobs in {p.threads} threads within {p.minutes:g} minutes: {failed.total()} wrong; "
+             f"{len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong.")
+    errors = [f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items()]
+    machine = ", ".join(f"{k} {v}" for k, v in provenance().items())
+    text = [f"# {__doc__.splitlines()[0]}", "", f"Made by `{command}`, seed {p.seed}; {machine}.", "", total, "",
+            *errors, tables.markdown(rows, columns), ""]
     files.write_text(p.output / "README.md", "\n".join(text))
-    print(f"\n{tables.text(rows, columns)}\n\n{total}\n" + "\n".join(told) + f"\nwritten: {p.output / 'README.md'}")
+    print(f"\n{tables.text(rows, columns)}\n\n{total}\n" + "\n".join(errors) + f"\nwritten: {p.output / 'README.md'}")
     sys.exit(bool(failed or wrong))
 
 

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from sdpadv_np import attacks, data, evaluate, models
-from sdpadv_np.training.threads import threads
 from sdpadv_np.evaluation import tables
 from sdpadv_np.storage.provenance import provenance
+from sdpadv_np.training.threads import threads
 
 RESULTS = Path(__file__).parent / "results" / "stronger_networks"
 WIDE = {"localisation": (128,), "perturbation": (512, 512)}
@@ -37,14 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=data.DATASETS, default="mnist")
     parser.add_argument("--data-dir")
-    parser.add_argument("--settings", help="names, separated by semicolons; what the record holds of others stays", default=None)
+    parser.add_argument("--settings", help="names, separated by semicolons; other results in the record stay")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of SdpAdv; the classifier stays the same")
     parser.add_argument("--output", type=Path, default=RESULTS)
     p = parser.parse_args()
     d = data.load(p.dataset, p.data_dir, print)
     classifier = models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val)
-    record = {"dataset": p.dataset, "epochs": p.epochs, "validation accuracy": classifier.accuracy(d.x_val, d.y_val), "results": {}, "provenance": provenance()}
+    record = {"dataset": p.dataset, "epochs": p.epochs, "validation accuracy": classifier.accuracy(d.x_val, d.y_val),
+              "results": {}, "provenance": provenance()}
     path = p.output / f"{p.dataset}.json"
     if path.exists() and (before := json.loads(path.read_text()))["epochs"] == p.epochs:
         record["results"] = before["results"]
@@ -52,8 +53,12 @@ def main() -> None:
         attack, started = attacks.SdpAdv(classifier, **SETTINGS[name], seed=p.seed), time.perf_counter()
         attack.fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=p.epochs)
         seconds, result = time.perf_counter() - started, evaluate(classifier, attack, d.x_val, d.y_val)
-        record["results"][name + (f", seed {p.seed}" if p.seed else "")] = {**SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy, "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"]}
-        print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s", flush=True)
+        record["results"][name + (f", seed {p.seed}" if p.seed else "")] = {
+            **SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy,
+            "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"],
+        }
+        measured = f"accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s"
+        print(f"{p.dataset}, {name}: {measured}", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")
         report(p.output)
@@ -62,13 +67,16 @@ def main() -> None:
 def report(folder: Path) -> None:
     """README.md: one row for each setting, the paper's first."""
     records = {path.stem: json.loads(path.read_text())["results"] for path in sorted(folder.glob("*.json"))}
-    names = sorted({name for results in records.values() for name in results}, key=lambda name: ("seed" in name, *(setting == name for setting in reversed(SETTINGS))))
+    names = sorted({name for results in records.values() for name in results},
+                   key=lambda name: ("seed" in name, *(setting == name for setting in reversed(SETTINGS))))
     rows = []
     for name in names:
         cells = [f"{r[name]['accuracy']:.4f} / {r[name]['l2sq']:.1f}" if name in r else "" for r in records.values()]
         rows.append((name, f"{next(r[name]['parameters'] for r in records.values() if name in r):,}", *cells))
-    text = "# SdpAdv with larger networks than the paper's\n\nAccuracy / L2sq on the validation images of Model B, eps 0.1. Made by `python benchmarks/stronger_networks.py`.\n\n"
-    (folder / "README.md").write_text(text + tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records)) + "\n")
+    text = ("# SdpAdv with larger networks than the paper's\n\nAccuracy / L2sq on the validation images of Model B, "
+            "eps 0.1. Made by `python benchmarks/stronger_networks.py`.\n\n")
+    table = tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records))
+    (folder / "README.md").write_text(text + table + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ reuse its inputs' memory, and gradients leave it only where there is no optimise
 """
 from __future__ import annotations
 
+import functools
 import itertools
 
 import jax
@@ -73,16 +74,13 @@ class _Step:
     def _step(self, state, indices):
         weights, m, v, t = state
         figures, t = {}, t + 1
-        for name, (lr, beta1, beta2) in self.rates.items():
+        for name, rates in self.rates.items():
             gradient, found = self._gradient(name, weights, indices)
+            moments = [jax.tree.map(functools.partial(_moment, beta, power), old[name], gradient)
+                       for old, beta, power in ((m, rates[1], 1), (v, rates[2], 2))]
+            after = jax.tree.map(functools.partial(_adam, t, *rates), weights[name], *moments)
             figures |= found
-
-            def adam(w, m, v):
-                return w - lr * (m / (1 - beta1**t)) / (jnp.sqrt(v / (1 - beta2**t)) + 1e-8)
-
-            m = m | {name: jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, m[name], gradient)}
-            v = v | {name: jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, v[name], gradient)}
-            weights = weights | {name: jax.tree.map(adam, weights[name], m[name], v[name])}
+            weights, m, v = (old | {name: new} for old, new in zip((weights, m, v), (after, *moments)))
         return (weights, m, v, t), figures
 
     def _gradients(self, state, indices):
@@ -122,6 +120,14 @@ def _flat(networks):
 
 def _norm(a):
     return jnp.sqrt((a.reshape(len(a), -1) ** 2).sum(1) + 1e-12)
+
+
+def _moment(beta, power, moment, gradient):
+    return beta * moment + (1 - beta) * gradient**power
+
+
+def _adam(t, lr, beta1, beta2, w, m, v):
+    return w - lr * (m / (1 - beta1**t)) / (jnp.sqrt(v / (1 - beta2**t)) + 1e-8)
 
 
 def _rates(optimiser):

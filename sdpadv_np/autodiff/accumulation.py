@@ -12,9 +12,9 @@ from .tensor import Tensor, raw, state
 class Backward:
     """One backward pass: the gradients found so far, by the id of their Tensor, and how rules are called.
 
-    All Tensors live while the pass lasts. A gradient's memory decides whether it may be added to in place: the
-    first contribution may belong to somebody else (the rule of ``add`` returns g itself), the second makes a
-    new array, which belongs to the gradient from then on.
+    All Tensors live while the pass lasts. Who owns a gradient's memory decides whether it may be added to in place:
+    the first contribution may be an alias (the rule of ``add`` returns g itself), the second makes a new array, which
+    the pass owns from then on.
 
     targets : ids of the Tensors whose gradients are the result; others are dropped once they were used
     wanted : ids of all Tensors between the targets and the output; no other gradient is computed
@@ -25,7 +25,7 @@ class Backward:
     __slots__ = ("targets", "wanted", "create_graph", "buffers", "gradients", "owned")
 
     def __init__(self, targets, wanted, create_graph, buffers):
-        self.targets, self.targets, self.create_graph, self.buffers = targets, wanted, create_graph, buffers
+        self.targets, self.wanted, self.create_graph, self.buffers = targets, wanted, create_graph, buffers
         self.gradients, self.owned = {}, set()
 
     def take(self, node: Tensor):
@@ -49,7 +49,7 @@ class Backward:
 
     def contributions(self, node: Tensor, g) -> list:
         """(input, what ``node`` adds to its gradient) for each wanted input; g is the gradient of ``node``."""
-        op, inputs, params, wanted = node.op, node.inputs, node.params, self.targets
+        op, inputs, params, wanted = node.op, node.inputs, node.params, self.wanted
         if self.create_graph:
             y, values = node, inputs
         else:
@@ -69,15 +69,16 @@ class Backward:
         return found
 
     def _fused(self, node: Tensor, g, values) -> list:
-        """The contributions by one kernel for all inputs, written into the buffers where it can."""
-        needs = [id(t) in self.targets for t in node.inputs]
-        out = [self.buffers.get(id(t)) if need and id(t) not in self.gradients else None for t, need in zip(node.inputs, needs)]
+        """The contributions by one kernel for all inputs, written into the buffers where possible."""
+        needs = [id(t) in self.wanted for t in node.inputs]
+        out = [self.buffers.get(id(t)) if need and id(t) not in self.gradients else None
+               for t, need in zip(node.inputs, needs)]
         results = node.op.fused(g, node.data, *values, needs=needs, saved=node.saved, out=out, **node.params)
         return [(t, d) for t, d, need in zip(node.inputs, results, needs) if need]
 
     def _tell(self, node: Tensor, contributions: list) -> None:
         """Tell the listeners (tensor.hooks) of each contribution."""
-        indices = [index for index, t in enumerate(node.inputs) if id(t) in self.targets]
+        indices = [index for index, t in enumerate(node.inputs) if id(t) in self.wanted]
         for index, (_, d) in zip(indices, contributions):
             for listener in state.hooks:
                 if hasattr(listener, "backward"):
@@ -96,10 +97,11 @@ def seed(output: Tensor, grad_output):
         return xp.array_module(like).ones_like(like)
     g = xp.as_array(raw(grad_output))
     if g.shape != like.shape:
-        raise GraphError(f"backward: the output has shape {list(like.shape)}, its gradient {list(g.shape)}; make them equal")
+        raise GraphError(
+            f"backward: the output has shape {list(like.shape)}, its gradient {list(g.shape)}; make them equal")
     if g.dtype.kind not in "fiub":
         raise GraphError(f"backward: the gradient has dtype {g.dtype}; give real numbers, such as {like.dtype}")
-    return g.astype(like.dtype)  # a copy: the caller's array must not become somebody's .grad
+    return g.astype(like.dtype)  # a copy: the caller's array must not become a .grad
 
 
 def unshared(arrays, like) -> list:

@@ -18,9 +18,9 @@ current folder:
 ...     from sdpadv_np.kernels import affine_sample       # your own kernel here
 ...     return lambda: affine_sample.forward(x, theta, job.parameters["convention"])
 
-Where results must be converted, or round more than float32 does, it returns a :class:`Candidate` instead. The module may
-have ``get_threads()`` and ``set_threads(count)`` of its own thread pool (those of BLAS and OpenMP are set anyway), and
-``__version__`` for the record. The same from Python:
+Where results must be converted, or round more than float32 does, it returns a :class:`Candidate` instead. The module
+may have ``get_threads()`` and ``set_threads(count)`` of its own thread pool (those of BLAS and OpenMP are set anyway),
+and ``__version__`` for the record. The same from Python:
 
 >>> settings = BENCHMARKS["affine"].resolve(quick=True, conventions=["half_pixel"], cases=["28x28x1:4"])
 >>> job = next(BENCHMARKS["affine"].jobs(settings))

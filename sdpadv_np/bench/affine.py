@@ -20,6 +20,7 @@ import numpy as np
 from .. import checks
 from ..errors import ArgumentError
 from ..kernels import affine_sample, flow_sample
+from ..kernels.affine_sample import CONVENTIONS
 from .runner import Benchmark, Job, Option
 
 FORWARD, BOTH, THETA = "forward", "forward+backward", "theta only"
@@ -27,20 +28,23 @@ RESULTS = {FORWARD: ("y",), BOTH: ("y", "gradient of x", "gradient of theta"), T
 _FLOW_RESULTS = ("y", "gradient of x", "gradient of flow")
 _CHECKED = 1024  # images at most, evenly spaced
 _RADIUS = 0.15  # an attack moves theta by up to gamma = 0.3, by half of that on average
-_COUNTS = {"cpu": ((1, 4, 16, 64, 256, 1024, 4096), (1, 8, 64)), "cuda": ((64, 256, 1024, 4096, 16384, 65536), (64, 1024))}
+_COUNTS = {  # images of the curves: of a full run, with --quick
+    "cpu": ((1, 4, 16, 64, 256, 1024, 4096), (1, 8, 64)),
+    "cuda": ((64, 256, 1024, 4096, 16384, 65536), (64, 1024)),
+}
 
 
 class Size(NamedTuple):
-    """``count`` images of ``channels`` x ``height`` x ``width``.
+    """``images`` images of ``channels`` x ``height`` x ``width``.
 
     >>> Size.parse("28x28x1:128")
-    Size(height=28, width=28, channels=1, count=128)
+    Size(height=28, width=28, channels=1, images=128)
     """
 
     height: int
     width: int
     channels: int
-    count: int
+    images: int
 
     @classmethod
     def parse(cls, text: str) -> Size:
@@ -55,7 +59,7 @@ class Size(NamedTuple):
         raise ArgumentError(f"case is {text!r}; write HxWxC:N or flow:HxWxC:N, for example 28x28x1:128")
 
     def __str__(self):
-        return f"{self.height}x{self.width}x{self.channels} N {self.count}"
+        return f"{self.height}x{self.width}x{self.channels} N {self.images}"
 
 
 def affine_job(size: Size, convention: str, task: str, settings, scan=None) -> Job:
@@ -63,7 +67,7 @@ def affine_job(size: Size, convention: str, task: str, settings, scan=None) -> J
     rng = np.random.default_rng(settings.seed)
     x, g = _images(rng, size)
     radius = settings.options["radius"]
-    theta = (np.eye(2, 3) + rng.uniform(-radius, radius, (size.count, 2, 3))).astype(np.float32)
+    theta = (np.eye(2, 3) + rng.uniform(-radius, radius, (size.images, 2, 3))).astype(np.float32)
     moved = {FORWARD: 2 * x.size + theta.size, BOTH: 5 * x.size + 3 * theta.size, THETA: 4 * x.size + 3 * theta.size}
     jumps = 2e-2  # a position within rounding of a whole pixel may fall to either side, where the derivative jumps
     tolerance = jumps if convention == "tf_reference" else 1e-4  # in tf_reference the value jumps as well
@@ -76,13 +80,13 @@ def flow_job(size: Size, settings) -> Job:
     """flow_sample on random images and flows of up to two pixels."""
     rng = np.random.default_rng(settings.seed)
     x, g = _images(rng, size)
-    flow = rng.uniform(-2, 2, (size.count, 2, size.height, size.width)).astype(np.float32)
+    flow = rng.uniform(-2, 2, (size.images, 2, size.height, size.width)).astype(np.float32)
     return _job(f"{size} flow_sample", BOTH, "flow_sample", flow_sample, run_flow, _FLOW_RESULTS,
                 {"x": x, "flow": flow, "g": g}, {}, 5 * x.size + 3 * flow.size, 1e-4, {"gradient of flow": 2e-2})
 
 
 def _images(rng, size: Size):
-    shape = (size.count, size.channels, size.height, size.width)
+    shape = (size.images, size.channels, size.height, size.width)
     return rng.random(shape, np.float32), rng.standard_normal(shape, np.float32)
 
 
@@ -99,10 +103,10 @@ def _job(case, task, operation, kernel, run, names, inputs, parameters, numbers,
         return indices, dict(zip(names, run(job, "numpy")))
 
     available = kernel.implementations()
-    return Job(case, task, operation, {name: functools.partial(candidate, name) for name in available if available[name]},
-               inputs, parameters, tolerance, tolerances, scan=scan, reference=reference, bytes=4 * numbers,
-               missing={name: kernel.why_not(name) for name in available if not available[name]},
-               pixels=inputs["x"].size)
+    missing = {name: kernel.why_not(name) for name in available if not available[name]}
+    candidates = {name: functools.partial(candidate, name) for name in available if available[name]}
+    return Job(case, task, operation, candidates, inputs, parameters, tolerance, tolerances, missing=missing,
+               scan=scan, reference=reference, bytes=4 * numbers, pixels=inputs["x"].size)
 
 
 def run_affine(job: Job, implementation: str) -> tuple:
@@ -115,7 +119,7 @@ def run_affine(job: Job, implementation: str) -> tuple:
         y = affine_sample.forward(x, theta, convention, implementation=implementation)
         return y, *affine_sample.backward(g, x, theta, convention, implementation)
     # as sd.ops.affine_sample does
-    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, slopes=True)
+    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, derivatives=True)
     return y, affine_sample.backward(g, x, theta, convention, implementation, (False, True), saved)[1]
 
 
@@ -145,7 +149,7 @@ def _scan(settings):
 
 def _check_conventions(name, values):
     for value in values:
-        checks.choice(name, value, affine_sample.CONVENTIONS)
+        checks.choice(name, value, CONVENTIONS)
 
 
 BENCHMARK = Benchmark(
@@ -171,8 +175,8 @@ results        forward: y; forward+backward: (y, gradient of x, gradient of thet
     against=("numpy",),
     budget=4.0,
     options={
-        "conventions": Option(affine_sample.CONVENTIONS, f"any of {', '.join(affine_sample.CONVENTIONS)}",
-                              _check_conventions, {"nargs": "+", "choices": affine_sample.CONVENTIONS, "metavar": "NAME"}),
+        "conventions": Option(CONVENTIONS, f"any of {', '.join(CONVENTIONS)}", _check_conventions,
+                              {"nargs": "+", "choices": CONVENTIONS, "metavar": "NAME"}),
         "radius": Option(_RADIUS, "theta is drawn within R of the identity; larger ones leave more of the image",
                          checks.number, {"type": float, "metavar": "R"}),
     },

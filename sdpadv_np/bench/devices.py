@@ -22,10 +22,13 @@ class Device:
     clock: Callable | None = None
 
 
+CPU = Device()
+
+
 def find(name: str) -> Device:
     """The device "cpu" or "cuda"; ArgumentError if CuPy cannot use a GPU."""
     if name == "cpu":
-        return Device()
+        return CPU
     try:
         cupy = importlib.import_module("cupy")
         model = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()

@@ -1,4 +1,4 @@
-"""How much memory does a training step need, how does memory grow with the number of images, and does it grow with time?
+"""How much memory does a training step need, how does it grow with the number of images, and does it grow with time?
 
 Every measurement is made in a new process (memory_child.py); peaks of steps are measured several times.
 """
@@ -19,11 +19,6 @@ _COUNTS = (250, 1000, 4000, 16000)
 _STEPS, _QUICK_STEPS = 10_000, 200
 
 
-@functools.cache
-def _once(request: str) -> dict:
-    return _process(request)
-
-
 def _process(request: str) -> dict:
     """The answer of memory_child.py.
 
@@ -39,6 +34,9 @@ def _process(request: str) -> dict:
     if "inapplicable" in answer:
         raise NotImplementedError(answer["inapplicable"])
     return answer
+
+
+_once = functools.cache(_process)
 
 
 def _request(settings, work: str, **more) -> str:
@@ -100,7 +98,7 @@ def _growth(settings):
 
 def _tables(settings):
     """The plans' own figures, and the growth as numbers."""
-    tables = []
+    tables: list[tuple] = []
     plans = [(case, _once(_step_request(settings, case, "ours"))) for case in settings.cases if case in train.CASES]
     if plans:
         rows = [(train.CASES[case][0], f"{answer['plan'] / 1e6:.2f} MB", str(answer["calls"]),

@@ -1,4 +1,4 @@
-"""How long does one operation take? A chain of small ones, where the engine dominates, and single ones of training size."""
+"""How long does one operation take? A chain of small ones, which the engine dominates; single ones of training size."""
 from __future__ import annotations
 
 import functools

@@ -18,7 +18,7 @@ from .runner import RATIOS
 CAPTION = "Each candidate beside the first one that all are compared with, and growth with size"
 LEGEND = (
     "Medians with quartiles. x: how many times as fast (memory: as small) as that candidate, the median of the ratios "
-    "within each round. of copy speed: the time of a plain copy that moves as many bytes, over this time. Wrong results "
+    "within each round. of copy speed: the time of a plain copy of as many bytes, over this time. Wrong results "
     "are refused before anything is timed. none: it has no such function; missing: see below the tables."
 )
 _GOALS = ("case and task", "by", "against", "measured", "quartiles", "goal", "floor", "verdict")
@@ -51,7 +51,7 @@ def all_tables(record) -> list[tuple]:
         for name, c in result["contenders"].items():
             spread, ratios = c[measure], c[RATIOS[measure]]
             low, median, high = (timing.text(spread[key], measure) for key in ("low", "median", "high"))
-            memory = ()
+            memory: tuple[str, ...] = ()
             if copied:
                 share = f"{c['share_of_copy']['median']:.1%}"
                 memory = (f"{c['ns_per_pixel']:.3g}", f"{result['bytes'] / 1e6:.3g}", share)

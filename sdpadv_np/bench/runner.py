@@ -76,6 +76,11 @@ class Job:
     def title(self) -> str:
         return f"{self.case}, {self.task}"
 
+    def candidate(self, make: Callable) -> Candidate:
+        """The candidate that ``make``, ours or a contender, prepares for this job."""
+        made = make(self)
+        return made if isinstance(made, Candidate) else Candidate(made)
+
 
 @dataclass(frozen=True)
 class Option:
@@ -160,13 +165,16 @@ class Benchmark:
             option.check(name, options[name])
         names = [contenders_.load(specification).name for specification in settings.contenders]
         if len(set(names)) < len(names):
-            raise ArgumentError(f"contenders are called {', '.join(names)}; write NAME=MODULE:FUNCTION with unequal names")
+            advice = "write NAME=MODULE:FUNCTION with unequal names"
+            raise ArgumentError(f"contenders are called {', '.join(names)}; {advice}")
         return settings
 
     def _case(self, name: str) -> Callable:
-        if name not in self.cases and not self.other_case:
-            raise ArgumentError(f"cases: there is no {name!r}; choose among {', '.join(self.cases)}")
-        return self.cases[name] if name in self.cases else self.other_case(name)
+        if name in self.cases:
+            return self.cases[name]
+        if self.other_case:
+            return self.other_case(name)
+        raise ArgumentError(f"cases: there is no {name!r}; choose among {', '.join(self.cases)}")
 
     def jobs(self, settings: Settings) -> Iterator[Job]:
         for name in settings.cases:
@@ -183,7 +191,8 @@ class Benchmark:
         named = [contenders_.load(specification) for specification in settings.contenders]
         against = (*(contender.name for contender in named), *self.against)
         makers, modules = {c.name: self.adapt(c) for c in named}, {c.name: c.module for c in named}
-        results, said = [], {}
+        results: list[dict] = []
+        said: dict[str, str] = {}
         with timing.equal_threads(settings.threads, modules.values()) as check_threads:
             for job in self.jobs(settings):
                 result = measure(job, settings, makers, against, self.measure, device)
@@ -195,7 +204,7 @@ class Benchmark:
                 say(f"{job.title}{point}: " + ", ".join(f"{name} {text}" for name, text in medians.items()))
                 result["missing"] = missing | result["missing"]
                 for name, reason in result["missing"].items():
-                    if said.setdefault(name) != reason:
+                    if said.get(name) != reason:
                         said[name] = reason
                         say(f"  missing: {name}: {reason}")
                 results.append(result)
@@ -206,7 +215,7 @@ class Benchmark:
                 "results": results, "tables": tables}
 
 
-def measure(job: Job, settings: Settings, contenders: dict, against=(), what="seconds", device=devices.Device()) -> dict:
+def measure(job: Job, settings: Settings, contenders: dict, against=(), what="seconds", device=devices.CPU) -> dict:
     """One job: every candidate is made, run once and checked; then they are measured in turns.
 
     contenders : {name: function(job) -> Candidate, or a function without arguments}
@@ -240,15 +249,14 @@ def measure(job: Job, settings: Settings, contenders: dict, against=(), what="se
 
 
 def _prepare(job: Job, candidates: dict, device) -> tuple[dict, dict, dict, dict, dict]:
-    """({name: call}, {name: seconds of the first call}, {name: difference}, {name: error}, {name: why not applicable})."""
+    """({name: call}, {name: seconds of the first call}, {name: difference}, {name: error}, {name: reason})."""
     calls, first, differences, failed, inapplicable = {}, {}, {}, {}, {}
     indices, reference = job.reference() if job.reference else (None, None)
     untouched = {name: np.array(xp.to_numpy(array)) for name, array in job.inputs.items()}
     reference_name = "the reference" if job.reference else next(iter(candidates))
     for name, make in candidates.items():
         try:
-            candidate = make(job)
-            candidate = candidate if isinstance(candidate, Candidate) else Candidate(candidate)
+            candidate = job.candidate(make)
             start = time.perf_counter()
             results = candidate.call()
             device.wait()

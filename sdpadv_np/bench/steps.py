@@ -24,7 +24,8 @@ from .runner import Candidate
 STEP, GRADIENTS = "step", "forward+backward"
 _EPOCHS = 10**6  # so many that no learning rate falls within a benchmark
 _DEFENSE_GAN = [  # Samangouei et al. 2018, the critic of their GAN for 28x28 images
-    *(Conv2d(i, o, (5, 5), stride=2, padding="same", activation="leaky_relu") for i, o in ((1, 64), (64, 128), (128, 256))),
+    *(Conv2d(*channels, (5, 5), stride=2, padding="same", activation="leaky_relu")
+      for channels in ((1, 64), (64, 128), (128, 256))),
     Flatten(), Dense(4096, 1),
 ]
 _DENSE = [Flatten(), Dense(784, 200, "leaky_relu"), Dense(200, 200, "leaky_relu"), Dense(200, 1)]
@@ -42,7 +43,7 @@ class FrozenOptimiser:
 
 
 class CriticTraining:
-    """The critic's step of WGAN-GP (Gulrajani et al. 2017, Algorithm 1): its gradient penalty is differentiated twice."""
+    """The critic's step of WGAN-GP (Gulrajani et al. 2017, Algorithm 1): its penalty is differentiated twice."""
 
     penalty, lr, beta1, beta2 = 10.0, 1e-4, 0.5, 0.9
 
@@ -90,7 +91,7 @@ def classifier(architecture: str, batch: int, seed: int) -> tuple[ClassifierTrai
 
 
 def sdpadv(architecture: str, batch: int, seed: int, x=None, y=None, model=None) -> tuple[SdpAdvTraining, dict]:
-    """The paper's training against an untrained classifier, the generator's weights shifted so that no gradient is 0."""
+    """The paper's training against an untrained classifier, its weights shifted so that no gradient is 0."""
     if x is None:
         x, y = images()
     attack = SdpAdv(model or ARCHITECTURES[architecture](seed), eps=0.1, seed=seed)
@@ -103,7 +104,8 @@ def sdpadv(architecture: str, batch: int, seed: int, x=None, y=None, model=None)
 def critic(kind: str, batch: int, seed: int) -> tuple[CriticTraining, dict]:
     """WGAN-GP's critic between the glyphs and noise."""
     rng, (x, _) = np.random.default_rng(seed), images()
-    task = CriticTraining(CRITICS[kind], x, rng.random(x.shape, np.float32), rng.random((len(x), 1, 1, 1), np.float32), seed)
+    noise, mix = rng.random(x.shape, np.float32), rng.random((len(x), 1, 1, 1), np.float32)
+    task = CriticTraining(CRITICS[kind], x, noise, mix, seed)
     return task, {"critic": task.store}
 
 

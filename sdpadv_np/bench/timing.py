@@ -68,7 +68,7 @@ def _repetitions(call, clock, shortest: float) -> tuple[int, float]:
     count = 1
     while (seconds := clock(call, count)) < shortest:
         estimate = math.ceil(1.2 * count * shortest / max(seconds, 1e-9))
-        count = min(max(estimate, 2 * count), 100 * count)  # the first call may be slow, or below the clock's resolution
+        count = min(max(estimate, 2 * count), 100 * count)  # the first sample may be slow, or near 0
     return count, seconds
 
 

@@ -10,9 +10,10 @@ from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import distortion_text, figures
 from ..evaluation.metrics import measure
+from ..experiments.reuse import load_classifier
 from ..storage import files
 from ..storage.provenance import provenance
-from . import chosen, inputs
+from . import inputs, selection
 from .common import Formatter, add_device, add_threads, announce, path, written_at_once
 
 RECORD = "record.json"
@@ -39,7 +40,7 @@ def add_parser(commands):
         help="the classifier that is attacked: the classifier.h5 of a run, or one saved by sd.save")
     add("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
     add("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
-    chosen.add_options(command)
+    selection.add_options(command)
     add_device(command)
     add_threads(command)
     add("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/attack-TIME if not given")
@@ -52,8 +53,8 @@ def run(arguments) -> None:
 
 
 def _run(a, folder, draft) -> None:
-    classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
-    (attack,) = chosen.choose([a.attack], classifier, a)
+    classifier = load_classifier(a.classifier, a.device) if a.classifier else None
+    (attack,) = selection.select([a.attack], classifier, a)
     given = inputs.images(a.images, a.true_labels, classifier, [attack])
     figures.canvas(1, 1)  # a missing matplotlib shows now and not after the work
     count, channels, height, width = given.x.shape

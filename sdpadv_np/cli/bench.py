@@ -28,8 +28,7 @@ a contender of your own, in my_module.py in the current folder:
 def add_parser(commands):
     command = commands.add_parser(
         "bench", help="measure speed and memory", formatter_class=Formatter,
-        description="Measure how fast this package is: its implementations against each other, and against contenders of "
-                    "your own.",
+        description="Measure this package: its implementations against each other, and against contenders of your own.",
         epilog="example:\n  sdpadv bench affine --quick",
     )
     benchmarks = command.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
@@ -44,15 +43,15 @@ def _add_benchmark(benchmark, benchmarks) -> None:
     contract = _CONTENDER.format(name=benchmark.name) + benchmark.contract
     command = benchmarks.add_parser(
         benchmark.name, help=benchmark.description, formatter_class=Formatter,
-        description=f"{benchmark.title}: {benchmark.description}.\nResults are compared before anything is timed; wrong "
-                    "ones are refused. Writes tables, a plot, and every figure as JSON.",
+        description=f"{benchmark.title}: {benchmark.description}.\nResults are compared before anything is timed; "
+                    "wrong ones are refused. Writes tables, a plot, and every figure as JSON.",
         epilog="\n".join([f"example:\n  sdpadv bench {benchmark.name} --quick\n", *defaults]) + f"\n{contract}",
     )
     names = f"any of {', '.join(benchmark.cases)}" + f", or {benchmark.other_form}" * bool(benchmark.other_form)
     choices = None if benchmark.other_case else tuple(benchmark.cases)
     command.add_argument("--cases", nargs="+", choices=choices, metavar="CASE", help=f"{names}; see below if not given")
     command.add_argument("--contender", dest="contenders", nargs="+", default=[], metavar="[NAME=]MODULE:FUNCTION",
-                         help="functions of your own that take part, see below; modules in the current folder are found")
+                         help="functions of your own that take part, see below; modules of this folder are found")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="of every candidate")
     command.add_argument("--seed", type=int, default=0, help="draws the inputs and the order of each round")
     command.add_argument("--rounds", type=int, metavar="N", help="samples of each candidate; see below if not given")
@@ -75,14 +74,16 @@ def _add_benchmark(benchmark, benchmarks) -> None:
     command.add_argument("--output", type=path, metavar="DIR",
                          help="folder of the files; runs/bench-BENCHMARK-TIME if not given")
     # a default here would override the --debug of `sdpadv bench --debug affine`
-    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show an error's traceback")
     command.set_defaults(settings=settings)
 
 
 def run(arguments) -> None:
-    usual, given = f"runs/bench-{arguments.benchmark}{datetime.now():-%Y%m%d-%H%M%S}", arguments.output
+    given = arguments.output
+    folder = (folders.create(None, f"runs/bench-{arguments.benchmark}{datetime.now():-%Y%m%d-%H%M%S}") if given is None
+              else folders.locked(files.expanded(given), make=True))
     try:
-        with folders.create(None, usual) if given is None else folders.locked(files.expanded(given), make=True) as output:
+        with folder as output:
             _measure(arguments, output)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None

@@ -77,7 +77,7 @@ class DefenceTraining(ClassifierTraining):
     def __init__(self, defence: Defence, classifier, *data):
         super().__init__(classifier, *data)
         self.defence, self.title = defence, f"{self.title}, {defence.title}"
-        self._epoch, self._rng = -1, None
+        self._epoch, self._rng = -1, np.random.default_rng(0)
 
     def settings(self):
         return {**super().settings(), "defence": {"name": self.defence.title, **self.defence.parameters()}}

@@ -19,7 +19,7 @@ def fingerprint(*arrays) -> str:
     for array in arrays:
         array = np.ascontiguousarray(xp.to_numpy(array))
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(array)
+        digest.update(array.data)
     return digest.hexdigest()
 
 

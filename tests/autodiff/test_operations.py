@@ -23,12 +23,12 @@ class Case:
         self.op, self.call = OPS[name], getattr(ops, name)
         self.arrays, self.params = self.op.samples(np.random.default_rng(0))[number]
         rules = [None] * len(self.arrays) if self.op.variadic else self.op.vjps
-        self.targets = [i for i, rule in enumerate(rules) if rule is not NO_GRADIENT]
-        self.inputs = [self.arrays[i] for i in self.targets]
+        self.wanted = [i for i, rule in enumerate(rules) if rule is not NO_GRADIENT]
+        self.inputs = [self.arrays[i] for i in self.wanted]
 
     def fn(self, *inputs):
         every = list(self.arrays)
-        for i, value in zip(self.targets, inputs):
+        for i, value in zip(self.wanted, inputs):
             every[i] = value
         return self.call(*every, **self.params)
 
@@ -123,7 +123,7 @@ def test_reads_only_what_it_says(name, number):
         return value if name in op.reads else np.broadcast_to(np.full((), np.nan), np.shape(value))
 
     spoilt = [spoil(a, i) if a.dtype.kind == "f" else a for i, a in enumerate(case.arrays)]
-    for i in case.targets:
+    for i in case.wanted:
         params = {**_defaults(case), **case.params}
         honest = op.rules[i](g, np.asarray(y), *case.arrays, **params)
         got = op.rules[i](g, spoil(np.asarray(y), "y"), *spoilt, **params)
@@ -144,7 +144,10 @@ def test_fused_rule_equals_the_composed_one(name, number):
 def _defaults(case):
     if isinstance(case.op.forward, np.ufunc):
         return {}
-    return {p.name: p.default for p in list(inspect.signature(case.op.forward).parameters.values())[len(case.op.vjps) :] if p.default is not p.empty}
+    return {
+        p.name: p.default for p in list(inspect.signature(case.op.forward).parameters.values())[len(case.op.vjps) :]
+        if p.default is not p.empty
+    }
 
 
 def test_an_operation_without_a_rule_is_refused():

@@ -47,7 +47,8 @@ def test_files_and_record(run):
 def test_the_tables_name_what_is_missing_and_why(run):
     folder, record = run
     document, first = (folder / "affine.md").read_text(), record["results"][0]
-    assert "](affine.png)" in document and "- seed = 0" in document and "- conventions = half_pixel tf_reference" in document
+    words = "](affine.png)", "- seed = 0", "- conventions = half_pixel tf_reference"
+    assert all(word in document for word in words)
     assert "ns/pixel | MB moved | of copy speed | x numpy" in document
     for name in (n for n, available in affine_sample.implementations().items() if not available):
         reason = affine_sample.why_not(name)
@@ -72,7 +73,8 @@ def spoiled(spoil):
 
 
 @pytest.mark.parametrize("spoil, words", [
-    (lambda r: r * 1.001, "mine differs from the reference by 0.001 in y of 5x4x2 N 3 half_pixel, forward .allowed 0.0001"),
+    (lambda r: r * 1.001,
+     "mine differs from the reference by 0.001 in y of 5x4x2 N 3 half_pixel, forward .allowed 0.0001"),
     (lambda r: r * np.nan, "by nan"), (lambda r: r[:1], r"the shape \[1, 2, 5, 4\], expected \[3, 2, 5, 4\]"),
     (lambda r: r.reshape(len(r), -1), "the shape"),
 ])
@@ -101,7 +103,8 @@ def line(capsys, *arguments):
 
 @pytest.mark.parametrize("options, message", [
     (["--cases", "28x28:9"], "case is '28x28:9'; write HxWxC:N or flow:HxWxC:N, for example 28x28x1:128"),
-    (["--cases", "0x1x1:1"], "case is '0x1x1:1'"), (["--rounds", "0"], "rounds is 0"), (["--threads", "0"], "threads is 0"),
+    (["--cases", "0x1x1:1"], "case is '0x1x1:1'"), (["--rounds", "0"], "rounds is 0"),
+    (["--threads", "0"], "threads is 0"),
     (["--threads", "9999"], "this machine has"), (["--seed", "-1"], "seed is -1"), (["--radius=-1"], "radius is -1.0"),
 ])
 def test_bad_values_are_one_line(capsys, tmp_path, options, message):

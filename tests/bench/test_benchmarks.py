@@ -23,8 +23,9 @@ def tasks(record):
 
 def test_train(tmp_path):
     record = bench(tmp_path, "train", "--cases", "model-b", "wgan-gp")
-    assert tasks(record) == [(f"{case}, {task}", ["ours eager", "ours"])
-                             for case in ("Model B", "WGAN-GP critic 784-200-200-1") for task in ("step", "forward+backward")]
+    titles = [f"{case}, {task}" for case in ("Model B", "WGAN-GP critic 784-200-200-1")
+              for task in ("step", "forward+backward")]
+    assert tasks(record) == [(title, ["ours eager", "ours"]) for title in titles]
 
 
 def test_conv(tmp_path):
@@ -65,7 +66,8 @@ def test_a_process_that_fails_is_named():
     with pytest.raises(Error, match="the process failed: ZeroDivisionError"):
         startup.process("1 / 0", Job("start-up", startup.IMPORT, "start-up", {}, parameters={"threads": 1})).call()
     with pytest.raises(Error, match="the process failed: .*unknown"):
-        memory._process(json.dumps({"work": "images", "function": "unknown", "count": 1, "path": [], "threads": 1, "seed": 0}))
+        request = {"work": "images", "function": "unknown", "count": 1, "path": [], "threads": 1, "seed": 0}
+        memory._process(json.dumps(request))
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
@@ -91,7 +93,8 @@ def test_memory_of_a_contender_is_measured_in_a_process_that_finds_its_module(tm
     monkeypatch.syspath_prepend(str(tmp_path))
     record = bench(tmp_path, "memory", "--cases", "model-b", "--contender", "a=my_steps:mine", "my_steps:none")
     (result,) = record["results"]
-    assert 0 < result["contenders"]["a"]["bytes"]["median"] < 1e8 and result["inapplicable"] == {"my_steps:none": "not here"}
+    assert 0 < result["contenders"]["a"]["bytes"]["median"] < 1e8
+    assert result["inapplicable"] == {"my_steps:none": "not here"}
 
 
 @linux
@@ -120,7 +123,10 @@ def job(start, batches, optimise=True):
 
 def test_an_optimiser_that_does_nothing_is_refused(monkeypatch):
     real = steps.Adam
-    monkeypatch.setattr(steps, "Adam", lambda store, *how: real(store, *how) if store.data[0] == 0 else steps.FrozenOptimiser(store))
+    def adam(store, *how):
+        return real(store, *how) if store.data[0] == 0 else steps.FrozenOptimiser(store)
+
+    monkeypatch.setattr(steps, "Adam", adam)
     monkeypatch.setattr(steps.CriticTraining, "state", lambda self: {})
     task, _ = steps.critic("784-200-200-1", 4, 0)
     assert isinstance(task.optimiser, steps.FrozenOptimiser)

@@ -10,7 +10,7 @@ import numpy as np
 import peers
 import pytest
 
-from sdpadv_np.bench import BENCHMARKS, Candidate, affine, contenders, runner, steps, timing, train
+from sdpadv_np.bench import BENCHMARKS, affine, contenders, runner, steps, timing, train
 from sdpadv_np.errors import Error
 
 FOLDER = Path(peers.__file__).parents[1]
@@ -26,8 +26,7 @@ def contender(name):
 
 
 def same_results(job, peer):
-    got = peer.function(job)
-    got = got if isinstance(got, Candidate) else Candidate(got)
+    got = job.candidate(peer.function)
     results = got.read(got.call())
     expected = affine.run_affine(job, "numpy") if job.operation == "affine_sample" else affine.run_flow(job, "numpy")
     for got_, true in zip(results if isinstance(results, (list, tuple)) else [results], expected, strict=True):
@@ -52,13 +51,17 @@ def test_torchs_flow_is_ours():
 
 
 @pytest.mark.parametrize("name, cases", [
-    ("ops", ("chain", "dense", "cross-entropy", "margin", "affine", "adam", "batch")), ("conv", ("model-a", "defense-gan")),
+    ("ops", ("chain", "dense", "cross-entropy", "margin", "affine", "adam", "batch")),
+    ("conv", ("model-a", "defense-gan")),
     ("startup", ("import",)),
 ])
 def test_other_jobs_of_pytorch_are_ours(name, cases, monkeypatch):
     """The runner compares the results."""
     peer, benchmark = contender("torch"), BENCHMARKS[name]
-    monkeypatch.setattr(runner.timing, "interleaved", lambda calls, rounds, *_: {name: np.ones(rounds) for name in calls})
+    def untimed(calls, rounds, *_):
+        return {name: np.ones(rounds) for name in calls}
+
+    monkeypatch.setattr(runner.timing, "interleaved", untimed)
     settings = benchmark.resolve(quick=True, cases=cases)
     with timing.equal_threads(1, [peer.module]):
         for job in benchmark.jobs(settings):

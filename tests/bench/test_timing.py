@@ -24,7 +24,7 @@ class Clock:
 def test_a_sample_lasts_long_enough_by_repetition():
     clock = Clock()
     samples = timing.interleaved({"fast": 1e-5, "slow": 0.1}, 4, np.random.default_rng(0), clock, shortest=2e-3)
-    counts = {seconds: count for seconds, count in clock.calls}  # the last, that is, those of the rounds
+    counts = dict(clock.calls)  # the last, that is, those of the rounds
     assert counts[0.1] == 1 and 2e-3 <= counts[1e-5] * 1e-5 < 4e-3
     np.testing.assert_allclose(samples["fast"], 1e-5)
     np.testing.assert_allclose(samples["slow"], 0.1)
@@ -48,7 +48,8 @@ def test_ratios_within_a_round_bear_drift_that_times_do_not():
 
 
 def test_the_slow_sit_out_rounds_but_never_all_and_meet_each_other():
-    samples = timing.interleaved({"quick": 0.01, "slow": 1.0, "slower": 9.0}, 24, np.random.default_rng(0), Clock(), budget=8.0)
+    calls = {"quick": 0.01, "slow": 1.0, "slower": 9.0}
+    samples = timing.interleaved(calls, 24, np.random.default_rng(0), Clock(), budget=8.0)
     taken = {name: set(np.flatnonzero(~np.isnan(s))) for name, s in samples.items()}
     assert len(taken["quick"]) == 24 and len(taken["slow"]) == 6 and len(taken["slower"]) == 3
     assert taken["slower"] < taken["slow"] < taken["quick"]
@@ -56,7 +57,8 @@ def test_the_slow_sit_out_rounds_but_never_all_and_meet_each_other():
 
 
 def test_spread():
-    assert timing.spread(np.array([1.0, 2.0, math.nan, 3.0, 4.0, 5.0])) == {"median": 3.0, "low": 2.0, "high": 4.0, "samples": 5}
+    found = timing.spread(np.array([1.0, 2.0, math.nan, 3.0, 4.0, 5.0]))
+    assert found == {"median": 3.0, "low": 2.0, "high": 4.0, "samples": 5}
 
 
 def test_the_wall_clock_calls_as_often_as_it_is_asked():
@@ -91,7 +93,8 @@ def test_threads_are_set_and_set_back():
 
     before, pools = threads.get_threads(), threadpool_info()
     with timing.equal_threads(1):
-        assert threads.get_threads() == 1 and all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
+        assert threads.get_threads() == 1
+        assert all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")
     assert threads.get_threads() == before
     assert [p["num_threads"] for p in threadpool_info()][: len(pools)] == [p["num_threads"] for p in pools]
     for count, words in ((0, "threads is 0"), (100_000, "this machine has")):
@@ -100,7 +103,7 @@ def test_threads_are_set_and_set_back():
 
 
 def test_a_library_that_changes_its_threads_under_way_ends_the_benchmark(monkeypatch):
-    """Numba's first parallel kernel once set OpenMP's number, and with it PyTorch's: 20 times slower, on a busy machine."""
+    """Numba's first parallel kernel once set OpenMP's number of threads, and PyTorch's: it was 20 times slower."""
     with timing.equal_threads(1) as check_threads:
         check_threads()
         monkeypatch.setattr(threads._limit, "count", 2)
@@ -113,4 +116,5 @@ def test_the_processors_clock_does_not_count_sleep():
 
 
 def test_a_candidate_may_report_its_own_measure():
-    assert timing.interleaved({"a": lambda: 7.0}, 2, np.random.default_rng(0), timing.reported)["a"].tolist() == [7.0, 7.0]
+    samples = timing.interleaved({"a": lambda: 7.0}, 2, np.random.default_rng(0), timing.reported)
+    assert samples["a"].tolist() == [7.0, 7.0]
