@@ -88,7 +88,8 @@ def _attacked(attack, given, target) -> tuple[np.ndarray, float]:
     if target is not None:
         if not hasattr(attack, "classifier"):
             raise ArgumentError("--target: a trained generator has no targets; choose an attack by name")
-        if not 0 <= target < (classes := attack.classifier.classes):
+        classes = attack.classifier.classes
+        if not 0 <= target < classes:
             raise ArgumentError(f"--target is {target}; the classifier has the classes 0 to {classes - 1}")
         further["targets"] = np.full(len(given.x), target, np.int64)
     few = slice(2)  # for kernels that are compiled on their first use
