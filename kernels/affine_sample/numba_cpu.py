@@ -15,8 +15,20 @@ from ..runtime.tables import cached_table
 from ..runtime.threads import parallel_for
 from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 from ..sampling.bilinear import (
-    BLOCK, add_corners, collect_corners, exact_indices, forward_buffers, interleaved, interpolate, load_up_to, needed,
-    pad_image, padded_size, store_corners, store_sample, times_derivatives,
+    BLOCK,
+    add_corners,
+    collect_corners,
+    exact_indices,
+    forward_buffers,
+    interleaved,
+    interpolate,
+    load_up_to,
+    needed,
+    pad_image,
+    padded_size,
+    store_corners,
+    store_sample,
+    times_derivatives,
 )
 from . import reference
 

@@ -1,7 +1,7 @@
 """The definition: bilinear sampling as in affine_sample, at the pixel's own position plus the flow."""
 from __future__ import annotations
 
-from ..affine_sample.reference import sample, scatter, derivatives_at
+from ..affine_sample.reference import derivatives_at, sample, scatter
 from ..runtime.dispatch import array_module
 from ..runtime.tracing import copy_to
 

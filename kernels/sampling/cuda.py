@@ -65,7 +65,7 @@ class Kernels:
         function(blocks, (threads,), (*pointers, *numbers), shared_mem=shared if fits else 0)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kernels(name, dtype, device):
     return Kernels(name, dtype)
 

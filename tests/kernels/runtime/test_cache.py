@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from sdpadv_np.kernels.runtime import cache  # noqa: E402
-from sdpadv_np.kernels.runtime.jit import njit  # noqa: E402
+from sdpadv_np.kernels.runtime import cache
+from sdpadv_np.kernels.runtime.jit import njit
 
 
 def plus(a, b):

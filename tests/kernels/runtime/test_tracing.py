@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sdpadv_np.kernels import activation, adam, affine_sample, clip, dense, flow_sample, logit_loss, perturb
-from sdpadv_np.kernels.runtime.tracing import execute, traceable, calls_made_by
+from sdpadv_np.kernels.runtime.tracing import calls_made_by, execute, traceable
 
 IDENTITY = np.eye(2, 3).reshape(6)
 CALLS = {  # kernel's function, shapes of its arrays, settings, shapes of its results
