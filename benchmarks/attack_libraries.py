@@ -227,13 +227,15 @@ def main():
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
 
+    from peers import pytorch  # loads PyTorch, so that its threads can be set
+
     warnings.simplefilter("ignore")
     data = sd.data.load(options.dataset, options.data)
     RESULTS.mkdir(parents=True, exist_ok=True)
     for path in options.classifier:
         classifier = sd.load(path)
         name = f"{options.dataset}-{classifier.architecture}"
-        with equal_threads(1):
+        with equal_threads(1, [pytorch]):
             record = measure(name, classifier, data.x_test[: options.images], data.y_test[: options.images])
         (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     (RESULTS / "README.md").write_text(report())

@@ -34,26 +34,9 @@ class Copy:
     """Our classifier (A or B) as a PyTorch module with the same weights, bare and in Foolbox' and ART's wrappers."""
 
     def __init__(self, classifier):
-        import torch
-        from torch import nn
+        from peers import pytorch, pytorch_networks
 
-        w = {name: torch.from_numpy(array.copy()) for name, array in classifier.store.arrays().items()}
-        layers = []
-        for index, layer in enumerate(classifier.network.layers):
-            W, b = (w.get(f"{classifier.network.name}/{index}/{part}") for part in "Wb")
-            if W is None:
-                layers.append(nn.Flatten())
-                continue
-            if W.ndim == 4:
-                if layer.padding == "same":
-                    layers.append(nn.ZeroPad2d(3))
-                module = nn.Conv2d(W.shape[1], W.shape[0], tuple(W.shape[2:]), layer.stride)
-                module.weight.data, module.bias.data = W, b.flatten()
-            else:
-                module = nn.Linear(*W.shape)
-                module.weight.data, module.bias.data = W.T.contiguous(), b
-            layers += [module, nn.ReLU()] if layer.activation == "relu" else [module]
-        self.module = nn.Sequential(*layers).eval().requires_grad_(False)
+        self.module = pytorch_networks.Module(pytorch.eager, classifier.network).frozen().module.eval()
         self.classes = classifier.classes
 
     def raised(self, by: float):

@@ -4,8 +4,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..gemm.amx_gemm import (
-    PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across,
-    pack_along, tile_count,
+    PANEL_STRIDE,
+    PANEL_TILES,
+    SPLIT_TILE,
+    depth_tiles,
+    epilogue,
+    epilogue_transposed,
+    multiply_panel,
+    pack_across,
+    pack_along,
+    tile_count,
 )
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, why_unavailable
 from ..gemm.operands import Matrix
@@ -25,11 +33,11 @@ _MIN_WORK = 1_000_000  # multiplications that make up for the cost of a call
 
 
 @njit(**OPTIONS)
-def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, activation, transposed, y, workspace):
-    """Some rows of y = activation(l r + bias), or of its transpose.
+def _part(part, parts, rows, columns, depth, a, a_across, b, b_along, bias, activation, transposed, y, workspace):
+    """Some rows of y = activation(a b + bias), or of its transpose.
 
-    l : the left matrix [rows, depth], or if ``l_across`` [depth, rows]
-    r : the right matrix [depth, columns], or if ``r_along`` [columns, depth]
+    a : [rows, depth], or if ``a_across`` [depth, rows]
+    b : [depth, columns], or if ``b_along`` [columns, depth]
     """
     configure_tiles()
     own, end = workspace_of_part(workspace, part, parts), (part + 1) * rows // parts
@@ -42,19 +50,19 @@ def _part(part, parts, rows, columns, depth, l, l_across, r, r_along, bias, acti
         for step in range(0, steps, _STEPS):
             some_steps, some_depth, k = min(_STEPS, steps - step), min(32 * _STEPS, depth - 32 * step), 32 * step
             stride = some_steps * SPLIT_TILE
-            if l_across:
-                pack_across(Matrix(l, first + k * rows, rows), some_depth, count, True, left)
+            if a_across:
+                pack_across(Matrix(a, first + k * rows, rows), some_depth, count, True, left)
             else:
-                pack_along(Matrix(l, first * depth + k, depth), count, some_depth, False, left)
+                pack_along(Matrix(a, first * depth + k, depth), count, some_depth, False, left)
             for j in range(0, wide, PANEL_TILES):
                 some = min(16 * PANEL_TILES, columns - 16 * j)
-                if r_along:
-                    pack_along(Matrix(r, 16 * j * depth + k, depth), some, some_depth, True, right)
+                if b_along:
+                    pack_along(Matrix(b, 16 * j * depth + k, depth), some, some_depth, True, right)
                 else:
-                    pack_across(Matrix(r, k * columns + 16 * j, columns), some_depth, some, False, right)
+                    pack_across(Matrix(b, k * columns + 16 * j, columns), some_depth, some, False, right)
                 panel = Matrix(sums, j * tall * TILE_WORDS, PANEL_STRIDE)
-                a, b = Matrix(left, 0, stride), Matrix(right, 0, stride)
-                multiply_panel(a, tall, b, tile_count(some), some_steps, panel, step > 0)
+                tiles = Matrix(right, 0, stride)
+                multiply_panel(Matrix(left, 0, stride), tall, tiles, tile_count(some), some_steps, panel, step > 0)
         if transposed:
             epilogue_transposed(sums, tall, count, columns, Matrix(y, first, rows))
         else:

@@ -38,12 +38,12 @@ def _vectors(columns):
 
 @njit(**OPTIONS)
 def _multiply_panel(vectors, left, first, right, out, column, prefetch, stride, blocks):
-    """A panel of ``out``: ``vectors`` vectors from a column on, rows from ``first`` to left.count - 1.
+    """A panel of ``out``: ``vectors`` vectors from a column on, rows from ``first`` to left.height - 1.
 
     prefetch : of the first register block, ``stride`` further on with each one, for so many ``blocks``
     """
     rows = _ROWS[vectors]
-    for i in range(first, left.count, rows):
+    for i in range(first, left.height, rows):
         block = (i - first) // rows
         offset, step = (prefetch.offset + stride * block, prefetch.step) if block < blocks else (prefetch.offset, 0)
         fetch = Prefetch(prefetch.array, offset, step)

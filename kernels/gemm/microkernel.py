@@ -19,7 +19,17 @@ from numba.extending import intrinsic
 from ..simd.activation import LEAKY, RELU, select_positive, times_leak
 from ..simd.processor import FEATURES
 from ..simd.vector import (
-    I32, I64, address_of, call_intrinsic, first_n, llvm_suffix, masked_load, masked_store, splat, unpacked, vec_address,
+    I32,
+    I64,
+    address_of,
+    call_intrinsic,
+    first_n,
+    llvm_suffix,
+    masked_load,
+    masked_store,
+    splat,
+    unpacked,
+    vec_address,
     vec_of,
 )
 from .operands import Left, Output, Prefetch
@@ -74,7 +84,7 @@ def microkernel(typing, vectors, left, row, right, right_at, out, column, prefet
         n = builder.sub(c.columns, column)
         offsets, outs = [], []
         for r in range(block.rows):
-            i = at_most(builder.add(row, I64(r)), builder.sub(a.count, I64(1)))
+            i = at_most(builder.add(row, I64(r)), builder.sub(a.height, I64(1)))
             offsets.append(builder.load(address_of(context, builder, a_t.rows, a.rows, i, I64(1))))
             outs.append(builder.add(column, builder.mul(i, c.stride)))
         masks = [first_n(builder, vec, builder.sub(n, I64(16 * v))) for v in range(block.vectors)]

@@ -117,7 +117,7 @@ def folders(sources: Path) -> list[Path]:
     return [sources / "__pycache__", *([Path(users, own)] if os.path.isabs(users) else [])]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _stamp(sources: Path) -> bytes:
     """A digest of all sources of kernels in the folder ``sources``; Numba's would be of the function's file alone."""
     digest = hashlib.sha256()

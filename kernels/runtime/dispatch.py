@@ -13,7 +13,7 @@ ARRAYS_OF = {  # implementation: the libraries whose arrays it takes, slowest im
 }
 COMPILED = ("numba", "amx")  # by Numba for the CPU, at the first call
 RARE = ("amx",)  # few processors have it, so its absence needs no warning
-_warned = set()
+_warned: set[str] = set()
 
 
 def array_library(array) -> str:

@@ -20,7 +20,7 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 if SIMULATED:
     xp = np
 else:
-    from .cuda import cupy as xp  # its ImportError says what is missing
+    from .cuda import cupy as xp  # type: ignore[no-redef]  # its ImportError says what is missing
     if not cuda.is_available():
         raise ImportError("Numba finds no CUDA device; set NUMBA_ENABLE_CUDASIM=1 for its simulator")
 

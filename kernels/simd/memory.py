@@ -6,8 +6,19 @@ from numba import config, types
 from numba.extending import intrinsic
 
 from .vector import (
-    I32, I64, LLVM_TYPES, address_of, call_intrinsic, first_n, masked_load, masked_store, raise_out_of_bounds, splat,
-    vec_address, vec_constant, vec_of,
+    I32,
+    I64,
+    LLVM_TYPES,
+    address_of,
+    call_intrinsic,
+    first_n,
+    masked_load,
+    masked_store,
+    raise_out_of_bounds,
+    splat,
+    vec_address,
+    vec_constant,
+    vec_of,
 )
 
 

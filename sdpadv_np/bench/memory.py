@@ -19,11 +19,6 @@ _COUNTS = (250, 1000, 4000, 16000)
 _STEPS, _QUICK_STEPS = 10_000, 200
 
 
-@functools.cache
-def _once(request: str) -> dict:
-    return _process(request)
-
-
 def _process(request: str) -> dict:
     """The answer of memory_child.py.
 
@@ -39,6 +34,9 @@ def _process(request: str) -> dict:
     if "inapplicable" in answer:
         raise NotImplementedError(answer["inapplicable"])
     return answer
+
+
+_once = functools.cache(_process)
 
 
 def _request(settings, work: str, **more) -> str:

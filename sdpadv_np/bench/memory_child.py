@@ -17,7 +17,6 @@ import numpy as np
 
 from ..attacks import PGD
 from . import contenders, scans, steps, timing, train
-from .runner import Candidate
 
 _STEPS = 20  # so many that memory which steps leave behind has accumulated
 _FIRST = 100  # images, so that every kernel that more images need is loaded
@@ -39,11 +38,6 @@ def forget_peak() -> int:
     return resident()
 
 
-def _candidate(job, make) -> Candidate:
-    made = make(job)
-    return made if isinstance(made, Candidate) else Candidate(made)
-
-
 def step(case: str, make, name: str, settings) -> dict:
     """The most that twenty training steps need beside images and weights: gradients, moments, results, our plan.
 
@@ -51,12 +45,12 @@ def step(case: str, make, name: str, settings) -> dict:
     """
     job = train.job(case, settings)
     make = make or job.candidates[name]
-    _candidate(job, make).call()
+    job.candidate(make).call()
     made = job.parameters["start"]()
     job = replace(job, parameters=job.parameters | {"start": lambda: made})
-    measured = _candidate(job, make) if name not in job.candidates else None  # a contender's copies of the weights
+    measured = job.candidate(make) if name not in job.candidates else None  # a contender's copies of the weights
     before = forget_peak()
-    measured = measured or _candidate(job, make)
+    measured = measured or job.candidate(make)
     recording = resident("VmHWM") - before
     forget_peak()
     for _ in range(_STEPS):
@@ -80,7 +74,7 @@ def images(function: str, count: int, settings) -> dict:
 def growth(make, count: int, settings) -> dict:
     """Resident bytes along ``count`` steps of SdpAdv on 4x4 images; growth of Python objects in a tenth more."""
     job = scans.step_job("SdpAdv on 4x4 images", 4, 8, settings.seed, ("steps", count))
-    call = _candidate(job, make or job.candidates["ours"]).call
+    call = job.candidate(make or job.candidates["ours"]).call
     timing.wall(call, max(count // 100, 1))
     forget_peak()
     along = {0: resident()}

@@ -76,6 +76,11 @@ class Job:
     def title(self) -> str:
         return f"{self.case}, {self.task}"
 
+    def candidate(self, make: Callable) -> Candidate:
+        """The candidate that ``make``, ours or a contender, prepares for this job."""
+        made = make(self)
+        return made if isinstance(made, Candidate) else Candidate(made)
+
 
 @dataclass(frozen=True)
 class Option:
@@ -251,8 +256,7 @@ def _prepare(job: Job, candidates: dict, device) -> tuple[dict, dict, dict, dict
     reference_name = "the reference" if job.reference else next(iter(candidates))
     for name, make in candidates.items():
         try:
-            candidate = make(job)
-            candidate = candidate if isinstance(candidate, Candidate) else Candidate(candidate)
+            candidate = job.candidate(make)
             start = time.perf_counter()
             results = candidate.call()
             device.wait()

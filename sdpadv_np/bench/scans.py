@@ -1,4 +1,7 @@
-"""How time grows with the number of images and with their size: SdpAdv's generator alone, and its training step."""
+"""How time grows with the number of images and with their size: SdpAdv's generator alone, and its training step.
+
+A contender of the generator gives x_A (N, 1, side, side) of all images of the training, ``start()[0].x``.
+"""
 from __future__ import annotations
 
 import functools

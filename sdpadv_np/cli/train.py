@@ -113,10 +113,8 @@ def _run(folder: RunFolder, p: dict) -> None:
 
 def _refuse_other_options(arguments) -> None:
     """--resume takes every parameter from the run."""
-    from . import parser
-
-    unset = vars(parser().parse_args(["train", "--resume", arguments.resume]))
-    names = [name for name, value in vars(arguments).items() if name not in ("debug", "run") and value != unset[name]]
+    unset = vars(_parser().parse_args(["--resume", arguments.resume]))
+    names = [name for name, value in vars(arguments).items() if name in unset and value != unset[name]]
     if names:
         given = ", ".join(map(common.option, names))
         raise ArgumentError(f"--resume takes every parameter from the run; leave out {given}, or start a new run")
@@ -176,6 +174,11 @@ def stored(folder: Path) -> dict:
     return found
 
 
+def _parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser of ``sdpadv train`` by itself."""
+    return add_parser(kind(prog="sdpadv").add_subparsers())
+
+
 class _Strict(argparse.ArgumentParser):
     """Raises an error in place of showing the usage: it reads files."""
 
@@ -185,9 +188,7 @@ class _Strict(argparse.ArgumentParser):
 
 def parsed(parameters: dict) -> argparse.Namespace:
     """``parameters``, as if they had been typed."""
-    from . import parser
-
-    words = ["train"]
+    words = []
     for name, value in parameters.items():
         option = common.option(name)
         if value is True:
@@ -198,4 +199,4 @@ def parsed(parameters: dict) -> argparse.Namespace:
             words += [option, *map(str, value)]
         elif value is not None and value is not False:
             words.append(f"{option}={value}")
-    return parser(_Strict).parse_args(words)
+    return _parser(_Strict).parse_args(words)

@@ -5,7 +5,7 @@ import time
 
 from ..errors import MissingError
 from ..evaluation import tables
-from ..warming import why_not_compiled, warm_up
+from ..warming import warm_up, why_not_compiled
 from .common import Formatter
 
 

@@ -58,12 +58,11 @@ class RunFolder:
                 folders.remove_unfinished(folder)
             yield cls(path, parameters)
 
-    def of_classifier(self, dataset, model, settings) -> Files:
-        named = isinstance(model, str)  # an object given by the caller is not cached
-        cache = WorkFolder(cache_folder()).of_classifier(dataset, model, settings).cache if named else None
+    def of_classifier(self, source, model, settings) -> Files:
+        cache = WorkFolder(cache_folder()).of_classifier(source, model, settings).cache
         return Files(self.path / "classifier.h5", cache, self.path / "checkpoints" / "classifier.h5")
 
-    def of_attack(self, dataset, model, kind, attack, settings, name) -> Files:
+    def of_attack(self, source, model, kind, attack, settings, name) -> Files:
         return Files(self.path / f"{name}.h5", None, self.path / "checkpoints" / f"{name}.h5")
 
     def write_history(self, histories: dict[str, list[dict]]) -> None:

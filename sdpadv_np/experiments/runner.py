@@ -20,35 +20,40 @@ from .reuse import Files
 class Places(Protocol):
     """Where trained networks are kept."""
 
-    def of_classifier(self, dataset: str, model: Any, settings: Settings) -> Files:
-        """The files of the classifier ``model``."""
+    def of_classifier(self, source: Any, model: Any, settings: Settings) -> Files:
+        """The files of the classifier ``model`` of the data set ``source``."""
 
-    def of_attack(self, dataset: str, model: Any, kind: str, attack: Any, settings: Settings, name: str) -> Files:
+    def of_attack(self, source: Any, model: Any, kind: str, attack: Any, settings: Settings, name: str) -> Files:
         """The files of the generator of ``attack``; ``name`` is unique within one experiment."""
 
 
 class WorkFolder:
-    """Places in a folder that many commands share: files are named by everything that decides their weights."""
+    """Places in a folder that many commands share: files are named by everything that decides their weights.
+
+    They are for data sets and architectures that have names.
+    """
 
     def __init__(self, folder: files.PathLike):
         self.folder = files.expanded(folder)
         for name in ("classifiers", "generators", "checkpoints"):
             folders.remove_unfinished(self.folder / name, folders.STALE)  # other commands may be writing there now
 
-    def of_classifier(self, dataset, model, settings) -> Files:
+    def of_classifier(self, source, model, settings) -> Files:
+        if not (is_dataset(source) and is_architecture(model)):
+            return Files()
         training = {
-            "dataset": dataset, "architecture": model, "epochs": settings.epochs_of(model),
+            "dataset": source, "architecture": model, "epochs": settings.epochs_of(model),
             "batch_size": settings.batch_size, "seed": settings.seed,
         }
         if settings.device != "cpu":  # on a GPU the last bits are others
             training["device"] = settings.device
-        name = f"{dataset}-{model}-{reuse.key(training, __version__)}.h5"
+        name = f"{source}-{model}-{reuse.key(training, __version__)}.h5"
         return Files(None, self.folder / "classifiers" / name, self.folder / "checkpoints" / name)
 
-    def of_attack(self, dataset, model, kind, attack, settings, name) -> Files:
+    def of_attack(self, source, model, kind, attack, settings, name) -> Files:
         weights = hashlib.sha256(xp.to_numpy(attack.classifier.store.data).tobytes()).hexdigest()
         training = attack.parameters(), settings.epochs_against(model), settings.batch_size, weights, __version__
-        file = f"{dataset}-{model}-{kind}-{reuse.key(dataset, kind, *training)}.h5"
+        file = f"{source}-{model}-{kind}-{reuse.key(source, kind, *training)}.h5"
         return Files(self.folder / "generators" / file, None, self.folder / "checkpoints" / file)
 
 
@@ -89,16 +94,14 @@ class Runner:
 
     def _classifier(self, source, model):
         settings, loaded, named = self.settings, self.data(source), is_architecture(model)
-        places = self.places.of_classifier(loaded.name, model, settings) if self.places else Files()
-        if not (named and is_dataset(source)):
-            places = places._replace(cache=None)  # its names stand for data sets and architectures alone
+        places = self.places.of_classifier(source, model, settings) if self.places else Files()
         if named:
             found: Any = models.ARCHITECTURES[model](seed=settings.seed, device=settings.device)
         elif isinstance(model, str):
             path = places.path if places.path and places.path.exists() else model
             found = reuse.load_classifier(path, settings.device)
         else:
-            found = copy.deepcopy(model) if isinstance(model, models.Classifier) else model
+            found = copy.deepcopy(model).to(settings.device) if isinstance(model, models.Classifier) else model
         _check_fit(found, loaded)
         epochs = settings.epochs_of(model)
         if not named and (not isinstance(found, models.Classifier) or found.history or not epochs):
@@ -110,10 +113,9 @@ class Runner:
         attack, settings = registry.find(kind).make(self.classifier(source, model), **parameters), self.settings
         if not registry.find(kind).trained:
             return attack
-        loaded = self.data(source)
-        places = self.places.of_attack(loaded.name, model, kind, attack, settings, name) if self.places else Files()
+        places = self.places.of_attack(source, model, kind, attack, settings, name) if self.places else Files()
         epochs = settings.epochs_against(model)
-        return reuse.fitted(attack, loaded, epochs, settings, places, self.say, self.progress)
+        return reuse.fitted(attack, self.data(source), epochs, settings, places, self.say, self.progress)
 
 
 def _check_fit(classifier, loaded) -> None:
@@ -122,11 +124,6 @@ def _check_fit(classifier, loaded) -> None:
     classes = classes_of(classifier) or loaded.classes
     if shape != loaded.image_shape or classes < loaded.classes:
         raise ArgumentError(
-            f"{title_of(classifier)} is for images of {_text(shape)} in {classes} classes; {loaded.name} has images of "
-            f"{_text(loaded.image_shape)} in {loaded.classes}; give a network of your own that fits, "
-            "made by sd.models.Classifier (--classifier FILE)"
+            f"{title_of(classifier)} takes images {shape} of {classes} classes, {loaded.name} has {loaded.image_shape} of "
+            f"{loaded.classes}; give a network of your own that fits, made by sd.models.Classifier (--classifier FILE)"
         )
-
-
-def _text(shape) -> str:
-    return "x".join(map(str, shape))

@@ -130,7 +130,7 @@ WRONG = {  # name: (function, arguments, order, what the message must say)
     ),
     "changes what lies between": (
         lambda x: planted(np.exp, lambda g, y, x: g * in_place(raw(y), 1.0 + 1e-9))(x) * 2.0, (A,), 1,
-        "differs when it is asked for again"
+        "differs when it is computed again"
     ),
     "function changes its argument": (
         lambda x: ops.add(planted(lambda x: in_place(x, 2.0), lambda g, y, x: 2 * g)(x), 0.0), (A,), 1,
@@ -144,10 +144,10 @@ WRONG = {  # name: (function, arguments, order, what the message must say)
         lambda x, rng=np.random.default_rng(0): x * rng.random(2), (A,), 1, "differs from call to call",
     ),
     "random rule": (
-        planted(right, lambda g, y, x, mood=Moody(): mood(slope(g, x))), (X,), 1, "differs when it is asked for again"
+        planted(right, lambda g, y, x, mood=Moody(): mood(slope(g, x))), (X,), 1, "differs when it is computed again"
     ),
     "looks whether it is recorded": (
-        lambda x: 2.0 * x if x.requires_grad else 3.0 * x, (A,), 1, "another one where it is recorded",
+        lambda x: 2.0 * x if x.requires_grad else 3.0 * x, (A,), 1, "differs where it is recorded",
     ),
     "to first order only": (planted(right, lambda g, y, x: g * (3 * raw(x) ** 2)), (X,), 2, "order 2: argument 0"),
     "to second order only": (
@@ -209,14 +209,14 @@ WRONG = {  # name: (function, arguments, order, what the message must say)
             np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a,
             fused=lambda g, y, a, b, needs, saved, out: (g * b if needs[1] else 1.01 * g * b, g * a),
         ),
-        (A, B), 1, "argument 0, .*another one where argument 0 alone is differentiated:",
+        (A, B), 1, "argument 0, .*differs where argument 0 alone is differentiated:",
     ),
     "the last alone": (
         planted(
             np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a,
             fused=lambda g, y, a, b, needs, saved, out: (g * b, g * a if needs[0] else g * b),
         ),
-        (A, B), 1, "argument 1, .*another one where argument 1 alone is differentiated:",
+        (A, B), 1, "argument 1, .*differs where argument 1 alone is differentiated:",
     ),
     "alone, by what was saved": (
         planted(
@@ -232,7 +232,7 @@ WRONG = {  # name: (function, arguments, order, what the message must say)
             lambda g, y, a, b, c: g * b, lambda g, y, a, b, c: g * a, lambda g, y, a, b, c: g,
             fused=lambda g, y, a, b, c, needs, saved, out: (g * b, g * a, 2 * g if needs == [False, True, True] else g),
         ),
-        (A, B, A), 1, "argument 2, .*another one where arguments 1, 2 alone are differentiated:",
+        (A, B, A), 1, "argument 2, .*differs where arguments 1, 2 alone are differentiated:",
     ),
     "composed only": (
         planted(np.exp, lambda g, y, x: 1.01 * (g * y), fused=lambda g, y, x, needs, saved, out: (g * y,)), (A,), 1,
@@ -262,7 +262,7 @@ WRONG = {  # name: (function, arguments, order, what the message must say)
     ),
     "on a kink, on neither side": (
         planted(lambda x: np.maximum(x, 0), lambda g, y, x: ops.where(x > 0, g, 7 * g * (raw(x) == 0))),
-        (np.array([0.0, 1.0]),), 1, "wrong on either side",
+        (np.array([0.0, 1.0]),), 1, "wrong on both sides",
     ),
     "strongly bent": (
         lambda x: planted(right, lambda g, y, x: slope(g, x) + 3 * g)(1e3 * x), (np.array([0.0]),), 1,

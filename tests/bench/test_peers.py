@@ -10,7 +10,7 @@ import numpy as np
 import peers
 import pytest
 
-from sdpadv_np.bench import BENCHMARKS, Candidate, affine, contenders, runner, steps, timing, train
+from sdpadv_np.bench import BENCHMARKS, affine, contenders, runner, steps, timing, train
 from sdpadv_np.errors import Error
 
 FOLDER = Path(peers.__file__).parents[1]
@@ -26,8 +26,7 @@ def contender(name):
 
 
 def same_results(job, peer):
-    got = peer.function(job)
-    got = got if isinstance(got, Candidate) else Candidate(got)
+    got = job.candidate(peer.function)
     results = got.read(got.call())
     expected = affine.run_affine(job, "numpy") if job.operation == "affine_sample" else affine.run_flow(job, "numpy")
     for got_, true in zip(results if isinstance(results, (list, tuple)) else [results], expected, strict=True):
