@@ -57,6 +57,15 @@ class Npz(_Images):
         return self.make(lambda data: mutations.anyhow(data, rng)) if checked else super().damaged(rng, checked)
 
 
+class OwnDataSet(Npz):
+    """A user's own data set, split on the way."""
+
+    def read(self, path):
+        own = sd.data.from_file(path)
+        parts = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+        return digest({part: getattr(own, part) for part in parts}, list(own.class_names))
+
+
 class Hdf5(_Images):
     share = 1
 
@@ -199,4 +208,4 @@ class CellRecord(Description):
         return digest({}, Store(path).read(self.cell, self.settings))
 
 
-SAMPLES = (Npy, Npz, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)
+SAMPLES = (Npy, Npz, OwnDataSet, Hdf5, Idx, IdxGz, PngFolder, DataSet, Description, Parameters, CellRecord)

@@ -1,4 +1,4 @@
-"""Every compiled kernel called once, on arrays of the types that networks, attacks and trainings use: so nothing is left to compile."""
+"""Compiling ahead: every compiled kernel is called once, on arrays of the types that networks and attacks use."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,8 +8,11 @@ from .runtime.dispatch import COMPILED
 
 
 def warm_up():
-    """Compile, or find where it was kept, what runs on this processor."""
-    for call in (_activation, _adam, _affine_sample, _clip, _conv2d, _dense, _flow_sample, _flow_smoothness, _logit_loss, _perturb):
+    """Compile, or load from the cache, the kernels that run on this processor."""
+    for call in (
+        _activation, _adam, _affine_sample, _clip, _conv2d, _dense, _flow_sample, _flow_smoothness, _logit_loss,
+        _perturb,
+    ):
         call()
 
 
@@ -18,7 +21,7 @@ def _ones(*shape):
 
 
 def _on(kernel):
-    """The compiled implementations that can run here: the fastest leaves to the others what is small."""
+    """All compiled implementations that can run here, since the fastest passes small arrays to the others."""
     return [name for name, here in kernel.implementations().items() if here and name in COMPILED]
 
 
@@ -34,9 +37,9 @@ def _adam():
 
 def _affine_sample():
     x, theta = _ones(1, 1, 4, 4), _ones(1, 6)
-    _, slopes = affine_sample.forward(x, theta, slopes=True)
+    _, derivatives = affine_sample.forward(x, theta, derivatives=True)
     affine_sample.backward(x, x, theta)
-    affine_sample.backward(x, x, theta, needs=(False, True), slopes=slopes)
+    affine_sample.backward(x, x, theta, needs=(False, True), derivatives=derivatives)
 
 
 def _clip():
@@ -44,10 +47,12 @@ def _clip():
 
 
 def _conv2d():
-    """Channels that fill vectors, and some that do not: these are laid out by other functions."""
+    """Channels that fill vectors, and some that do not, which other functions pack."""
+    cases = ("winograd", 1, 16, 16, 14, 6, 2), ("direct", 16, 32, 32, 7, 3, 1), ("direct", 1, 1, 3, 7, 3, 1)
     for implementation in _on(conv2d):
-        for algorithm, images, channels, outputs, side, kernel, stride in (("winograd", 1, 16, 16, 14, 6, 2), ("direct", 16, 32, 32, 7, 3, 1), ("direct", 1, 1, 3, 7, 3, 1)):
-            x, w, padding = _ones(images, channels, side, side), _ones(outputs, channels, kernel, kernel), ((0, 0), (0, 0))
+        for algorithm, images, channels, outputs, side, kernel, stride in cases:
+            x, w = _ones(images, channels, side, side), _ones(outputs, channels, kernel, kernel)
+            padding = (0, 0), (0, 0)
             y = conv2d.forward(x, w, stride, padding, _ones(outputs), "relu", algorithm, implementation)
             conv2d.input_gradient(y, w, x.shape[2:], stride, padding, algorithm, implementation, y=y, activation="relu")
             conv2d.weight_gradient(y, x, w.shape[2:], stride, padding, algorithm, implementation)
@@ -63,9 +68,9 @@ def _dense():
 
 def _flow_sample():
     x, flow = _ones(1, 1, 4, 4), _ones(1, 2, 4, 4)
-    _, slopes = flow_sample.forward(x, flow, slopes=True)
+    _, derivatives = flow_sample.forward(x, flow, derivatives=True)
     flow_sample.backward(x, x, flow)
-    flow_sample.backward(x, x, flow, needs=(False, True), slopes=slopes)
+    flow_sample.backward(x, x, flow, needs=(False, True), derivatives=derivatives)
 
 
 def _flow_smoothness():

@@ -12,41 +12,37 @@ from . import xp
 from .errors import ArgumentError
 
 
-def _scalar(value: Any) -> Any:
-    """The number in an array without axes; any other value as it is."""
-    return value.item() if xp.is_array(value) and value.ndim == 0 else value
+def _scalar(name: str, value: Any, kind: type, remedy: str) -> Any:
+    """``value``, or the number in an array without axes, if it is of this kind (bool counts as bool alone)."""
+    scalar = value.item() if xp.is_array(value) and value.ndim == 0 else value
+    is_bool = isinstance(scalar, (bool, np.bool_))
+    if not (is_bool if kind is bool else isinstance(scalar, kind) and not is_bool):
+        raise ArgumentError(f"{name} is {value!r} ({type(value).__name__}); give {remedy}")
+    return scalar
 
 
-def _got(name: str, value: object) -> str:
-    return f"{name} is {value!r} ({type(value).__name__})"
-
-
-def number(name: str, value: Any, low: float = 0.0, high: float = math.inf, above: bool = False) -> float:
+def number(name: str, value: object, low: float = 0.0, high: float = math.inf, above: bool = False) -> float:
     """``value`` as a finite float in [low, high], or in (low, high] if ``above``."""
-    given, value = value, _scalar(value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise ArgumentError(f"{_got(name, given)}; give a number")
+    given = _scalar(name, value, Real, "a number")
     try:
-        result = float(value)
+        result = float(given)
     except OverflowError:  # 10**400
         result = math.inf if given > 0 else -math.inf
     if not (low < result if above else low <= result) or not result <= high or math.isinf(result):
-        limit = "finite" if math.isinf(high) else f"at most {high:g}"
-        remedy = ""
-        if high == 1 and 1 < result <= 255 and name.startswith(("eps", "step", "start")):
-            remedy = f"; for pixels of 0 to 255 divide by 255: {name}={result:g}/255"
-        bounds = f"{'above' if above else 'at least'} {low:g} and {limit}"
-        raise ArgumentError(f"{name} is {result!r}; it must be {bounds}{remedy}")
+        is_pixels = high == 1 and 1 < result <= 255 and name.startswith(("eps", "step", "start"))
+        raise ArgumentError(
+            f"{name} is {result!r}; it must be {'above' if above else 'at least'} {low:g} and "
+            f"{'finite' if math.isinf(high) else f'at most {high:g}'}"
+            + f"; for pixels of 0 to 255 divide by 255: {name}={result:g}/255" * is_pixels
+        )
     return result
 
 
 def whole(name: str, value: object, low: int = 1) -> int:
     """``value`` as an int of at least ``low``."""
-    given, value = value, _scalar(value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise ArgumentError(f"{_got(name, given)}; give a whole number")
-    if (result := int(value)) < low:
-        raise ArgumentError(f"{name} is {value}; it must be at least {low}")
+    result = int(_scalar(name, value, Integral, "a whole number"))
+    if result < low:
+        raise ArgumentError(f"{name} is {result}; it must be at least {low}")
     return result
 
 
@@ -59,10 +55,7 @@ def threads(value: object) -> int:
 
 def flag(name: str, value: object) -> bool:
     """``value``, True or False, as a bool."""
-    given, value = value, _scalar(value)
-    if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentError(f"{_got(name, given)}; give True or False")
-    return bool(value)
+    return bool(_scalar(name, value, bool, "True or False"))
 
 
 def real_dtype(name: str, value: Any) -> np.dtype[Any]:
@@ -80,7 +73,7 @@ def real_dtype(name: str, value: Any) -> np.dtype[Any]:
 def sizes(name: str, value: Any) -> tuple[int, ...]:
     """``value``, a sequence of whole numbers of at least 1, as a tuple."""
     if not isinstance(value, (tuple, list)) and not (xp.is_array(value) and value.ndim == 1):
-        raise ArgumentError(f"{_got(name, value)}; give a tuple of sizes, such as (128, 128)")
+        raise ArgumentError(f"{name} is {value!r} ({type(value).__name__}); give a tuple of sizes, such as (128, 128)")
     return tuple(whole(name, size) for size in value)
 
 

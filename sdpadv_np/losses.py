@@ -1,7 +1,7 @@
 """The losses of the paper, Eq. 4 and 6-9, each a mean over the batch.
 
-All take Tensors (recorded) or arrays. Raw theta and eta, before projection, go into the
-penalties: a projected one has no gradient that could pull it back.
+All take Tensors (recorded) or arrays. Penalties take raw theta and eta, before projection: a projected one has no
+gradient that could reduce it.
 """
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ GAN_LOSSES = ("nonsaturating", "minimax")
 def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
     """L_adv (Eq. 4), to be minimised.
 
-    "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the
-    classifier is confident. "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits
-    (Carlini & Wagner 2017, f_6): it never saturates and lets go of images that are misclassified
-    by a margin of kappa. "probability_margin" is the same on probabilities instead of logits, as
-    AdvGAN's public implementations have it. ``targeted`` turns the sign of CE and of the difference: labels are then
-    the classes that the images are to be moved into.
+    "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the classifier is confident.
+    "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits (Carlini & Wagner 2017, f_6): it does not saturate,
+    and ignores images that are misclassified by a margin of kappa. "probability_margin" is the same on probabilities
+    instead of logits, as in AdvGAN's public implementations. ``targeted`` reverses the sign of CE and of the
+    difference: labels are then the target classes.
     """
     if objective == "cross_entropy":
         loss = ops.mean(ops.cross_entropy(logits, labels=labels))
@@ -52,15 +51,15 @@ def _log_d(logits, label: int):
 
 
 def discriminator(real, fake):
-    """What D minimises: -L_GAN (Eq. 8); real = D's logits (N, 2) on x_T, fake on x_A; class 1 is "real"."""
+    """The discriminator's loss: -L_GAN (Eq. 8); real = D's logits (N, 2) on x_T, fake on x_A; class 1 is "real"."""
     return -(_log_d(real, 1) + _log_d(fake, 0))
 
 
 def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
-    """What the generator minimises of the GAN game.
+    """The generator's loss of the GAN game.
 
     "minimax" is Eq. 8 as printed: mean log D(x_T) + mean log(1 - D(x_A)). "nonsaturating" is
-    -mean log D(x_A) (Goodfellow et al. 2014, section 3), which still has a slope when D wins.
+    -mean log D(x_A) (Goodfellow et al. 2014, section 3), which still has a gradient when D wins.
     """
     if gan_loss == "minimax":
         return _log_d(real, 1) + _log_d(fake, 0)
@@ -70,5 +69,8 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
 
 
 def least_squares(logits, wanted: float):
-    """mean (sigmoid(logits) - wanted)^2: what the discriminator minimises, wanted 1 on real and 0 on fake images, and the generator, 1 on fake ones (Mao et al. 2017)."""
+    """mean (sigmoid(logits) - wanted)^2 (Mao et al. 2017).
+
+    The discriminator minimises it with wanted = 1 on real and 0 on fake images, the generator with 1 on fake ones.
+    """
     return ops.mean(ops.square(ops.sigmoid(logits) - checks.number("wanted", wanted, low=-np.inf)))

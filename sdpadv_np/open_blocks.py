@@ -1,7 +1,7 @@
-"""Blocks of a program that are open now, in any thread: what holds a lock or a setting as long as it lasts.
+"""Blocks (``with`` statements) that are open now in any thread, each of which holds a lock or a setting.
 
-An interruption may come between any two instructions, also on the way out of a block. So nobody has to
-take a block off a list: it counts as long as it says that it is open, and as long as it lives at all.
+An interruption may come between any two instructions, also at the end of a block. So blocks are not removed from a
+list: a block counts while its ``open`` is true and while it exists.
 """
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import weakref
 
 
 class Block:
-    """One of them."""
+    """One block, of the current thread."""
 
     def __init__(self):
         self.open, self.thread = True, threading.get_ident()
 
 
 class OpenBlocks:
-    """Those of one kind; whoever looks and then adds holds a lock meanwhile."""
+    """The open blocks of one kind; callers that look and then add must hold a lock."""
 
     def __init__(self):
         self._known: list[weakref.ref] = []

@@ -21,8 +21,8 @@ ORDER = (  # each room of sdpadv_np may import only itself and what stands befor
     "optim", "losses", "data", "training", "warming", "models", "attacks", "defences", "evaluation", "experiments", "bench", "cli",
 )
 INSIDE_AUTODIFF = (
-    "tensor", "parameters", "operation", "registry", "rules", "accumulation", "engine", "sealed", "differences",
-    "gradcheck", "ops", "formula_reader", "formulas", "own_operations", "recorded", "recorder", "cuda_graph", "plan",
+    "tensor", "parameters", "operation", "registry", "rules", "accumulation", "engine", "read_only", "differences",
+    "derivative_check", "gradcheck", "ops", "formula_reader", "formulas", "own_operations", "recorded", "recorder", "cuda_graph", "plan",
 )
 KERNELS_IMPORT = {
     "__future__", "collections", "concurrent", "contextlib", "ctypes", "cupy", "dataclasses", "fractions", "functools",

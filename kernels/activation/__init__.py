@@ -1,10 +1,10 @@
-"""What a layer does to its own result: activation(y + bias), and the slope, which y alone tells.
+"""Activations with bias, in place: activation(y + bias), and their gradients.
 
     linear y        relu max(y, 0)        leaky_relu y if y > 0 else 0.2 y        tanh tanh(y)
 
-``y`` (N, K) with bias (K,), or (N, C, H, W) with bias (C,). All four activations are such that the
-slope at x can be read off their result, so that nothing else need be kept for the backward pass:
-1 where y > 0 and 0 (or 0.2) elsewhere, or 1 - y². At 0 the slope is that of the left side.
+``y`` (N, K) with bias (K,), or (N, C, H, W) with bias (C,). The derivative of each is a function of its
+result y, so that nothing else is saved for the backward pass: 1 where y > 0 and 0 (or 0.2) elsewhere,
+or 1 - y². At 0 it is the derivative from the left.
 """
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def forward(y, bias, activation, implementation=None):
     """
     check(activation)
     if bias is not None and (y.ndim < 2 or bias.size != y.shape[1]):
-        raise ValueError(f"bias has {bias.size} numbers, y is {list(y.shape)}; it must have one for each of axis 1")
+        raise ValueError(f"bias has {bias.size} numbers, y is {list(y.shape)}; it must have one per channel (axis 1)")
     _choose(y, implementation).forward(y, bias, activation)
 
 
 @traceable
 def backward(g, y, activation, implementation=None, out=None):
-    """g * slope: the gradient before the activation, from that after it and the result y; laid out in memory as y is."""
+    """The gradient before the activation, from that after it, g, and the result y; with y's memory layout."""
     check(activation)
     for other in (g, out):
         if other is not None and other.shape != y.shape:

@@ -1,4 +1,4 @@
-"""One pass over memory, vectorised by LLVM; tanh stays NumPy's, which has vectors of its own for it."""
+"""One pass over memory, vectorised by LLVM; tanh is NumPy's, which is vectorised already."""
 import numpy as np
 
 from ..runtime.jit import njit
@@ -20,7 +20,7 @@ def _forward(y, bias, leak, leaky):
 @njit(**_OPTIONS)
 def _backward(g, y, leak, leaky, h):
     for i in range(y.size):
-        h[i] = g[i] if y[i] > 0 else leak * g[i] if leaky else leak  # of a relu's dead units nothing but 0 comes, whatever g is
+        h[i] = g[i] if y[i] > 0 else leak * g[i] if leaky else leak  # dead units give 0 for an infinite g too
 
 
 @njit(**_OPTIONS)
@@ -34,13 +34,13 @@ def _leak(activation, y):
 
 
 def channels_last(y):
-    """y (N, K) or (N, C, H, W) as it lies in memory if its last axis, or the channels, vary fastest; else None."""
-    seen = y if y.ndim == 2 else y.transpose(0, 2, 3, 1) if y.ndim == 4 else None
-    return seen if seen is not None and seen.flags.c_contiguous else None
+    """y (N, K) or (N, C, H, W) as a contiguous view with the channels last; None if there is none."""
+    view = y if y.ndim == 2 else y.transpose(0, 2, 3, 1) if y.ndim == 4 else None
+    return view if view is not None and view.flags.c_contiguous else None
 
 
 def calls(rows, bias, activation):
-    """What makes rows (N, K) activation(rows + bias), of one dtype, contiguous."""
+    """The calls that replace rows (N, K) by activation(rows + bias); of one dtype, contiguous."""
     if activation in ("relu", "leaky_relu"):
         return ((_forward, (rows, bias, _leak(activation, rows), activation == "leaky_relu")),)
     plus = np.add, (rows, bias, rows)
@@ -55,16 +55,16 @@ def forward(y, bias, activation):
 
 
 def backward(g, y, activation, out=None):
-    seen = channels_last(y)
-    if activation == "linear" or seen is None or g.dtype != y.dtype or not y.size:
+    rows = channels_last(y)
+    if activation == "linear" or rows is None or g.dtype != y.dtype or not y.size:
         return reference.backward(g, y, activation, out)
     h = np.empty_like(y) if out is None else out
     target = channels_last(h)
     if target is None:
         return reference.backward(g, y, activation, out)
-    given = flattened(g if g.ndim == 2 else g.transpose(0, 2, 3, 1))
+    g, rows, target = flattened(g if g.ndim == 2 else g.transpose(0, 2, 3, 1)), flattened(rows), target.reshape(-1)
     if activation == "tanh":
-        execute((_backward_tanh, (given, flattened(seen), target.reshape(-1))))
+        execute((_backward_tanh, (g, rows, target)))
     else:
-        execute((_backward, (given, flattened(seen), _leak(activation, y), activation == "leaky_relu", target.reshape(-1))))
+        execute((_backward, (g, rows, _leak(activation, y), activation == "leaky_relu", target)))
     return h

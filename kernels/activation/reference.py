@@ -1,4 +1,4 @@
-"""The definition, in plain NumPy."""
+"""The definition in NumPy."""
 import numpy as np
 
 from ..runtime.tracing import copy_to
@@ -17,7 +17,7 @@ def forward(y, bias, activation):
 
 def backward(g, y, activation, out=None):
     if activation == "relu":
-        h = np.where(y > 0, g, y.dtype.type(0))  # a mask selects: infinity times 0 would be no number
+        h = np.where(y > 0, g, y.dtype.type(0))  # selected, not multiplied: inf * 0 is NaN
     elif activation == "leaky_relu":
         h = np.where(y > 0, g, y.dtype.type(0.2) * g)
     elif activation == "tanh":

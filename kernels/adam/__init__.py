@@ -1,14 +1,14 @@
 """Adam over one flat buffer: parameters and both moments updated in one pass, in place.
 
-``step(p, g, m, v, t, lr, beta1, beta2, eps)``, t counting the steps, this one included:
+``step(p, g, m, v, t, lr, beta1, beta2, eps)``, with t the number of steps, this one included:
 
     t = t + 1
     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g²
     p = p - lr * (m / (1 - beta1ᵗ)) / (sqrt(v / (1 - beta2ᵗ)) + eps)
 
-(Kingma & Ba 2015, Algorithm 1, with eps outside the root as written there.) A first moment below
-1e-30 in size is flushed to zero: left alone it decays into denormal numbers, on which processors
-compute tens of times slower. With weights anywhere near 1 this changes no result.
+(Kingma & Ba 2015, Algorithm 1, with eps outside the root.) A first moment below 1e-30 in absolute value
+is set to zero: it would decay into denormal numbers, with which processors compute tens of times more
+slowly. With weights near 1 this changes no result.
 """
 from __future__ import annotations
 
@@ -33,5 +33,8 @@ def step(p, g, m, v, t, lr, beta1, beta2, eps, implementation=None):
     """
     for other in (g, m, v):
         if other.shape != p.shape or other.dtype != p.dtype or p.ndim != 1:
-            raise ValueError(f"p is {p.dtype}{list(p.shape)}, another array {other.dtype}{list(other.shape)}; p, g, m and v must be 1-D, of one length and dtype")
+            raise ValueError(
+                f"p is {p.dtype}{list(p.shape)}, another array {other.dtype}{list(other.shape)}; "
+                "p, g, m and v must be 1-D, of one length and dtype"
+            )
     _choose(p, implementation).step(p, g, m, v, t, lr, beta1, beta2, eps)

@@ -1,8 +1,8 @@
 """One loop, vectorised by LLVM.
 
-``error_model="numpy"`` matters: Python's would test every division for zero, and that branch stops
-the vectorisation (three times slower). The flags leave out nnan and ninf on purpose, so that a NaN
-gradient still gives NaN weights and is noticed.
+``error_model="numpy"`` matters: Python's would test every division for zero, and that branch prevents
+vectorisation (three times slower). The flags do not include nnan and ninf, so that a NaN gradient gives
+NaN weights and is noticed.
 """
 import numpy as np
 
@@ -33,4 +33,5 @@ def _advance(p, g, m, v, t, lr, beta1, beta2, eps):
     lr, count = float(lr), int(t)
     real = p.dtype.type  # every constant in the buffers' dtype: one float64 would make the loop float64
     rate, correction = lr / (1 - beta1**count), (1 - beta2**count) ** -0.5
-    _step(p, g, m, v, real(rate), real(beta1), real(beta2), real(1 - beta1), real(1 - beta2), real(correction), real(eps), real(1e-30))
+    constants = rate, beta1, beta2, 1 - beta1, 1 - beta2, correction, eps, 1e-30
+    _step(p, g, m, v, *map(real, constants))

@@ -1,32 +1,33 @@
-"""Affine bilinear sampling: y[n,c,i,j] = x[n,c] at the position that theta[n] sends (i,j) to.
+"""Affine bilinear sampling: y[n,c,i,j] is x[n,c] at the position to which theta[n] maps (i,j).
 
 theta is a 2x3 matrix [[a, b, e], [c, d, f]] (the paper's Eq. 2) that maps *output* positions to
 *input* positions, both in coordinates where the image spans [-1, 1]:
 
     u' = a u + b v + e          v' = c u + d v + f          (u to the right, v down)
 
-Between pixels the image is interpolated bilinearly, outside it is 0. How pixels lie in [-1, 1] is
-the convention:
+Between pixels the image is interpolated bilinearly, outside it is 0. The convention maps pixels to
+[-1, 1]:
 
     half_pixel      pixel j of W is centred at u = (2j + 1) / W - 1   (PyTorch's align_corners=False)
     align_corners   pixel j of W is at u = 2j / (W - 1) - 1           (align_corners=True)
-    tf_reference    output pixels as in align_corners, but read at (u' + 1) W / 2, and what is not
-                    within [0, W - 1) counts as outside: TensorFlow's transformer of 2016. Its
-                    identity is not the identity: the image is stretched by W / (W - 1), and the
-                    last row and column are lost.
+    tf_reference    output pixels as in align_corners, but read at (u' + 1) W / 2; positions outside
+                    [0, W - 1) give 0. TensorFlow's transformer of 2016. Its identity is not the
+                    identity: the image is stretched by W / (W - 1), and the last row and column are
+                    lost.
 
-With p the position in pixels, theta enters as p = p_identity + scale * ((theta - identity) (u, v, 1)),
-which gives back the very image for the identity, and is how every implementation computes it.
+With p the position in pixels, every implementation computes
+p = p_identity + scale * ((theta - identity) (u, v, 1)), so that the identity returns the image exactly.
 
-Conventions at the edges, for values and gradients alike: the two pixels around p on an axis are
-floor(p) and floor(p) + 1, each counts if it lies in the image; a position that is not a finite
-number, or further out than a million pixels, is outside. At whole p the derivative jumps; the one
-taken is that towards floor(p) + 1. References: Jaderberg et al. 2015, Eq. 5-7.
+At the edges, for values and gradients: the two pixels around p on an axis are floor(p) and
+floor(p) + 1, and each counts if it lies in the image. A position that is not finite, or more than a
+million pixels away, is outside. At whole p the derivative jumps; it is taken towards floor(p) + 1.
+References: Jaderberg et al. 2015, Eq. 5-7. Derivation and measurements: README.md.
 """
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations
 from ..runtime.tracing import traceable
+from ..sampling import check_derivatives
 
 CONVENTIONS = ("half_pixel", "align_corners", "tf_reference")
 
@@ -35,16 +36,16 @@ implementations, why_not = _choose.available, _choose.why_not
 
 
 @traceable
-def forward(x, theta, convention="half_pixel", size=None, implementation=None, slopes=False, out=None):
+def forward(x, theta, convention="half_pixel", size=None, implementation=None, derivatives=False, out=None):
     """Sample images along affine grids.
 
     x : (N, C, H, W) float32 or float64, NumPy or CuPy
     theta : (N, 2, 3) or (N, 6), same dtype
     size : (H, W) of the output; that of x if None
-    slopes : also return the slopes (N, 2, C, *size), dy/dp along x, then along y. Given to
-        :func:`backward` they spare it a second reading of the images.
-    out : arrays for what is returned
-    returns y (N, C, *size), or (y, slopes)
+    derivatives : also return the derivatives of y by the position in pixels (N, 2, C, *size), along x,
+        then along y; with them, :func:`backward` need not read the images again
+    out : arrays for the results
+    returns y (N, C, *size), or (y, derivatives)
 
     >>> import numpy as np
     >>> from sdpadv_np.kernels import affine_sample
@@ -54,23 +55,27 @@ def forward(x, theta, convention="half_pixel", size=None, implementation=None, s
     [[0.0, 1.0], [2.0, 3.0]]
     """
     theta, size = _checked(x, theta, convention, size)
-    return _choose(x, implementation).forward(x, theta, convention, size, slopes, out)
+    return _choose(x, implementation).forward(x, theta, convention, size, derivatives, out)
 
 
 @traceable
-def backward(grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), slopes=None, out=None):
+def backward(
+    grad_y, x, theta, convention="half_pixel", implementation=None, needs=(True, True), derivatives=None, out=None,
+):
     """The gradients (grad_x, grad_theta) of :func:`forward`; None for one that ``needs`` leaves out.
 
-    ``slopes`` are those that ``forward(..., slopes=True)`` returned, if it did. grad_theta has
-    theta's shape.
+    derivatives : those returned by ``forward(..., derivatives=True)``, or None
+    grad_theta has theta's shape.
     """
     flat, size = _checked(x, theta, convention, grad_y.shape[2:])
     if grad_y.shape != (*x.shape[:2], *size) or grad_y.dtype != x.dtype:
-        raise ValueError(f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; dtype, N and C must agree")
-    if slopes is not None and (slopes.shape != (len(x), 2, *grad_y.shape[1:]) or slopes.dtype != x.dtype):
-        raise ValueError(f"slopes are {slopes.dtype}{list(slopes.shape)}; pass those of forward(..., slopes=True) for this very y")
-    into = (None, None) if out is None else (out[0], None if out[1] is None else out[1].reshape(flat.shape))
-    grad_x, grad_theta = _choose(x, implementation).backward(grad_y, x, flat, convention, tuple(needs), slopes, into)
+        raise ValueError(
+            f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; dtype, N and C must agree"
+        )
+    check_derivatives(derivatives, (len(x), 2, *grad_y.shape[1:]), x.dtype)
+    out = (None, None) if out is None else (out[0], None if out[1] is None else out[1].reshape(flat.shape))
+    run = _choose(x, implementation).backward
+    grad_x, grad_theta = run(grad_y, x, flat, convention, tuple(needs), derivatives, out)
     return grad_x, None if grad_theta is None else grad_theta.reshape(theta.shape)
 
 
@@ -80,10 +85,14 @@ def _checked(x, theta, convention, size):
     if x.ndim != 4:
         raise ValueError(f"x has shape {list(x.shape)}; it must be (N, C, H, W)")
     if theta.shape not in ((len(x), 2, 3), (len(x), 6)):
-        raise ValueError(f"theta has shape {list(theta.shape)}; for {len(x)} images it must be ({len(x)}, 2, 3) or ({len(x)}, 6)")
+        raise ValueError(
+            f"theta has shape {list(theta.shape)}; for {len(x)} images it must be ({len(x)}, 2, 3) or ({len(x)}, 6)"
+        )
     if x.dtype != theta.dtype or x.dtype.kind != "f" or x.dtype.itemsize < 4:
         raise ValueError(f"x is {x.dtype}, theta {theta.dtype}; both must be float32, or both float64")
     size = tuple(x.shape[2:] if size is None else size)
     if min(x.shape[1:]) < 1 or len(size) != 2 or min(size) < 1:
-        raise ValueError(f"x has shape {list(x.shape)}, output size is {size}; images need at least one pixel and channel")
+        raise ValueError(
+            f"x has shape {list(x.shape)}, output size is {size}; images need at least one pixel and channel"
+        )
     return theta.reshape(-1, 2, 3), size

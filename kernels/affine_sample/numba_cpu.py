@@ -1,9 +1,9 @@
-"""Images in parallel, pixels sixteen at a time: positions once for all channels, then paired gathers.
+"""Images in parallel, pixels sixteen at a time: positions once for all channels, then gathers of pairs.
 
-The vectors are those of kernels/simd, the zero frame around each image that of
-kernels/sampling/bilinear.py. With the slopes saved by the forward pass theta's gradient alone is a plain
-reduction over them. Together with the image's gradient it is cheaper to read the image again, at
-positions that are known anyway, than to write and read two numbers a pixel.
+The vectors are those of kernels/simd, the padded images those of kernels/sampling/bilinear.py. With the
+derivatives saved by the forward pass, theta's gradient alone is a sum over them. Together with the
+image's gradient, whose positions are needed anyway, it is faster to read the image again than to
+write and read two numbers per pixel.
 """
 from __future__ import annotations
 
@@ -14,7 +14,22 @@ from ..runtime.jit import INLINE, OPTIONS, njit
 from ..runtime.tables import cached_table
 from ..runtime.threads import parallel_for
 from ..runtime.tracing import copy_to, execute, flattened, output_buffer
-from ..sampling.bilinear import BLOCK, add, along, collect, fits, frame, get, prepare, put, read, table, tile_size
+from ..sampling.bilinear import (
+    BLOCK,
+    add_corners,
+    collect_corners,
+    exact_indices,
+    forward_buffers,
+    interleaved,
+    interpolate,
+    load_up_to,
+    needed,
+    pad_image,
+    padded_size,
+    store_corners,
+    store_sample,
+    times_derivatives,
+)
 from . import reference
 
 
@@ -30,12 +45,12 @@ def _deviation(theta, scale):
 
 @njit(**INLINE)
 def _locate(tables, k, deviation, h, w, cut):
-    """(index from the image's first pixel, weights s and t) of output pixels k, k + 1, ..."""
+    """(index of the upper left pixel, weights s and t) of output pixels k, k + 1, ..."""
     (a, b, e), (c, d, f) = deviation
-    width = simd.lanes(tables)
-    u, v = simd.load(tables, 4 * k + 2 * width), simd.load(tables, 4 * k + 3 * width)
+    lanes = simd.lanes(tables)
+    u, v = simd.load(tables, 4 * k + 2 * lanes), simd.load(tables, 4 * k + 3 * lanes)
     p = simd.load(tables, 4 * k) + (u * a + v * b + e)
-    q = simd.load(tables, 4 * k + width) + (u * c + v * d + f)
+    q = simd.load(tables, 4 * k + lanes) + (u * c + v * d + f)
     if cut:
         p, q = simd.select_within(p, 0, w - 1, -2), simd.select_within(q, 0, h - 1, -2)
     p, q = simd.clamp(p, -2, w), simd.clamp(q, -2, h)
@@ -44,129 +59,131 @@ def _locate(tables, k, deviation, h, w, cut):
 
 
 @njit(**INLINE)
-def _value(n, channel, k, room, shape, pixels, tile, index, s, t, y, slopes):
-    """Value and slopes of ``room`` pixels from k on, at most a vector, of one channel of image n."""
+def _sample_channel(n, channel, k, count, shape, pixels, padded, index, s, t, y, derivatives):
+    """Values and derivatives of ``count`` pixels from k on, at most a vector, in one channel of image n."""
     _, channels, h, w = shape
-    value, right, down = read(tile, channel * tile_size(h, w), w, index, s, t)
-    put(y, (n * channels + channel) * pixels + k, room, value)
-    if slopes.size:
-        put(slopes, (2 * n * channels + channel) * pixels + k, room, right)
-        put(slopes, ((2 * n + 1) * channels + channel) * pixels + k, room, down)
+    value, right, down = interpolate(padded, channel * padded_size(h, w), w, index, s, t)
+    store_sample(n, channel, channels, pixels, k, count, value, right, down, y, derivatives)
 
 
 @njit(**INLINE)
-def _values(n, k, room, shape, pixels, tile, tables, deviation, cut, y, slopes):
-    """The same of all channels; the first stands outside the loop, which grey images then never enter (12 % faster)."""
+def _sample(n, k, count, shape, pixels, padded, tables, deviation, cut, y, derivatives):
+    """The same in all channels; the first is outside the loop, which grey images then never enter (12 % faster)."""
     _, channels, h, w = shape
     index, s, t = _locate(tables, k, deviation, h, w, cut)
-    _value(n, 0, k, room, shape, pixels, tile, index, s, t, y, slopes)
+    _sample_channel(n, 0, k, count, shape, pixels, padded, index, s, t, y, derivatives)
     for channel in range(1, channels):
-        _value(n, channel, k, room, shape, pixels, tile, index, s, t, y, slopes)
+        _sample_channel(n, channel, k, count, shape, pixels, padded, index, s, t, y, derivatives)
 
 
 @njit(**OPTIONS)
-def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, slopes):
-    count, channels, h, w = shape
-    pixels, plane = y.size // max(count * channels, 1), tile_size(h, w)
-    tile, width = np.zeros(channels * plane, x.dtype), simd.lanes(y)
-    for n in range(part * count // parts, (part + 1) * count // parts):
+def _forward_part(part, parts, shape, x, theta, tables, scale, cut, y, derivatives):
+    images, channels, h, w = shape
+    pixels, size = y.size // max(images * channels, 1), padded_size(h, w)
+    padded, lanes = np.zeros(channels * size, x.dtype), simd.lanes(y)
+    for n in range(part * images // parts, (part + 1) * images // parts):
         deviation = _deviation(theta[n], scale)
         for channel in range(channels):
-            frame(x, (n * channels + channel) * h * w, h, w, tile, channel * plane)
-        whole = pixels - pixels % width
-        for k in range(0, whole, width):
-            _values(n, k, width, shape, pixels, tile, tables, deviation, cut, y, slopes)
-        if whole < pixels:
-            _values(n, whole, pixels - whole, shape, pixels, tile, tables, deviation, cut, y, slopes)
+            pad_image(x, (n * channels + channel) * h * w, h, w, padded, channel * size)
+        end = pixels - pixels % lanes
+        for k in range(0, end, lanes):
+            _sample(n, k, lanes, shape, pixels, padded, tables, deviation, cut, y, derivatives)
+        if end < pixels:
+            _sample(n, end, pixels - end, shape, pixels, padded, tables, deviation, cut, y, derivatives)
 
 
 @njit(**INLINE)
-def _summed(sums, tables, k, along_x, along_y):
-    """The six sums of slope times (u, v, 1), those of pixels k, k + 1, ... added."""
-    width = simd.lanes(tables)
-    u, v = simd.load(tables, 4 * k + 2 * width), simd.load(tables, 4 * k + 3 * width)
+def _add_moments(sums, tables, k, along_x, along_y):
+    """The six sums of a gradient by position times (u, v, 1), with pixels k, k + 1, ... added."""
+    lanes = simd.lanes(tables)
+    u, v = simd.load(tables, 4 * k + 2 * lanes), simd.load(tables, 4 * k + 3 * lanes)
     (a, b, e), (c, d, f) = sums
     return (a + along_x * u, b + along_x * v, e + along_x), (c + along_y * u, d + along_y * v, f + along_y)
 
 
 @njit(**INLINE)
-def _write(grad_theta, n, sums, scale):
+def _store_theta(grad_theta, n, sums, scale):
     for row, (a, b, e) in enumerate(sums):
-        grad_theta[n, row, 0], grad_theta[n, row, 1], grad_theta[n, row, 2] = simd.sum_of_lanes(a) * scale[row], simd.sum_of_lanes(b) * scale[row], simd.sum_of_lanes(e) * scale[row]
+        grad_theta[n, row, 0] = simd.sum_of_lanes(a) * scale[row]
+        grad_theta[n, row, 1] = simd.sum_of_lanes(b) * scale[row]
+        grad_theta[n, row, 2] = simd.sum_of_lanes(e) * scale[row]
 
 
 @njit(**OPTIONS)
-def _saved_part(part, parts, shape, g, slopes, tables, scale, grad_theta):
-    """theta's gradient from the slopes of the forward pass."""
-    count, channels, _, _ = shape
-    pixels, zero = g.size // max(count * channels, 1), simd.zeros(g)
-    for n in range(part * count // parts, (part + 1) * count // parts):
+def _theta_part(part, parts, shape, g, derivatives, tables, scale, grad_theta):
+    """theta's gradient from the derivatives of the forward pass."""
+    images, channels, _, _ = shape
+    pixels, zero = g.size // max(images * channels, 1), simd.zeros(g)
+    for n in range(part * images // parts, (part + 1) * images // parts):
         sums = (zero, zero, zero), (zero, zero, zero)
         for k in range(0, pixels, simd.lanes(g)):
-            along_x, along_y = along(g, slopes, n, channels, pixels, k)
-            sums = _summed(sums, tables, k, along_x, along_y)
-        _write(grad_theta, n, sums, scale)
+            along_x, along_y = times_derivatives(g, derivatives, n, channels, pixels, k)
+            sums = _add_moments(sums, tables, k, along_x, along_y)
+        _store_theta(grad_theta, n, sums, scale)
 
 
 @njit(**OPTIONS)
 def _gradients_part(part, parts, shape, g, x, theta, tables, scale, cut, grad_x, grad_theta):
-    """The image's gradient, or theta's, whose slopes are read from the images again, or both in one go."""
-    count, channels, h, w = shape
-    pixels, zero = g.size // max(count * channels, 1), simd.zeros(g)
-    tile = np.zeros(tile_size(h, w) if grad_theta.size else 0, g.dtype)
-    corners = np.zeros(4 * tile_size(h, w) if grad_x.size else 0, g.dtype)
-    indices, quads, above = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype), np.empty(w + 16, g.dtype)
-    for n in range(part * count // parts, (part + 1) * count // parts):
+    """The image's gradient, or theta's, with derivatives computed again, or both at once."""
+    images, channels, h, w = shape
+    pixels, zero = g.size // max(images * channels, 1), simd.zeros(g)
+    padded = np.zeros(padded_size(h, w) if grad_theta.size else 0, g.dtype)
+    corner_sums = np.zeros(4 * padded_size(h, w) if grad_x.size else 0, g.dtype)
+    indices, corners, above = np.empty(BLOCK, np.int32), np.empty(4 * BLOCK, g.dtype), np.empty(w + 16, g.dtype)
+    for n in range(part * images // parts, (part + 1) * images // parts):
         deviation = _deviation(theta[n], scale)
         sums = (zero, zero, zero), (zero, zero, zero)
         for channel in range(n * channels, (n + 1) * channels):
             if grad_theta.size:
-                frame(x, channel * h * w, h, w, tile, 0)
+                pad_image(x, channel * h * w, h, w, padded, 0)
             for start in range(0, pixels, BLOCK):
-                length = min(BLOCK, pixels - start)
-                for k in range(0, length, simd.lanes(g)):
+                count = min(BLOCK, pixels - start)
+                for k in range(0, count, simd.lanes(g)):
                     index, s, t = _locate(tables, start + k, deviation, h, w, cut)
-                    value = get(g, channel * pixels + start + k, length - k)
+                    value = load_up_to(g, channel * pixels + start + k, count - k)
                     if grad_theta.size:
-                        _, right, down = read(tile, 0, w, index, s, t)
-                        sums = _summed(sums, tables, start + k, value * right, value * down)
+                        _, right, down = interpolate(padded, 0, w, index, s, t)
+                        sums = _add_moments(sums, tables, start + k, value * right, value * down)
                     if grad_x.size:
-                        prepare(indices, quads, k, index, s, t, value)
+                        store_corners(indices, corners, k, index, s, t, value)
                 if grad_x.size:
-                    add(corners, w, indices, quads, length)
+                    add_corners(corner_sums, w, indices, corners, count)
             if grad_x.size:
-                collect(corners, above, h, w, grad_x, channel * h * w)
+                collect_corners(corner_sums, above, h, w, grad_x, channel * h * w)
         if grad_theta.size:
-            _write(grad_theta, n, sums, scale)
+            _store_theta(grad_theta, n, sums, scale)
 
 
 @cached_table
 def _tables(size, output, convention, dtype):
-    """(x and y of the identity's positions, u, v), each filled up to whole vectors; pixels per unit; whether it cuts."""
+    """(x and y of the identity's positions, u, v), interleaved; pixels per unit; whether positions are cut."""
     base, basis, scale = reference.grid(size, output, convention, dtype)
-    return table([*base, *basis[:2]], dtype), scale.ravel(), reference.border(convention) == "cut"
+    return interleaved([*base, *basis[:2]], dtype), scale.ravel(), reference.border(convention) == "cut"
 
 
-def forward(x, theta, convention, size, slopes=False, out=None):
-    if not fits(x):
-        return reference.forward(x, theta, convention, size, slopes, out)
-    into = (out if slopes else (out, None)) or (None, None)
-    y = output_buffer(into[0], (*x.shape[:2], *size), x.dtype)
-    saved = output_buffer(into[1], (len(x), 2, *y.shape[1:]) if slopes else 0, x.dtype)
+def forward(x, theta, convention, size, derivatives=False, out=None):
+    if not exact_indices(x):
+        return reference.forward(x, theta, convention, size, derivatives, out)
+    y, saved = forward_buffers(x, size, derivatives, out)
     tables = _tables(x.shape[2:], tuple(size), convention, x.dtype)
     theta = flattened(theta).reshape(-1, 2, 3)
-    execute((parallel_for, (_forward_part, len(x), y.size, x.shape, flattened(x), theta, *tables, flattened(y), flattened(saved))))
-    return copy_to(out, (y, saved) if slopes else y)
+    arguments = x.shape, flattened(x), theta, *tables, flattened(y), flattened(saved)
+    execute((parallel_for, (_forward_part, len(x), y.size, *arguments)))
+    return copy_to(out, (y, saved) if derivatives else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None, out=(None, None)):
-    if not fits(x):
-        return reference.backward(g, x, theta, convention, needs, slopes, out)
-    grad_x, grad_theta = output_buffer(out[0], x.shape if needs[0] else 0, x.dtype), output_buffer(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
+def backward(g, x, theta, convention, needs, derivatives=None, out=(None, None)):
+    if not exact_indices(x):
+        return reference.backward(g, x, theta, convention, needs, derivatives, out)
+    grad_x = output_buffer(out[0], x.shape if needs[0] else 0, x.dtype)
+    grad_theta = output_buffer(out[1], theta.shape if needs[1] else (0, 2, 3), x.dtype)
     tables, scale, cut = _tables(x.shape[2:], g.shape[2:], convention, x.dtype)
-    if needs == (False, True) and slopes is not None:
-        execute((parallel_for, (_saved_part, len(x), g.size, x.shape, flattened(g), flattened(slopes), tables, scale, grad_theta)))
+    if needs == (False, True) and derivatives is not None:
+        arrays = flattened(g), flattened(derivatives), tables, scale, grad_theta
+        arguments = _theta_part, len(x), g.size, x.shape, *arrays
     else:
         theta = flattened(theta).reshape(-1, 2, 3)
-        execute((parallel_for, (_gradients_part, len(x), g.size, x.shape, flattened(g), flattened(x), theta, tables, scale, cut, flattened(grad_x), grad_theta)))
-    return copy_to(out, (grad_x if needs[0] else None, grad_theta if needs[1] else None))
+        arrays = flattened(g), flattened(x), theta, tables, scale, cut, flattened(grad_x), grad_theta
+        arguments = _gradients_part, len(x), g.size, x.shape, *arrays
+    execute((parallel_for, arguments))
+    return needed(out, needs, grad_x, grad_theta)

@@ -1,12 +1,12 @@
-"""The definition, in plain NumPy: positions, then the four pixels around each, then sums.
+"""The definition in NumPy: positions, the four pixels around each, sums.
 
-``sample`` and ``scatter`` take any positions and also the derivatives of the interpolation with
-respect to them: bilinear interpolation is a product of two hat functions,
+``sample`` and ``scatter`` take any positions. They also compute the derivatives of the interpolation by
+the position: bilinear interpolation is a product of two hat functions,
 
     S(p, q) = sum over pixels (i, j) of x[i, j] hat(p - j) hat(q - i)
 
-so d/dp puts the hat's slope (-1 at floor(p), +1 at floor(p) + 1) in place of the hat itself, and the
-second derivative along one axis is 0. ``dx`` and ``dy`` say how often each axis is differentiated.
+so d/dp replaces a hat by its derivative (-1 at floor(p), +1 at floor(p) + 1), and the second derivative
+along one axis is 0. ``dx`` and ``dy`` are the orders of differentiation along the axes.
 """
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def grid(size, output, convention, dtype):
         if convention == "half_pixel":
             return (2 * j + 1) / m - 1, n * (2 * j + 1) / (2 * m) - 0.5, n / 2
         u, step = (2 * j / (m - 1) - 1, j / (m - 1)) if m > 1 else (np.zeros(1), np.full(1, 0.5))
-        return (u, j * (n - 1) / (m - 1) if m > 1 else step * (n - 1), (n - 1) / 2) if convention == "align_corners" else (u, step * n, n / 2)
+        if convention == "align_corners":
+            return u, j * (n - 1) / (m - 1) if m > 1 else step * (n - 1), (n - 1) / 2
+        return u, step * n, n / 2
 
     v, row, row_scale = axis(size[0], output[0])
     u, column, column_scale = axis(size[1], output[1])
@@ -44,23 +46,23 @@ def grid(size, output, convention, dtype):
 
 
 def grid_for(theta, size, output, convention):
-    """(base, basis, scale, identity) of theta's kind: its dtype, NumPy's or CuPy's."""
+    """(base, basis, scale, identity) in theta's dtype and array library."""
     return _tables(tuple(size), tuple(output), convention, theta.dtype, array_module(theta))
 
 
 @cached_table
 def _tables(size, output, convention, dtype, module):
-    """Made once: to move them to a GPU in each call would stop it."""
+    """Cached: copying them to a GPU in each call would make the GPU wait."""
     return tuple(module.asarray(table) for table in (*grid(size, output, convention, dtype), np.eye(2, 3, dtype=dtype)))
 
 
 def border(convention):
-    """Whether pixels beyond the edge count as zeros one by one, or cut the sample off at once."""
+    """At the edge: "zeros" if each pixel outside counts as 0, "cut" if a position outside gives 0 at once."""
     return "cut" if convention == "tf_reference" else "zeros"
 
 
 def positions(theta, size, output, convention):
-    """(N, 2, *output): where each output pixel is read, in pixels of the input, x first."""
+    """(N, 2, *output): the position in the input, in pixels, of each output pixel; x first."""
     base, basis, scale, identity = grid_for(theta, size, output, convention)
     return (base + scale * ((theta - identity) @ basis)).reshape(len(theta), 2, *output)
 
@@ -68,7 +70,7 @@ def positions(theta, size, output, convention):
 def _axis(p, n, order, edge):
     """Along one axis of n pixels: the two (index, weight, whether it counts) for positions p."""
     if edge == "clamp":
-        counts = (p >= 0) & (p <= n - 1) if order else np.ones_like(p, bool)  # beyond the edge the value stays, its slope is 0
+        counts = (p >= 0) & (p <= n - 1) if order else np.ones_like(p, bool)  # beyond the edge the value is constant
         p = np.minimum(np.where(p > 0, p, p.dtype.type(0)), p.dtype.type(n - 1))
         low = np.minimum(np.floor(p), max(n - 2, 0))
     else:
@@ -92,8 +94,8 @@ def _corners(positions, size, dy, dx, edge):
             yield i * size[1] + j, wi * wj, row & column
 
 
-def _chosen(counts, values):
-    """Those that count; a mask selects, for infinity times 0 would be no number."""
+def _masked(counts, values):
+    """The values that count, 0 for the others; selected, not multiplied, since infinity times 0 is NaN."""
     return np.where(counts[:, None], values, values.dtype.type(0))
 
 
@@ -102,7 +104,10 @@ def sample(x, positions, dy=0, dx=0, edge="zeros", out=None):
     """x (N,C,H,W) at positions (N,2,Ho,Wo) -> (N,C,Ho,Wo)."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
-    y = sum(weight[:, None] * _chosen(counts, np.take_along_axis(flat, index[:, None], axis=2)) for index, weight, counts in _corners(positions, (h, w), dy, dx, edge))
+    y = sum(
+        weight[:, None] * _masked(counts, np.take_along_axis(flat, index[:, None], axis=2))
+        for index, weight, counts in _corners(positions, (h, w), dy, dx, edge)
+    )
     return copy_to(out, y.reshape(n, c, *positions.shape[2:]))
 
 
@@ -116,29 +121,30 @@ def scatter(g, positions, size, dy=0, dx=0, edge="zeros", out=None):
     image = module.arange(n * c).reshape(n, c, 1) * pixels
     total = module.zeros(n * c * pixels)
     for index, weight, counts in _corners(positions, size, dy, dx, edge):
-        total += module.bincount((image + index[:, None]).ravel(), (weight[:, None] * _chosen(counts, flat)).ravel(), minlength=total.size)
+        values = weight[:, None] * _masked(counts, flat)
+        total += module.bincount((image + index[:, None]).ravel(), values.ravel(), minlength=total.size)
     return copy_to(out, total.astype(g.dtype).reshape(n, c, *size))
 
 
-def slopes_at(x, positions, edge):
-    """(N,2,C,Ho,Wo): how the value changes per pixel that the position moves, along x, then along y."""
+def derivatives_at(x, positions, edge):
+    """(N,2,C,Ho,Wo): the derivatives of the value by the position, in pixels, along x and along y."""
     return np.stack([sample(x, positions, 0, 1, edge), sample(x, positions, 1, 0, edge)], axis=1)
 
 
-def forward(x, theta, convention, size, slopes=False, out=None):
+def forward(x, theta, convention, size, derivatives=False, out=None):
     where, edge = positions(theta, x.shape[2:], size, convention), border(convention)
     y = sample(x, where, edge=edge)
-    return copy_to(out, (y, slopes_at(x, where, edge)) if slopes else y)
+    return copy_to(out, (y, derivatives_at(x, where, edge)) if derivatives else y)
 
 
-def backward(g, x, theta, convention, needs, slopes=None, out=None):
+def backward(g, x, theta, convention, needs, derivatives=None, out=None):
     size, output, edge = x.shape[2:], g.shape[2:], border(convention)
     where = positions(theta, size, output, convention)
     grad_x = scatter(g, where, size, edge=edge) if needs[0] else None
     if not needs[1]:
         return copy_to(out, (grad_x, None))
     _, basis, scale, _ = grid_for(theta, size, output, convention)
-    slopes = slopes_at(x, where, edge) if slopes is None else slopes
-    towards = (g[:, None] * slopes).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
-    grad_theta = (scale * towards) @ basis.T
+    derivatives = derivatives_at(x, where, edge) if derivatives is None else derivatives
+    by_position = (g[:, None] * derivatives).sum(axis=2).reshape(len(g), 2, output[0] * output[1])
+    grad_theta = (scale * by_position) @ basis.T
     return copy_to(out, (grad_x, grad_theta))

@@ -1,4 +1,4 @@
-"""The slope of clip(x, low, high): 1 where low <= x <= high, the limits included, and 0 elsewhere."""
+"""The derivative of clip(x, low, high): 1 where low <= x <= high, and 0 elsewhere."""
 from __future__ import annotations
 
 from ..runtime.dispatch import Implementations

@@ -1,8 +1,8 @@
-"""One pass instead of four, where the limits are numbers."""
+"""One pass over memory instead of four, if the limits are numbers."""
 import numpy as np
 
 from ..runtime.jit import njit
-from ..runtime.tracing import contiguous, copy_to, execute, output_buffer
+from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 from . import reference
 
 
@@ -14,8 +14,9 @@ def _backward(g, x, low, high, h):
 
 
 def backward(g, x, low, high, out=None):
-    if np.ndim(low) or np.ndim(high) or g.dtype != x.dtype or g.shape != x.shape or not (g.flags.c_contiguous and x.flags.c_contiguous):
+    fits = g.dtype == x.dtype and g.shape == x.shape and g.flags.c_contiguous and x.flags.c_contiguous
+    if np.ndim(low) or np.ndim(high) or not fits:
         return reference.backward(g, x, low, high, out)
     h, real = output_buffer(out, x.shape, x.dtype), x.dtype.type
-    execute((_backward, (contiguous(g).reshape(-1), contiguous(x).reshape(-1), real(low), real(high), h.reshape(-1))))
+    execute((_backward, (flattened(g), flattened(x), real(low), real(high), h.reshape(-1))))
     return copy_to(out, h)

@@ -58,7 +58,7 @@ def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="au
     stride : one number
     padding : as :func:`resolve_padding` returns it
     bias : (O,) or (O,1,1), or None
-    activation : linear, relu, leaky_relu (slope 0.2) or tanh
+    activation : linear, relu, leaky_relu (0.2 for negative inputs) or tanh
     """
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[1]:
         raise ValueError(f"x {list(x.shape)} must be (N,C,H,W) and w {list(w.shape)} (O,C,kh,kw), with the same C")

@@ -24,7 +24,7 @@ from ..simd.activation import LEAK, LEAKY, LINEAR
 from . import _packed_weights
 from ._geometry import crop_image, padded_images
 
-WINOGRAD_GAIN = 2  # winograd is faster from this factor of saved multiplications on
+WINOGRAD_GAIN = 2  # Winograd's algorithm is faster from this factor of saved multiplications on
 TANH = 3  # an activation with a derivative here, but not computed by gemm
 _ROWS = 250  # output pixels of a group: the last, partly idle register block does not matter
 _SUM_ROWS = 120  # output pixels in one sum of the weight gradient: 64 columns of g stay in the first-level cache
@@ -144,10 +144,12 @@ def input_gradient(conv, g, y, activation, w, x):
     parallel_for(_input_part, conv.n, conv.work, conv, g, y, activation, _packed_weights.for_inputs(w), x)
 
 
-def weight_gradient(conv, x, g, gradient):
-    """The gradient [K, O]."""
+def weight_gradient(conv, x, g, out):
+    """The gradient of w (O,C,kh,kw); in ``out`` if given."""
+    gradient = conv.sums(conv.taps * conv.o)
     if conv.one_window:  # NumPy's product is faster here, where the columns of x have elements far apart
         np.dot(x.reshape(conv.n, -1).T, g.reshape(conv.n, -1), out=gradient.reshape(-1, conv.o))
-        return
-    conv = conv.grouped(conv.padded_size, _SUM_ROWS)
-    parallel_for(_weight_part, conv.taps, conv.work, conv, x, g, gradient)
+    else:
+        conv = conv.grouped(conv.padded_size, _SUM_ROWS)
+        parallel_for(_weight_part, conv.taps, conv.work, conv, x, g, gradient)
+    return _packed_weights.unpacked(gradient, conv.kernel, out)

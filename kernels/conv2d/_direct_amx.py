@@ -9,25 +9,25 @@ import numpy as np
 
 from .. import simd
 from ..gemm.amx_gemm import (
-    PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across, pack_along,
-    tile_count,
+    PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across,
+    pack_along, tile_count,
 )
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
 from ..gemm.operands import Matrix
 from ..gemm.packing import grid_offsets, packed_width, panel_width
 from ..gemm.workspace import run_with_workspace, workspace_of_part
 from ..runtime.jit import OPTIONS, njit
-from . import _direct, _packed_weights
+from . import _packed_weights
 from ._direct import activation_gradient, pixel_offsets
 from ._geometry import crop_image, padded_images
 from ._packing_cache import cached_packing, on_large_pages
 
-WINOGRAD_GAIN = 4.5  # winograd is faster from this factor of saved multiplications on
+WINOGRAD_GAIN = 4.5  # Winograd's algorithm is faster from this factor of saved multiplications on
 _STEPS = 4  # tiles of depth (32 numbers each) that are split at a time
 _ROWS = 400  # output pixels of a group, which share one pass over the weights or their gradient
 
 
-def _applies(conv):
+def applies(conv):
     """Whether windows fill tiles with runs of 16 numbers, and are so many that splitting the weights pays."""
     return conv.kw * conv.c % 16 == conv.taps % 32 == 0 and conv.o >= 16 and conv.n * conv.pixels >= _ROWS
 
@@ -183,8 +183,6 @@ def _for_inputs(w):
 
 def forward(conv, x, w, bias, activation, y):
     """As _direct.forward."""
-    if not _applies(conv):
-        return _direct.forward(conv, x, w, bias, activation, y)
     conv = conv.grouped(conv.padded_size, _ROWS)
     size = -(-conv.group * conv.pixels // 16) * (_STEPS * SPLIT_TILE + (-(-conv.o // 16) + 1) * TILE_WORDS)
     run_with_workspace(_forward_part, conv.n, conv.work, size, conv, x, _for_outputs(w), bias, activation, y)
@@ -192,18 +190,16 @@ def forward(conv, x, w, bias, activation, y):
 
 def input_gradient(conv, g, y, activation, w, x):
     """As _direct.input_gradient."""
-    if not _applies(conv):
-        return _direct.input_gradient(conv, g, y, activation, w, x)
     conv = conv.grouped(conv.padded_size, _ROWS)
     size = -(-conv.group * conv.pixels // 16) * (-(-conv.o // 32) * SPLIT_TILE + PANEL_TILES * TILE_WORDS)
     run_with_workspace(_input_part, conv.n, conv.work, size, conv, g, y, activation, _for_inputs(w), x)
 
 
-def weight_gradient(conv, x, g, gradient):
+def weight_gradient(conv, x, g, out):
     """As _direct.weight_gradient."""
-    if not _applies(conv):
-        return _direct.weight_gradient(conv, x, g, gradient)
+    gradient = conv.sums(conv.taps * conv.o)
     conv, runs = conv.grouped(conv.padded_size, _ROWS), conv.taps // 16
     rows, depth = -(-conv.o // 16), -(-conv.group * conv.pixels // 32)
     size = (rows * depth + PANEL_TILES * _STEPS) * SPLIT_TILE + rows * (runs + PANEL_TILES) * TILE_WORDS
     run_with_workspace(_weight_part, runs // PANEL_TILES, conv.work, size, conv, x, g, gradient)
+    return _packed_weights.unpacked(gradient, conv.kernel, out)

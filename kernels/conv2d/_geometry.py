@@ -4,6 +4,8 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import numpy as np
+
 from ..runtime.jit import OPTIONS, njit
 
 _CACHE = 2**18  # numbers that a group of images may take: the second-level cache
@@ -35,9 +37,18 @@ class Convolution(NamedTuple):
     group: int = 1  # images computed together
 
     @property
+    def kernel(self):
+        """The shape of w."""
+        return self.o, self.c, self.kh, self.kw
+
+    @property
     def work(self):
         """In the unit of parallel_for."""
         return self.n * self.pixels * self.taps * self.o // _PIXEL_WORK
+
+    def sums(self, size):
+        """An array for sums over the images, which begin with the first image; without images they are 0."""
+        return (np.empty if self.n else np.zeros)(size, np.float32)
 
     def padded_to(self, padded_h, padded_w):
         """With images padded, or cropped below and to the right, to another size."""
@@ -63,17 +74,6 @@ def convolution(n, c, h, w, o, kh, kw, stride, top, bottom, left, right):
 
 
 @njit(**OPTIONS)
-def pad_image(x, image, conv, padded, at):
-    """Copy an image, as far as it fits, into the padded image that begins at padded[at]; the rest is zero already."""
-    row = min(conv.w, conv.padded_w - conv.left) * conv.c
-    for i in range(min(conv.h, conv.padded_h - conv.top)):
-        source = (image * conv.h + i) * conv.w * conv.c
-        target = at + ((conv.top + i) * conv.padded_w + conv.left) * conv.c
-        for k in range(row):
-            padded[target + k] = x[source + k]
-
-
-@njit(**OPTIONS)
 def crop_image(padded, image, conv, x):
     """Copy the inside of a padded image to image number ``image`` of x; zeros where the padded image is smaller."""
     row = min(conv.w, conv.padded_w - conv.left) * conv.c
@@ -89,9 +89,17 @@ def crop_image(padded, image, conv, x):
 
 @njit(**OPTIONS)
 def padded_images(x, first, count, conv, padded):
-    """``count`` images from the first on, copied into ``padded``; without padding (``padded`` is empty) a view of x."""
+    """``count`` images from the first on, copied into ``padded``; without padding (``padded`` is empty) a view of x.
+
+    An image is copied as far as it fits; the padding is zero already.
+    """
     if padded.size == 0:
         return x[first * conv.padded_size : (first + count) * conv.padded_size]
+    row = min(conv.w, conv.padded_w - conv.left) * conv.c
     for n in range(count):
-        pad_image(x, first + n, conv, padded, n * conv.padded_size)
+        for i in range(min(conv.h, conv.padded_h - conv.top)):
+            source = ((first + n) * conv.h + i) * conv.w * conv.c
+            target = n * conv.padded_size + ((conv.top + i) * conv.padded_w + conv.left) * conv.c
+            for k in range(row):
+                padded[target + k] = x[source + k]
     return padded

@@ -23,6 +23,7 @@ from ..gemm.packing import grid_offsets, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
 from ..simd.activation import LINEAR
+from . import _packed_weights
 from ._geometry import crop_image, padded_images
 from ._winograd_patches import (
     inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of,
@@ -34,9 +35,10 @@ _SUM_CHANNELS = 96  # input channels transformed at a time for it
 _GAP = 16  # numbers between two matrices, or elements of all would share the same lines of the cache
 
 
-def _grouped(conv, patches, count):
-    """With groups of at least one image and up to ``count`` patches."""
-    return conv._replace(group=max(min(count // patches.per_image, conv.n), 1))
+def _grouped(conv, count):
+    """patches_of(conv), with groups of at least one image and up to ``count`` patches."""
+    conv, patches = patches_of(conv)
+    return conv._replace(group=max(min(count // patches.per_image, conv.n), 1)), patches
 
 
 @njit(**OPTIONS)
@@ -119,20 +121,23 @@ def _weight_part(part, parts, conv, patches, x, g, gradient):
                 gemm(Left(left, columns, steps, channels), right, out)
 
 
-def forward(conv, x, weights, bias, activation, y):
-    conv, patches = patches_of(conv)
-    conv = _grouped(conv, patches, _PATCHES)
+def forward(conv, x, w, bias, activation, y):
+    """As _direct.forward."""
+    conv, patches = _grouped(conv, _PATCHES)
+    weights = _packed_weights.winograd_for_outputs(w, conv.stride, patches.m)
     parallel_for(_forward_part, conv.n, conv.work, conv, patches, x, weights, bias, activation, y)
 
 
-def input_gradient(conv, g, weights, x):
-    conv, patches = patches_of(conv)
-    conv = _grouped(conv, patches, _PATCHES)
+def input_gradient(conv, g, w, x):
+    """As _direct.input_gradient, without an activation."""
+    conv, patches = _grouped(conv, _PATCHES)
+    weights = _packed_weights.winograd_for_inputs(w, conv.stride, patches.m)
     parallel_for(_input_part, conv.n, conv.work, conv, patches, g, weights, x)
 
 
-def weight_gradient(conv, x, g, gradient):
-    """The gradient of the weights' matrices [t * t, depth, O]."""
-    conv, patches = patches_of(conv)
-    conv = _grouped(conv, patches, _SUM_PATCHES)
+def weight_gradient(conv, x, g, out):
+    """As _direct.weight_gradient."""
+    conv, patches = _grouped(conv, _SUM_PATCHES)
+    gradient = conv.sums(patches.matrices * patches.depth * conv.o)
     parallel_for(_weight_part, patches.depth // 16, conv.work, conv, patches, x, g, gradient)
+    return _packed_weights.from_winograd(gradient, conv.kernel, conv.stride, patches.m, out)

@@ -6,7 +6,7 @@ import numpy as np
 from .. import activation as _activation
 from ..runtime.tracing import contiguous, copy_to, flattened
 from ..simd.activation import LEAKY, LINEAR, RELU
-from . import _direct, _packed_weights, _winograd, reference
+from . import _direct, _winograd, reference
 from ._geometry import convolution
 from ._winograd_patches import patches_of
 from ._winograd_transforms import TAPS
@@ -21,8 +21,8 @@ def _convolution(x_shape, w_shape, stride, padding):
     return convolution(n, c, h, w, w_shape[0], *w_shape[2:], stride, top, bottom, left, right)
 
 
-def _use_winograd(conv, algorithm, direct):
-    """For "auto", whether it saves enough multiplications and enough channels share the transforms."""
+def _chosen(conv, algorithm, direct):
+    """The module that computes; "auto" is Winograd's if it saves enough and enough channels share the transforms."""
     applies = all(2 * conv.stride < k <= TAPS * conv.stride for k in (conv.kh, conv.kw))
     applies = applies and (conv.stride * conv.c) % 16 == conv.o % 16 == 0
     if algorithm == "winograd" and not applies:
@@ -31,10 +31,10 @@ def _use_winograd(conv, algorithm, direct):
             f"with stride * C and O multiples of 16, not for {conv.kh}x{conv.kw} stride {conv.stride} "
             f'from {conv.c} to {conv.o} channels; use "direct" or "auto"'
         )
-    if algorithm != "auto":
-        return algorithm == "winograd"
-    saves = applies and direct.WINOGRAD_GAIN * patches_of(conv)[1].multiplications <= TAPS**2 * conv.pixels
-    return saves and min(conv.stride * conv.c, conv.o) >= _CHANNELS
+    if algorithm == "auto" and applies and min(conv.stride * conv.c, conv.o) >= _CHANNELS:
+        multiplications, direct_ones = patches_of(conv)[1].multiplications, TAPS**2 * conv.pixels
+        algorithm = "winograd" if direct.WINOGRAD_GAIN * multiplications <= direct_ones else "direct"
+    return _winograd if algorithm == "winograd" else direct if direct is _direct or direct.applies(conv) else _direct
 
 
 def _float32(*arrays):
@@ -54,22 +54,13 @@ def _result(out, n, c, h, w):
     return memory.transpose(0, 3, 1, 2), memory.reshape(-1), out
 
 
-def _sums(conv, size):
-    """An array for sums over the images, which begin with the first image; without images they are 0."""
-    return (np.empty if conv.n else np.zeros)(size, np.float32)
-
-
 def forward(x, w, stride, padding, bias=None, activation="linear", algorithm="auto", out=None, direct=_direct):
     if not _float32(x, w, bias):
         return reference.forward(x, w, stride, padding, bias, activation, algorithm, out)
     conv = _convolution(x.shape, w.shape, stride, padding)
     y, memory, out = _result(out, conv.n, conv.o, conv.ho, conv.wo)
-    bias, code = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1)), _CODES[activation]
-    if _use_winograd(conv, algorithm, direct):
-        weights = _packed_weights.winograd_for_outputs(contiguous(w), stride, patches_of(conv)[1].m)
-        _winograd.forward(conv, _nhwc(x), weights, bias, code, memory)
-    else:
-        direct.forward(conv, _nhwc(x), contiguous(w), bias, code, memory)
+    bias = np.empty(0, np.float32) if bias is None else np.array(bias.reshape(-1))
+    _chosen(conv, algorithm, direct).forward(conv, _nhwc(x), contiguous(w), bias, _CODES[activation], memory)
     if activation == "tanh":
         np.tanh(memory, out=memory)
     return copy_to(out, y)
@@ -82,26 +73,18 @@ def input_gradient(
         return reference.input_gradient(g, w, size, stride, padding, algorithm, y, activation, out)
     conv = _convolution((len(g), w.shape[1], *size), w.shape, stride, padding)
     x, memory, out = _result(out, conv.n, conv.c, conv.h, conv.w)
-    if _use_winograd(conv, algorithm, direct):
+    module = _chosen(conv, algorithm, direct)
+    if module is _winograd:
         g = g if activation == "linear" else _activation.backward(g, y, activation)
-        weights = _packed_weights.winograd_for_inputs(contiguous(w), stride, patches_of(conv)[1].m)
-        _winograd.input_gradient(conv, _nhwc(g), weights, memory)
+        module.input_gradient(conv, _nhwc(g), contiguous(w), memory)
     else:
         y = np.empty(0, np.float32) if activation == "linear" else _nhwc(y)
-        direct.input_gradient(conv, _nhwc(g), y, _CODES[activation], contiguous(w), memory)
+        module.input_gradient(conv, _nhwc(g), y, _CODES[activation], contiguous(w), memory)
     return copy_to(out, x)
 
 
 def weight_gradient(g, x, kernel, stride, padding, algorithm="auto", out=None, direct=_direct):
     if not _float32(g, x):
         return reference.weight_gradient(g, x, kernel, stride, padding, algorithm, out)
-    shape = g.shape[1], x.shape[1], *kernel
-    conv = _convolution(x.shape, shape, stride, padding)
-    if _use_winograd(conv, algorithm, direct):
-        patches = patches_of(conv)[1]
-        matrices = _sums(conv, patches.matrices * patches.depth * conv.o)
-        _winograd.weight_gradient(conv, _nhwc(x), _nhwc(g), matrices)
-        return _packed_weights.from_winograd(matrices, shape, stride, patches.m, out)
-    gradient = _sums(conv, conv.taps * conv.o)
-    direct.weight_gradient(conv, _nhwc(x), _nhwc(g), gradient)
-    return _packed_weights.unpacked(gradient, shape, out)
+    conv = _convolution(x.shape, (g.shape[1], x.shape[1], *kernel), stride, padding)
+    return _chosen(conv, algorithm, direct).weight_gradient(conv, _nhwc(x), _nhwc(g), out)

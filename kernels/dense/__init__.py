@@ -1,11 +1,11 @@
-"""A layer of neurons: y = activation(x W + b), and its gradients.
+"""A dense layer: y = activation(x W + b), and its gradients.
 
     x (N, K)    W (K, O)    b (O,)    y (N, O)        X̄ = Ȳ Wᵀ        W̄ = xᵀ Ȳ
 
-The slope of the activation is kernels/activation's: Ȳ is the gradient before it.
+Ȳ is the gradient before the activation; the derivative of the activation is kernels/activation's.
 
-On processors with matrix tiles float32 products are sums of bfloat16 products (``amx``), as exact as
-others; but a row or column with a number that is not finite, or beyond 3.39e38, becomes NaN.
+On processors with AMX tiles float32 products are sums of bfloat16 products (``amx``), as exact as others; but a row or
+column with infinity, NaN or a number beyond 3.39e38 becomes NaN. README.md derives and draws all of it.
 """
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ def forward(x, W, b, activation="linear", implementation=None, out=None):
 
     >>> import numpy as np
     >>> from sdpadv_np.kernels import dense
-    >>> dense.forward(np.ones((1, 2), np.float32), np.array([[1, 2], [3, -5]], np.float32), np.zeros(2, np.float32), "relu").tolist()
+    >>> x, W = np.ones((1, 2), np.float32), np.array([[1, 2], [3, -5]], np.float32)
+    >>> dense.forward(x, W, np.zeros(2, np.float32), "relu").tolist()
     [[4.0, 0.0]]
     """
     _activation.check(activation)
     if x.ndim != 2 or W.ndim != 2 or x.shape[1] != W.shape[0]:
         raise ValueError(f"x {list(x.shape)} must be (N, K) and W {list(W.shape)} (K, O), with the same K")
     if b.shape != W.shape[1:]:
-        raise ValueError(f"b has the shape {list(b.shape)}; W makes {W.shape[1]} outputs, give it one number each")
+        raise ValueError(
+            f"b has the shape {list(b.shape)}; W makes {W.shape[1]} outputs, so b must have {W.shape[1]} elements")
     _check(out, (len(x), W.shape[1]))
     return _choose(x, implementation).forward(x, W, b, activation, out)
 

@@ -1,8 +1,8 @@
-"""float32 on a CPU with 512-bit vectors: products out of register tiles. What is small, or lies otherwise, goes to NumPy.
+"""float32 on a CPU with 512-bit vectors, by the microkernel. Other processors, small or strided matrices: NumPy.
 
-A panel of at most 64 columns and _DEPTH rows of the right matrix is laid out in the order in which
-the tiles read it, small enough for the first-level cache; while they do, what comes after it is
-fetched into the second level. Bias and activation are computed while the numbers are in registers.
+A panel of at most 64 columns and _DEPTH rows of the right matrix is packed, small enough for the first-level cache;
+while it is multiplied, what comes after it is fetched into the second level. Bias and activation are computed while
+the sums are in registers. README.md explains and draws it.
 """
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from ..simd.memory import load_n, store
 from ..simd.transpose import transpose
 from . import reference
 
-_DEPTH = 128  # rows of b to a block: a panel of 64 columns then takes 32 KB
-_FEWEST, _MOST = 48, 256  # columns, rows of x: with fewer half of the lanes idle; of more NumPy's product makes as much or more
-_LEAST = 1_000_000  # multiplications, for fewer a call costs more than it saves
-_A_PIXEL = 500  # multiplications that take about as long as a sampler's pixel, the unit of parallel_for
+_DEPTH = 128  # rows of b packed at a time: a panel of 64 columns then takes 32 KB
+_MIN_COLUMNS = 48  # with fewer, half of the lanes are idle
+_MAX_ROWS = 256  # of x: of more NumPy's product makes as much or more
+_MIN_WORK = 1_000_000  # multiplications that make up for the cost of a call
+PIXEL_WORK = 500  # multiplications that take as long as a sampler's pixel, the unit of parallel_for
+CODES = {"linear": LINEAR, "tanh": LINEAR, "relu": RELU, "leaky_relu": LEAKY}
 _ROWS = tuple(MR.get(vectors, 1) for vectors in range(5))
-_CODES = {"linear": LINEAR, "tanh": LINEAR, "relu": RELU, "leaky_relu": LEAKY}
 
 
 @njit(**OPTIONS)
 def _vectors(columns):
-    """How many vectors of columns to compute together when so many columns are left: 4, but 5 as 3 and 2."""
+    """The vectors of the next panel if so many columns are left: 4, but 5 as 3 and 2."""
     left = (columns + 15) // 16
     return 3 if left == 5 else min(left, 4)
 
 
 @njit(**OPTIONS)
 def _multiply_panel(vectors, left, first, right, out, column, prefetch, stride, blocks):
-    """A panel of ``out``: ``vectors`` vectors from a column on, rows from ``first`` to left.count - 1.
+    """A panel of ``out``: ``vectors`` vectors from a column on, rows from ``first`` to left.height - 1.
 
     prefetch : of the first register block, ``stride`` further on with each one, for so many ``blocks``
     """
     rows = _ROWS[vectors]
-    for i in range(first, left.count, rows):
+    for i in range(first, left.height, rows):
         block = (i - first) // rows
         offset, step = (prefetch.offset + stride * block, prefetch.step) if block < blocks else (prefetch.offset, 0)
         fetch = Prefetch(prefetch.array, offset, step)
@@ -57,102 +58,106 @@ def _multiply_panel(vectors, left, first, right, out, column, prefetch, stride, 
 
 
 @njit(**OPTIONS)
-def _packed(b, columns, j, vectors, top, bottom, room):
-    """Rows top to bottom of a panel of b, one after the other (where rows begin anywhere, half of the vectors lie across two lines of the cache)."""
+def _pack_panel(b, columns, j, vectors, top, bottom, panel):
+    """Rows top to bottom of a panel of b (unpacked, half of the vectors would lie across two cache lines)."""
     to = 0
     for i in range(top, bottom):
         for v in range(vectors):
-            store(room, to, load_n(b, i * columns + j + 16 * v, columns - j - 16 * v))
+            store(panel, to, load_n(b, i * columns + j + 16 * v, columns - j - 16 * v))
             to += 16
 
 
 @njit(**OPTIONS)
-def _aligned(count, like):
-    """Room for so many numbers, beginning at a line of memory."""
-    room = np.zeros(count + 16, like.dtype)
-    return room[-(room.ctypes.data // 4) % 16 :]
+def _pack_transposed(w, o, first, width, stride, top, bottom, panel, zeros, consecutive):
+    """panel[i * stride + j] = w[first + j, top + i] for j < width: columns top to bottom of some rows of w as rows."""
+    full = width // 16 * 16
+    for j in range(0, full, 16):
+        for i in range(top, bottom, 16):
+            to = (i - top) * stride + j
+            transpose(w, (first + j) * o + i, o, bottom - i, panel, to, stride, zeros, consecutive, 0)
+    for j in range(full, width):
+        for i in range(top, bottom):
+            panel[(i - top) * stride + j] = w[(first + j) * o + i]
+
+
+@njit(**OPTIONS)
+def _new_panel(like):
+    """Memory for a panel, from a cache line on."""
+    panel = np.zeros(64 * (_DEPTH + 1) + 16, like.dtype)
+    return panel[-(panel.ctypes.data // 4) % 16 :]
 
 
 @njit(**OPTIONS)
 def _forward_part(part, parts, n, k, o, x, w, bias, activation, y):
-    rows, steps, blocks = grid_offsets(1, 0, 1, 0, n, k), grid_offsets(1, 0, 1, 0, k, 1), -(-k // _DEPTH)
-    room, end = _aligned(64 * (_DEPTH + 1), w), (part + 1) * n // parts
-    start = part * n // parts
+    """Some rows of y."""
+    rows, depths, blocks = grid_offsets(1, 0, 1, 0, n, k), grid_offsets(1, 0, 1, 0, k, 1), -(-k // _DEPTH)
+    panel, start, end = _new_panel(w), part * n // parts, (part + 1) * n // parts
     for block in range(blocks):
         top, bottom = block * k // blocks, (block + 1) * k // blocks
+        left = Left(x, rows, depths[top:bottom], end)
+        out = Output(y, o, o, top > 0, bias, activation if bottom == k else LINEAR)
         j = 0
         while j < o:
             vectors = _vectors(o - j)
             after = j + 16 * vectors
-            soon = top * o + after if after < o else bottom * o
-            _packed(w, o, j, vectors, top, bottom, room)
-            left, out = Left(x, rows, steps[top:bottom], end), Output(y, o, o, top > 0, bias, activation if bottom == k else LINEAR)
-            _multiply_panel(vectors, left, start, room, out, j, Prefetch(w, soon, o), 16, vectors)
+            _pack_panel(w, o, j, vectors, top, bottom, panel)
+            fetch = Prefetch(w, top * o + after if after < o else bottom * o, o)
+            _multiply_panel(vectors, left, start, panel, out, j, fetch, 16, vectors)
             j = after
 
 
 @njit(**OPTIONS)
 def _weight_part(part, parts, n, k, o, x, g, gradient):
-    rows, images, nothing, blocks = grid_offsets(1, 0, 1, 0, k, 1), grid_offsets(1, 0, 1, 0, n, k), np.empty(0, x.dtype), -(-n // _DEPTH)
-    room, start, end = _aligned(64 * (_DEPTH + 1), g), part * k // parts, (part + 1) * k // parts
+    """Some rows of the gradient."""
+    rows, images, blocks = grid_offsets(1, 0, 1, 0, k, 1), grid_offsets(1, 0, 1, 0, n, k), -(-n // _DEPTH)
+    panel, no_bias, start, end = _new_panel(g), np.empty(0, x.dtype), part * k // parts, (part + 1) * k // parts
     for block in range(blocks):
         top, bottom = block * n // blocks, (block + 1) * n // blocks
-        steps = images[top:bottom]
+        left, out = Left(x, rows, images[top:bottom], end), Output(gradient, o, o, top > 0, no_bias, LINEAR)
         j = 0
         while j < o:
             vectors = _vectors(o - j)
-            _packed(g, o, j, vectors, top, bottom, room)
-            left, out = Left(x, rows, steps, end), Output(gradient, o, o, top > 0, nothing, LINEAR)
-            _multiply_panel(vectors, left, start, room, out, j, Prefetch(x, top * k + start + 16, k), 6, k)
+            _pack_panel(g, o, j, vectors, top, bottom, panel)
+            _multiply_panel(vectors, left, start, panel, out, j, Prefetch(x, top * k + start + 16, k), 6, k)
             j += 16 * vectors
 
 
 @njit(**OPTIONS)
-def _turned(w, o, first, width, pitch, top, bottom, room, zeros, places):
-    """room[i * pitch + j] = w[first + j, top + i] for j < width: columns top to bottom of some rows of w become rows."""
-    whole = width // 16 * 16
-    for j in range(0, whole, 16):
-        for i in range(top, bottom, 16):
-            transpose(w, (first + j) * o + i, o, bottom - i, room, (i - top) * pitch + j, pitch, zeros, places, 0)
-    for j in range(whole, width):
-        for i in range(top, bottom):
-            room[(i - top) * pitch + j] = w[(first + j) * o + i]
-
-
-@njit(**OPTIONS)
 def _input_part(part, parts, n, k, o, g, w, x):
-    rows, steps, blocks, nothing = grid_offsets(1, 0, 1, 0, n, o), grid_offsets(1, 0, 1, 0, o, 1), -(-o // _DEPTH), np.empty(0, g.dtype)
-    room, zeros, places = _aligned(64 * (_DEPTH + 1), g), np.zeros(16, np.int64), grid_offsets(1, 0, 1, 0, 16, 1)
-    start, end = part * n // parts, (part + 1) * n // parts
+    """Some rows of x, the gradient."""
+    rows, depths, blocks = grid_offsets(1, 0, 1, 0, n, o), grid_offsets(1, 0, 1, 0, o, 1), -(-o // _DEPTH)
+    panel, zeros, consecutive = _new_panel(g), np.zeros(16, np.int64), grid_offsets(1, 0, 1, 0, 16, 1)
+    no_bias, start, end = np.empty(0, g.dtype), part * n // parts, (part + 1) * n // parts
     j = 0
     while j < k:
         vectors = _vectors(k - j)
-        width = min(16 * vectors, k - j)
+        stride = 16 * vectors
         for block in range(blocks):
             top, bottom = block * o // blocks, (block + 1) * o // blocks
-            _turned(w, o, j, width, 16 * vectors, top, bottom, room, zeros, places)
-            left, out = Left(g, rows, steps[top:bottom], end), Output(x, k, k, top > 0, nothing, LINEAR)
-            after = (j + 16 * vectors) * o + top * 16 * vectors
-            _multiply_panel(vectors, left, start, room, out, j, Prefetch(w, after, 16), 0, 1)
-        j += 16 * vectors
+            _pack_transposed(w, o, j, min(stride, k - j), stride, top, bottom, panel, zeros, consecutive)
+            left, out = Left(g, rows, depths[top:bottom], end), Output(x, k, k, top > 0, no_bias, LINEAR)
+            fetch = Prefetch(w, (j + stride) * o + top * stride, 16)
+            _multiply_panel(vectors, left, start, panel, out, j, fetch, 0, 1)
+        j += stride
 
 
 def _fits(n, k, o):
-    """Whether the code above is the faster one for such sizes."""
-    return WIDEST == 4 and n <= _MOST and o >= _FEWEST and n * k * o >= _LEAST
+    """Whether the code above is faster than NumPy's for such sizes."""
+    return WIDEST == 4 and n <= _MAX_ROWS and o >= _MIN_COLUMNS and n * k * o >= _MIN_WORK
 
 
 def takes(*arrays):
-    """Whether these are float32 that lie one after the other."""
+    """Whether all are contiguous float32."""
     return all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
 
 
 def tanh_of(y, activation):
-    """The call that is left to do after the product."""
+    """The calls that remain after the product."""
     return ((np.tanh, (y, y)),) if activation == "tanh" else ()
 
 
-def _result(out, *shape):
+def y_buffer(out, *shape):
+    """``out``, or a new array if it cannot be computed in."""
     return output_buffer(out if out is None or out.dtype == np.float32 else None, shape, np.float32)
 
 
@@ -160,12 +165,12 @@ def forward(x, W, b, activation="linear", out=None):
     (n, k), o = x.shape, W.shape[1]
     if not takes(x, W, b):
         return reference.forward(x, W, b, activation, out)
-    y = _result(out, n, o)
+    y = y_buffer(out, n, o)
     if not _fits(n, k, o):
         execute((np.dot, (x, W, y)), *activations.calls(y, contiguous(b), activation))
     else:
-        arguments = n, k, o, flattened(x), flattened(W), contiguous(b), _CODES[activation], y.reshape(-1)
-        execute((parallel_for, (_forward_part, n, n * k * o // _A_PIXEL, *arguments)), *tanh_of(y, activation))
+        arguments = n, k, o, flattened(x), flattened(W), contiguous(b), CODES[activation], y.reshape(-1)
+        execute((parallel_for, (_forward_part, n, n * k * o // PIXEL_WORK, *arguments)), *tanh_of(y, activation))
     return copy_to(out, y)
 
 
@@ -173,11 +178,12 @@ def input_gradient(g, W, out=None):
     (n, o), k = g.shape, W.shape[0]
     if not takes(g, W):
         return reference.input_gradient(g, W, out)
-    x = _result(out, n, k)
+    x = y_buffer(out, n, k)
     if not _fits(n, k, o):
         execute((np.dot, (g, W.T, x)))
     else:
-        execute((parallel_for, (_input_part, n, n * k * o // _A_PIXEL, n, k, o, flattened(g), flattened(W), x.reshape(-1))))
+        arguments = n, k, o, flattened(g), flattened(W), x.reshape(-1)
+        execute((parallel_for, (_input_part, n, n * k * o // PIXEL_WORK, *arguments)))
     return copy_to(out, x)
 
 
@@ -185,9 +191,10 @@ def weight_gradient(g, x, out=None):
     (n, o), k = g.shape, x.shape[1]
     if not takes(g, x):
         return reference.weight_gradient(g, x, out)
-    gradient = _result(out, k, o)
+    gradient = y_buffer(out, k, o)
     if not _fits(n, k, o):
         execute((np.dot, (x.T, g, gradient)))
     else:
-        execute((parallel_for, (_weight_part, k, n * k * o // _A_PIXEL, n, k, o, flattened(x), flattened(g), gradient.reshape(-1))))
+        arguments = n, k, o, flattened(x), flattened(g), gradient.reshape(-1)
+        execute((parallel_for, (_weight_part, k, n * k * o // PIXEL_WORK, *arguments)))
     return copy_to(out, gradient)

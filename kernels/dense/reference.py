@@ -1,4 +1,4 @@
-"""NumPy's products, on any kind of array."""
+"""The definition: NumPy's products, for any kind of array."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +8,7 @@ from ..runtime.tracing import copy_to
 
 
 def _product(a, b, out):
-    """a b, in ``out`` if NumPy can write it there at once."""
+    """a b, computed in ``out`` if NumPy can do that."""
     return np.dot(a, b, out=out if out is not None and out.flags.c_contiguous and out.dtype == a.dtype else None)
 
 

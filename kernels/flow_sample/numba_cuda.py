@@ -1,16 +1,16 @@
-"""Sampling along a flow with one thread per output pixel: the version to read before flow_sample.cu."""
+"""Sampling along a flow with one thread per output pixel; to be read before flow_sample.cu."""
 from __future__ import annotations
 
 import numpy as np
 from numba import cuda
 
 from ..runtime.tracing import copy_to
-from ..sampling.numba_cuda import blocks_for, interpolate, launch, steps, target, xp
+from ..sampling.numba_cuda import blocks_for, image_gradient, interpolate, launch, target, xp
 
 
 @cuda.jit(device=True)
 def _axis(at, shift, i, j, n):
-    """(pixel, how far beyond it, has the flow an influence?) for the position at + shift[i, j] on an axis of n pixels."""
+    """(pixel, distance from it, is it moved by the flow?) of the position at + shift[i, j] on an axis of n pixels."""
     real = shift.dtype.type
     p = real(at) + shift[i, j]
     moves = n > 1 and 0 <= p <= n - 1
@@ -21,7 +21,7 @@ def _axis(at, shift, i, j, n):
 
 
 @cuda.jit
-def _forward(x, flow, y, slopes, want_slopes):
+def _forward(x, flow, y, derivatives, want_derivatives):
     h, w = x.shape[2], x.shape[3]
     n, k = divmod(cuda.grid(1), h * w)
     if n >= x.shape[0]:
@@ -31,8 +31,9 @@ def _forward(x, flow, y, slopes, want_slopes):
     left, s, moves_right = _axis(j, flow[n, 1], i, j, w)
     for c in range(x.shape[1]):
         y[n, c, i, j], right, down = interpolate(x[n, c], top, left, s, t)
-        if want_slopes:
-            slopes[n, 0, c, i, j], slopes[n, 1, c, i, j] = down if moves_down else 0, right if moves_right else 0
+        if want_derivatives:
+            derivatives[n, 0, c, i, j] = down if moves_down else 0
+            derivatives[n, 1, c, i, j] = right if moves_right else 0
 
 
 @cuda.jit
@@ -51,24 +52,17 @@ def _backward_x(g, flow, per_unit, sums):
                 cuda.atomic.add(sums, (n, c, row, column), np.int64(g[n, c, i, j] * per_unit[n] * weight))
 
 
-def forward(x, flow, slopes=False, out=None):
+def forward(x, flow, derivatives=False, out=None):
     y = xp.empty(x.shape, x.dtype)
-    along = xp.empty((len(x), 2, *x.shape[1:]) if slopes else (0, 0, 0, 0, 0), x.dtype)
+    saved = xp.empty((len(x), 2, *x.shape[1:]) if derivatives else (0, 0, 0, 0, 0), x.dtype)
     if len(x):
-        launch(_forward, blocks_for(len(x) * x.shape[2] * x.shape[3]), x, flow, y, along, slopes)
-    return copy_to(out, (y, along) if slopes else y)
+        launch(_forward, blocks_for(len(x) * x.shape[2] * x.shape[3]), x, flow, y, saved, derivatives)
+    return copy_to(out, (y, saved) if derivatives else y)
 
 
-def backward(g, x, flow, needs, slopes=None, out=None):
-    grad_x = grad_flow = None
-    if needs[0]:
-        sums = xp.zeros(x.shape, np.int64)
-        if len(x):
-            per_unit, size = steps(g)
-            launch(_backward_x, blocks_for(len(x) * x.shape[2] * x.shape[3]), g, flow, per_unit, sums)
-            sums = sums * size[:, None, None, None]
-        grad_x = sums.astype(x.dtype)
-    if needs[1]:
-        slopes = forward(x, flow, slopes=True)[1] if slopes is None else slopes
-        grad_flow = (g[:, None] * slopes).sum(axis=2)
-    return copy_to(out, (grad_x, grad_flow))
+def backward(g, x, flow, needs, derivatives=None, out=None):
+    grad_x = image_gradient(_backward_x, x, g, flow) if needs[0] else None
+    if not needs[1]:
+        return copy_to(out, (grad_x, None))
+    derivatives = forward(x, flow, derivatives=True)[1] if derivatives is None else derivatives
+    return copy_to(out, (grad_x, (g[:, None] * derivatives).sum(axis=2)))

@@ -1,15 +1,15 @@
-"""How smooth a flow is: stAdv's L_flow (Xiao et al. 2018, Eq. 4), with its gradient.
+"""The smoothness of a flow: stAdv's L_flow (Xiao et al. 2018, Eq. 4), with its gradient.
 
     L_flow = sum over pixels p, and the four diagonal neighbours q of p, of sqrt(|flow_p - flow_q|² + 1e-8)
 
 The diagonal neighbours are those of the published program (rakutentech/stAdv; the paper's text has the
-four beside the pixel). What stands beyond the edge is the padding:
+four adjacent ones). Beyond the edge the flow is padded:
 
-    symmetric   the edge's own pixels once more: a flow that is the same everywhere costs nothing
-    constant    zeros: the flow is held back at the edge
+    symmetric   with the pixels of the edge: a constant flow has no loss
+    constant    with zeros: the flow is drawn to 0 at the edge
 
-Under the root stands 1e-8, without which equal neighbours would have no gradient; so even the smoothest
-flow has L_flow = 4e-4 per pixel.
+Without the 1e-8 equal neighbours would have no gradient; with it a constant flow has L_flow = 4e-4 per
+pixel.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Each pair of diagonal neighbours once, row by row; then the edge, whose pairs count once instead of twice.
 
-The short loops over slices are written so that LLVM turns them into vectors: it must see that what is
-written does not overlap what is read, which it cannot where one array is read and written shifted.
+The short loops over slices are written so that LLVM vectorises them: it must see that the output does not
+overlap the inputs, which it cannot if one array is read and written at shifted positions.
 """
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _OPTIONS = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "arcp", 
 
 
 @njit(**_OPTIONS)
-def _pairs(u, v, below_u, below_v, inside, push_u, push_v):
-    """Twice the length of each pair's difference, summed, and its slopes."""
+def _pairs(u, v, below_u, below_v, inside, grad_u, grad_v):
+    """Twice the sum of the lengths of the pairs' differences; its gradient by u and v, in the last two arrays."""
     total = inside * 0
     for j in range(u.size):
         du, dv = u[j] - below_u[j], v[j] - below_v[j]
         length = np.sqrt(du * du + dv * dv + inside)
         total += length
-        push_u[j], push_v[j] = (du + du) / length, (dv + dv) / length
+        grad_u[j], grad_v[j] = (du + du) / length, (dv + dv) / length
     return total + total
 
 
 @njit(**_OPTIONS)
-def _add(a, push):
-    for j in range(push.size):
-        a[j] += push[j]
+def _add(a, b):
+    for j in range(b.size):
+        a[j] += b[j]
 
 
 @njit(**_OPTIONS)
-def _subtract(a, push):
-    for j in range(push.size):
-        a[j] -= push[j]
+def _subtract(a, b):
+    for j in range(b.size):
+        a[j] -= b[j]
 
 
 @njit(**_OPTIONS)
 def _edge(flow, grad, i, j, inside, symmetric):
-    """The neighbours of an edge's pixel that lie beyond the edge."""
+    """The neighbours beyond the edge of a pixel (i, j) on the edge."""
     h, w = flow.shape[1:]
     total = inside * 0
     for di in (-1, 1):
@@ -63,17 +63,19 @@ def _edge(flow, grad, i, j, inside, symmetric):
 @njit(**_OPTIONS)
 def _images(flow, inside, symmetric, value, grad):
     _, _, h, w = flow.shape
-    push_u, push_v = np.empty(w - 1, flow.dtype), np.empty(w - 1, flow.dtype)
+    grad_u, grad_v = np.empty(w - 1, flow.dtype), np.empty(w - 1, flow.dtype)
     for n in range(len(flow)):
         total = 0.0
         for i in range(h - 1):
             for s in (0, 1):  # the neighbour below to the right, to the left
                 here, below = slice(s, w - 1 + s), slice(1 - s, w - s)
-                total += _pairs(flow[n, 0, i, here], flow[n, 1, i, here], flow[n, 0, i + 1, below], flow[n, 1, i + 1, below], inside, push_u, push_v)
-                _add(grad[n, 0, i, here], push_u)
-                _add(grad[n, 1, i, here], push_v)
-                _subtract(grad[n, 0, i + 1, below], push_u)
-                _subtract(grad[n, 1, i + 1, below], push_v)
+                u, v = flow[n, 0, i, here], flow[n, 1, i, here]
+                below_u, below_v = flow[n, 0, i + 1, below], flow[n, 1, i + 1, below]
+                total += _pairs(u, v, below_u, below_v, inside, grad_u, grad_v)
+                _add(grad[n, 0, i, here], grad_u)
+                _add(grad[n, 1, i, here], grad_v)
+                _subtract(grad[n, 0, i + 1, below], grad_u)
+                _subtract(grad[n, 1, i + 1, below], grad_v)
         for i in range(h):
             for j in range(0, w, 1 if i in (0, h - 1) else max(w - 1, 1)):
                 total += _edge(flow[n], grad[n], i, j, inside, symmetric)

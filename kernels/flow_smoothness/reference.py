@@ -1,4 +1,4 @@
-"""The definition, in plain NumPy: four shifted copies of the padded flow."""
+"""The definition in NumPy: four shifted copies of the padded flow."""
 from __future__ import annotations
 
 import numpy as np
@@ -17,7 +17,7 @@ def value_and_gradient(flow, padding, inside):
             value += length.sum(axis=(1, 2, 3))
             inner += difference / length
             outer[:, :, i : i + h, j : j + w] -= difference / length
-    if padding == "symmetric":  # the copies beyond the edge are the edge's pixels
+    if padding == "symmetric":  # the padding repeats the pixels of the edge
         outer[:, :, 1] += outer[:, :, 0]
         outer[:, :, -2] += outer[:, :, -1]
         outer[:, :, :, 1] += outer[:, :, :, 0]

@@ -33,7 +33,7 @@ def depth_tiles(depth):
 
 @njit(**OPTIONS)
 def pack_along(source, count, depth, transposed, tiles):
-    """``count`` rows of ``source`` (Matrix), along which the depth runs, as left tiles; ``transposed``, as right tiles."""
+    """Rows of ``source`` (Matrix), along which the depth runs, as left tiles; ``transposed``, as right tiles."""
     steps = depth_tiles(depth)
     for i in range(tile_count(count)):
         for line in range(min(16, count - 16 * i)):
@@ -53,7 +53,7 @@ def pack_along(source, count, depth, transposed, tiles):
 
 @njit(**OPTIONS)
 def pack_across(source, depth, count, transposed, tiles):
-    """``count`` columns of ``source`` (Matrix), down which the depth runs, as right tiles; ``transposed``, as left tiles."""
+    """Columns of ``source`` (Matrix), down which the depth runs, as right tiles; ``transposed``, as left tiles."""
     steps = depth_tiles(depth)
     for s in range(steps):
         for line in range(16):
@@ -74,7 +74,7 @@ def pack_across(source, depth, count, transposed, tiles):
 
 @njit(**OPTIONS)
 def multiply_panel(left, rows, right, columns, steps, sums, accumulate):
-    """A panel of sums (+)= left times right: ``rows`` x ``columns`` tiles (at most PANEL_TILES columns), ``steps`` deep.
+    """A panel of sums (+)= left times right: ``rows`` x ``columns`` (at most PANEL_TILES) tiles, ``steps`` deep.
 
     left, right, sums : Matrix of tiles, see multiply_tiles(); the stride of the sums is PANEL_STRIDE
     """

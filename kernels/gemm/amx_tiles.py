@@ -1,19 +1,18 @@
-"""Products of float32 numbers by the processor's matrix tiles (Intel's AMX), which multiply bfloat16.
+"""Products of float32 numbers by AMX, the matrix tiles of Intel's processors, which multiply bfloat16.
 
-A float32 is the sum of three bfloat16, x = h + m + l, exactly: each takes 8 of the 24 bits. Of the
-nine products of two such numbers six are computed; the other three, ml, lm and ll, are below 2**-22
-of the whole, mostly far below, and of either sign. The sums are float32. So the result is as exact
-as that of float32's own products, and comes faster, since a tile does sixteen times the work of a
-vector.
+A float32 is the sum of three bfloat16, x = h + m + l, exactly: each takes 8 of the 24 bits. Of the nine products of
+two such numbers six are computed; the other three, ml, lm and ll, are below 2**-22 of the whole, mostly far below,
+and of either sign. The sums are float32. So the result is as exact as that of float32's own products, and comes
+faster, since a tile does sixteen times the work of a vector.
 
-What is not finite, or larger than 3.39e38, becomes NaN; what is smaller than 1e-38 may count as 0.
+Infinity, NaN and numbers above 3.39e38 become NaN; numbers below 1e-38 may count as 0.
 
-A tile of the left matrix holds 16 rows of 32 numbers, one of the right matrix 32 rows of 16; a tile of
-sums is 16 x 16. All three take 256 words of memory here, a word being one sum, or numbers k and k + 16
-of the 32 as bfloat16. The parts h, m and l of a tile lie one after the other.
+A tile of the left matrix holds 16 rows of 32 elements, one of the right matrix 32 rows of 16; a tile of sums is
+16 x 16. All three take 256 words of memory here, a word being one sum, or elements k and k + 16 of the 32 as
+bfloat16. The terms h, m and l of a tile lie one after the other: a split tile.
 
-Source: Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence datatype for
-higher-precision computations" (2019).
+Source: Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence datatype for higher-precision
+computations" (2019).
 """
 from __future__ import annotations
 
@@ -28,36 +27,38 @@ from numba.extending import intrinsic
 
 from ..simd.processor import FEATURES
 from ..simd.transpose import transposed
-from ..simd.vector import I32, I64, address_of, call_intrinsic, unpacked
+from ..simd.vector import I64, Vec, address_of, call_intrinsic, masked_load, unpacked, vec_address
 from .operands import Matrix
 
 TILE_WORDS, BF16_TERMS = 256, 3
-_I8 = ir.IntType(8)
-_ORDER = ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0))  # the parts multiplied, of a and of b: only one of the two changes at a time
+_I8, _I32, _VEC = ir.IntType(8), ir.IntType(32), Vec(types.float32, 16)
+_WORDS = ir.VectorType(_I32, 16)
+_ORDER = (0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0)  # terms of a and b multiplied: one of the two changes at a time
 
 
 def why_unavailable():
-    """Why tiles cannot be used here, or "" if they can; asks Linux to let this process use them."""
+    """The reason why tiles cannot be used here, or "" after Linux has let this process use them."""
     if not {"amx-tile", "amx-bf16", "avx512f", "avx512bw"} <= FEATURES:
         return "the processor has no matrix tiles (AMX) for bfloat16"
     if sys.platform != "linux":
         return "only Linux is asked for the processor's matrix tiles"
     arch_prctl, request, tile_data = 158, 0x1023, 18
     if ctypes.CDLL(None, use_errno=True).syscall(arch_prctl, request, tile_data):
-        return f"the system does not let this process use the processor's matrix tiles: {os.strerror(ctypes.get_errno())}"
+        reason = os.strerror(ctypes.get_errno())
+        return f"the system does not let this process use the processor's matrix tiles: {reason}"
     return ""
 
 
 @intrinsic
 def configure_tiles(typing):
-    """Make this thread's tile registers eight of 16 rows of 64 bytes; close_tiles() gives them back."""
+    """Give this thread eight tile registers of 16 rows of 64 bytes, until release_tiles()."""
 
     def code(context, builder, signature, values):
-        settings = [1] + 15 * [0] + 8 * [64, 0] + 16 * [0] + 8 * [16] + 8 * [0]  # palette 1, bytes a row (two bytes each), rows
-        kind = ir.ArrayType(_I8, len(settings))
-        place = builder.alloca(kind)
-        builder.store(ir.Constant(kind, settings), place)
-        call_intrinsic(builder, "llvm.x86.ldtilecfg", ir.VoidType(), builder.bitcast(place, _I8.as_pointer()))
+        palette, row_bytes, rows = [1] + 15 * [0], 8 * [64, 0] + 16 * [0], 8 * [16] + 8 * [0]
+        kind = ir.ArrayType(_I8, 64)
+        memory = builder.alloca(kind)
+        builder.store(ir.Constant(kind, palette + row_bytes + rows), memory)
+        call_intrinsic(builder, "llvm.x86.ldtilecfg", ir.VoidType(), builder.bitcast(memory, _I8.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(), code
@@ -72,68 +73,65 @@ def release_tiles(typing):
     return types.void(), code
 
 
-def _parts(builder, x):
+def _terms(builder, x):
     """h, m, l of a vector: its bits rounded to the upper half, the upper half of the rest, and the rest of that."""
-    words, count = ir.VectorType(I32, x.type.count), x.type.count
 
     def upper(bits):
-        return builder.bitcast(builder.and_(bits, ir.Constant(words, [0xFFFF0000] * count)), x.type)
+        return builder.bitcast(builder.and_(bits, ir.Constant(_WORDS, [0xFFFF0000] * 16)), x.type)
 
-    h = upper(builder.add(builder.bitcast(x, words), ir.Constant(words, [0x8000] * count)))
+    h = upper(builder.add(builder.bitcast(x, _WORDS), ir.Constant(_WORDS, [0x8000] * 16)))
     rest = builder.fsub(x, h)
-    m = upper(builder.bitcast(rest, words))
+    m = upper(builder.bitcast(rest, _WORDS))
     return h, m, builder.fsub(rest, m)
 
 
 def _paired(builder, a, b):
-    """The upper halves of a's and b's numbers, one of each in a word."""
-    words = ir.VectorType(I32, a.type.count)
-    a, b = (builder.bitcast(v, words) for v in (a, b))
-    return builder.bitcast(builder.or_(builder.lshr(a, ir.Constant(words, [16] * words.count)), b), ir.VectorType(ir.FloatType(), words.count))
+    """The upper halves of the elements of a and b, one of each in a word."""
+    a, b = (builder.bitcast(v, _WORDS) for v in (a, b))
+    return builder.bitcast(builder.or_(builder.lshr(a, ir.Constant(_WORDS, [16] * 16)), b), _VEC.vector)
 
 
 @intrinsic(prefer_literal=True)
-def split_bf16(typing, whole, source, near, far, room, further, tile, to):
-    """The parts of 32 numbers as lines of 16 words of a tile, at tile[to], tile[to + 256] and tile[to + 512].
+def split_bf16(typing, full, source, near, far, n_near, n_far, tile, to):
+    """The three terms of 32 elements as rows of 16 words of a tile: at tile[to], tile[to + 256] and tile[to + 512].
 
-    Word i holds source[near + i] and source[far + i]. Unless ``whole``, only ``room`` numbers from ``near``
-    on and ``further`` from ``far`` on are read; the rest is 0.
+    Word i holds source[near + i] and source[far + i]. Unless ``full``, only ``n_near`` elements from ``near`` on and
+    ``n_far`` from ``far`` on are read; the rest is 0.
     """
-    whole_, index = whole.literal_value, types.intp
+    is_full, index = full.literal_value, types.intp
+
+    def load(context, builder, value, at, n):
+        if is_full:
+            return builder.load(vec_address(context, builder, source, value, at, I64(16)), align=4)
+        any_, all_ = builder.icmp_signed(">", n, I64(0)), builder.icmp_signed(">=", n, I64(16))
+        n = builder.select(any_, builder.select(all_, I64(16), n), I64(0))
+        at = builder.select(any_, at, I64(0))  # ``at`` may be outside if n is 0
+        address = vec_address(context, builder, source, value, at, n)
+        bits = builder.trunc(builder.sub(builder.shl(I64(1), n), I64(1)), ir.IntType(16))
+        return masked_load(builder, _VEC, address, builder.bitcast(bits, ir.VectorType(ir.IntType(1), 16)))
 
     def code(context, builder, signature, values):
-        _, source_, near, far, room, further, tile_, to = values
-        kind, halves = ir.VectorType(ir.FloatType(), 16), []
-        for place, left in ((near, room), (far, further)):
-            if whole_:
-                address = address_of(context, builder, source, source_, place, I64(16))
-                halves.append(builder.load(builder.bitcast(address, kind.as_pointer()), align=4))
-                continue
-            any_, all_ = builder.icmp_signed(">", left, I64(0)), builder.icmp_signed(">=", left, I64(16))
-            most = builder.select(any_, builder.select(all_, I64(16), left), I64(0))
-            address = address_of(context, builder, source, source_, builder.select(any_, place, I64(0)), most)  # a place of nothing may lie nowhere
-            mask = builder.bitcast(builder.trunc(builder.sub(builder.shl(I64(1), most), I64(1)), ir.IntType(16)), ir.VectorType(ir.IntType(1), 16))
-            halves.append(call_intrinsic(builder, "llvm.masked.load.v16f32.p0", kind, builder.bitcast(address, kind.as_pointer()), I32(4), mask, ir.Constant(kind, None)))
-        for part, pair in enumerate(zip(*(_parts(builder, half) for half in halves))):
-            words = _paired(builder, *pair)
-            place = address_of(context, builder, tile, tile_, builder.add(to, I64(part * TILE_WORDS)))
-            builder.store(words, builder.bitcast(place, words.type.as_pointer()), align=4)
+        _, source_, near, far, n_near, n_far, tile_, to = values
+        halves = [load(context, builder, source_, at, n) for at, n in ((near, n_near), (far, n_far))]
+        for term, pair in enumerate(zip(*(_terms(builder, half) for half in halves))):
+            at = builder.add(to, I64(term * TILE_WORDS))
+            builder.store(_paired(builder, *pair), vec_address(context, builder, tile, tile_, at), align=4)
         return context.get_dummy_value()
 
-    return types.void(whole, source, index, index, index, index, tile, index), code
+    return types.void(full, source, index, index, index, index, tile, index), code
 
 
 @intrinsic
 def transpose_tile(typing, tile, at):
-    """Words (i, j) and (j, i) of the tile's three parts change places: a left tile becomes a right one, and a right one a left one."""
+    """Words (i, j) and (j, i) of a split tile are swapped: a left tile becomes a right one, and the other way round."""
 
     def code(context, builder, signature, values):
-        kind = ir.VectorType(ir.FloatType(), 16)
-        for part in range(BF16_TERMS):
-            place = address_of(context, builder, tile, values[0], builder.add(values[1], I64(part * TILE_WORDS)), I64(TILE_WORDS))
-            lines = [builder.gep(builder.bitcast(place, kind.as_pointer()), [I64(i)]) for i in range(16)]
-            for line, words in zip(lines, transposed(builder, [builder.load(line, align=4) for line in lines])):
-                builder.store(words, line, align=4)
+        for term in range(BF16_TERMS):
+            first = builder.add(values[1], I64(term * TILE_WORDS))
+            address = vec_address(context, builder, tile, values[0], first, I64(TILE_WORDS))
+            rows = [builder.gep(address, [I64(i)]) for i in range(16)]
+            for row, words in zip(rows, transposed(builder, [builder.load(row, align=4) for row in rows])):
+                builder.store(words, row, align=4)
         return context.get_dummy_value()
 
     return types.void(tile, types.intp), code
@@ -182,7 +180,8 @@ def multiply_tiles(typing, tall, wide, a, row, b, steps, c, accumulate):
                     if loaded[side] != terms[side]:
                         loaded[side] = terms[side]
                         for register, line in zip(registers, lines):
-                            load(register, pointer(kind, matrix, line, builder.add(step, I64(terms[side] * TILE_WORDS))))
+                            offset = builder.add(step, I64(terms[side] * TILE_WORDS))
+                            load(register, pointer(kind, matrix, line, offset))
                 for i in range(rows):
                     for j in range(columns):
                         call_intrinsic(builder, "llvm.x86.tdpbf16ps", ir.VoidType(),

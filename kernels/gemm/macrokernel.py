@@ -22,14 +22,14 @@ def gemm(left, right, out):
         at = j * depth
         after = at + depth * width
         if width == 16 * WIDEST:
-            for i in range(0, left.count, _WIDE_ROWS):
+            for i in range(0, left.height, _WIDE_ROWS):
                 block = i // _WIDE_ROWS
                 offset, step = (after + 16 * depth * block, 16) if block < WIDEST else (after, 0)
                 microkernel(WIDEST, left, i, right, at, out, j, Prefetch(right, offset, step))
         elif width == 16 * _MIDDLE:
-            for i in range(0, left.count, _MIDDLE_ROWS):
+            for i in range(0, left.height, _MIDDLE_ROWS):
                 microkernel(_MIDDLE, left, i, right, at, out, j, Prefetch(right, after, 16))
         else:
-            for i in range(0, left.count, _NARROW_ROWS):
+            for i in range(0, left.height, _NARROW_ROWS):
                 microkernel(NARROWEST, left, i, right, at, out, j, Prefetch(right, after, 16))
         j += width

@@ -17,9 +17,21 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..simd.activation import LEAKY, RELU, select_positive, times_leak
-from ..simd.memory import first_n
 from ..simd.processor import FEATURES
-from ..simd.vector import I32, I64, address_of, call_intrinsic, llvm_suffix, splat, unpacked, vec_of
+from ..simd.vector import (
+    I32,
+    I64,
+    address_of,
+    call_intrinsic,
+    first_n,
+    llvm_suffix,
+    masked_load,
+    masked_store,
+    splat,
+    unpacked,
+    vec_address,
+    vec_of,
+)
 from .operands import Left, Output, Prefetch
 
 # {vectors of a row: rows}. 32 registers of 16 float32 hold 6 x 64 of them, 16 registers of 8 hold 6 x 16, and
@@ -39,11 +51,6 @@ class _RegisterBlock:
         """Every sum becomes new(r, v, sum)."""
         for (r, v), pointer in self.sums.items():
             self.builder.store(new(r, v, self.builder.load(pointer)), pointer)
-
-
-def _vector(context, builder, array, value, vec, at, n=None):
-    """Address of the vector at array[at], of which ``n`` elements will be used."""
-    return builder.bitcast(address_of(context, builder, array, value, at, n), vec.vector.as_pointer())
 
 
 def _fetch(context, builder, array, value, at):
@@ -77,44 +84,39 @@ def microkernel(typing, vectors, left, row, right, right_at, out, column, prefet
         n = builder.sub(c.columns, column)
         offsets, outs = [], []
         for r in range(block.rows):
-            i = at_most(builder.add(row, I64(r)), builder.sub(a.count, I64(1)))
+            i = at_most(builder.add(row, I64(r)), builder.sub(a.height, I64(1)))
             offsets.append(builder.load(address_of(context, builder, a_t.rows, a.rows, i, I64(1))))
             outs.append(builder.add(column, builder.mul(i, c.stride)))
         masks = [first_n(builder, vec, builder.sub(n, I64(16 * v))) for v in range(block.vectors)]
-        zero, size, used = ir.Constant(vec.vector, None), I32(4), at_most(n, I64(16 * block.vectors))
-        outs = [address_of(context, builder, c_t.array, c.array, out, used) for out in outs]
+        zero, used = ir.Constant(vec.vector, None), at_most(n, I64(16 * block.vectors))
+        outs = [vec_address(context, builder, c_t.array, c.array, out, used) for out in outs]
 
         def c_vector(r, v):
-            return builder.bitcast(builder.gep(outs[r], [I64(16 * v)]), vec.vector.as_pointer())
-
-        def load(address, v):
-            name = f"llvm.masked.load.{llvm_suffix(vec)}.p0"
-            return call_intrinsic(builder, name, vec.vector, address, size, masks[v], zero)
+            return builder.gep(outs[r], [I64(v)])
 
         with builder.if_else(c.accumulate) as (then, otherwise):
             with then:
-                block.change(lambda r, v, _: load(c_vector(r, v), v))
+                block.change(lambda r, v, _: masked_load(builder, vec, c_vector(r, v), masks[v]))
             with otherwise:
                 block.change(lambda r, v, _: zero)
                 bias_size = context.make_array(c_t.bias)(context, builder, c.bias).nitems
                 with builder.if_then(builder.icmp_signed("!=", bias_size, I64(0))):
-                    bias = _vector(context, builder, c_t.bias, c.bias, vec, column, used)
-                    starts = [load(builder.gep(bias, [I64(v)]), v) for v in range(block.vectors)]
+                    bias = vec_address(context, builder, c_t.bias, c.bias, column, used)
+                    starts = [
+                        masked_load(builder, vec, builder.gep(bias, [I64(v)]), masks[v]) for v in range(block.vectors)]
                     block.change(lambda r, v, _: starts[v])
         depth = context.make_array(a_t.depths)(context, builder, a.depths).nitems
         with cgutils.for_range(builder, depth, intp=I64) as loop:
             step = builder.load(address_of(context, builder, a_t.depths, a.depths, loop.index, I64(1)))
             b_row = builder.add(right_at, builder.mul(loop.index, I64(16 * block.vectors)))
             b = [
-                builder.load(_vector(context, builder, right, right_, vec, builder.add(b_row, I64(16 * v))), align=4)
-                for v in range(block.vectors)
-            ]
-            _fetch(context, builder, ahead_t.array, ahead.array,
-                   builder.add(ahead.offset, builder.mul(loop.index, ahead.step)))
+                builder.load(vec_address(context, builder, right, right_, builder.add(b_row, I64(16 * v))), align=4)
+                for v in range(block.vectors)]
+            fetched = builder.add(ahead.offset, builder.mul(loop.index, ahead.step))
+            _fetch(context, builder, ahead_t.array, ahead.array, fetched)
             elements = [
                 builder.load(address_of(context, builder, a_t.array, a.array, builder.add(offset, step), I64(1)))
-                for offset in offsets
-            ]
+                for offset in offsets]
             a_row = [splat(builder, vec.vector, element) for element in elements]
             name = f"llvm.fmuladd.{llvm_suffix(vec)}"
             block.change(lambda r, v, total: call_intrinsic(builder, name, vec.vector, a_row[r], b[v], total))
@@ -124,8 +126,7 @@ def microkernel(typing, vectors, left, row, right, right_at, out, column, prefet
         with builder.if_then(builder.icmp_signed("==", c.activation, I64(LEAKY))):
             block.change(lambda r, v, total: select_positive(builder, total, times_leak(builder, total)))
         for (r, v), pointer in block.sums.items():
-            name = f"llvm.masked.store.{llvm_suffix(vec)}.p0"
-            call_intrinsic(builder, name, ir.VoidType(), builder.load(pointer), c_vector(r, v), size, masks[v])
+            masked_store(builder, vec, builder.load(pointer), c_vector(r, v), masks[v])
         return context.get_dummy_value()
 
     return signature, code

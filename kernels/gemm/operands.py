@@ -15,12 +15,12 @@ class Matrix(NamedTuple):
 
 
 class Left(NamedTuple):
-    """The left matrix a of a product: a[i, k] is array[rows[i] + depths[k]], for i < count."""
+    """The left matrix a of a product: a[i, k] is array[rows[i] + depths[k]], for i < height."""
 
     array: np.ndarray
     rows: np.ndarray
     depths: np.ndarray
-    count: int
+    height: int
 
 
 class Output(NamedTuple):

@@ -1,4 +1,7 @@
-"""Packed matrices, and tables of offsets: what :func:`gemm` (macrokernel.py) reads."""
+"""Packing: the right matrix of a product as panels of columns, in the order in which the microkernel reads it.
+
+A panel holds the rows of at most 16 * WIDEST columns one after the other, filled up with zeros to whole vectors.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -11,16 +14,16 @@ _MIDDLE = (WIDEST + 1) // 2
 
 
 @njit(**OPTIONS)
-def panel_width(left):
-    """How many columns are computed together when so many are left; the last panel may have some too many."""
-    if left > 16 * _MIDDLE:
+def panel_width(columns):
+    """The width of the next panel if so many columns are left; more than these in the last panel."""
+    if columns > 16 * _MIDDLE:
         return 16 * WIDEST
-    return 16 * _MIDDLE if left > 16 else 16
+    return 16 * _MIDDLE if columns > 16 else 16
 
 
 @njit(**OPTIONS)
 def packed_width(columns):
-    """The columns of all panels together."""
+    """The width of all panels together."""
     at = 0
     while at < columns:
         at += panel_width(columns - at)
@@ -38,24 +41,21 @@ def panel_at(column, columns):
 
 @njit(**OPTIONS)
 def grid_offsets(images, image_step, rows, row_step, columns, column_step):
-    """n * image_step + i * row_step + j * column_step, j fastest."""
-    places = np.empty(images * rows * columns, np.int64)
+    """n * image_step + i * row_step + j * column_step of a grid, j fastest."""
+    offsets = np.empty(images * rows * columns, np.int64)
     at = 0
     for n in range(images):
         for i in range(rows):
             start = n * image_step + i * row_step
             for j in range(columns):
-                places[at] = start + j * column_step
+                offsets[at] = start + j * column_step
                 at += 1
-    return places
+    return offsets
 
 
 @njit(**OPTIONS)
 def pack(matrix, rows, columns):
-    """The matrix with numbers matrix[rows[k] + columns[j]], a panel of its columns after the other, zeros beyond the last.
-
-    So a product reads it in the order in which it lies.
-    """
+    """The matrix with elements matrix[rows[k] + columns[j]], packed."""
     result = np.zeros(rows.size * packed_width(columns.size), matrix.dtype)
     j = 0
     while j < columns.size:
@@ -69,8 +69,8 @@ def pack(matrix, rows, columns):
 
 
 @njit(**OPTIONS)
-def pack_rows(matrix, rows, columns, room):
-    """The same of a matrix whose rows lie one after the other: in ``room``, or the matrix itself if it is one panel."""
+def pack_rows(matrix, rows, columns, workspace):
+    """A contiguous matrix, packed into the workspace; or the matrix itself if it is one panel."""
     if columns == panel_width(columns):
         return matrix
     j = 0
@@ -79,9 +79,9 @@ def pack_rows(matrix, rows, columns, room):
         for k in range(rows):
             source, at = k * columns + j, j * rows + k * width
             for i in range(0, width, 16):
-                store(room, at + i, load_n(matrix, source + i, columns - j - i))
+                store(workspace, at + i, load_n(matrix, source + i, columns - j - i))
         j += width
-    return room
+    return workspace
 
 
 @njit(**OPTIONS)

@@ -1,4 +1,4 @@
-"""Scratch memory for the parts of a compiled kernel, one array for each calling thread, which later calls use again."""
+"""Scratch memory for the parts of a compiled kernel: one array per calling thread, used again by later calls."""
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,4 @@
-"""The definition, in plain NumPy."""
+"""The definition in NumPy."""
 import numpy as np
 
 from ..runtime.dispatch import array_module
@@ -6,7 +6,7 @@ from ..runtime.tracing import copy_to
 
 
 def _check(z, labels):
-    """On a GPU the answer would have to be copied back, so there nobody asks."""
+    """Not on a GPU, where the answer would have to be copied back."""
     if array_module(z) is np and (bad := np.flatnonzero((labels < 0) | (labels >= z.shape[1]))).size:
         raise IndexError(no_class(z, labels, bad[0]))
 
@@ -25,8 +25,10 @@ def cross_entropy(z, labels, out=None):
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
     rows, true = array_module(z).arange(len(z)), _one_hot(labels, z)
-    others, rest = e * (1 - true) / total, (e * (1 - _one_hot(z.argmax(axis=1), z))).sum(axis=1)  # rest: but for the largest, whose e is 1
-    return copy_to(out, (np.log1p(rest) - shifted[rows, labels], others - true * others.sum(axis=1, keepdims=True)))
+    others = e * (1 - true) / total
+    rest = (e * (1 - _one_hot(z.argmax(axis=1), z))).sum(axis=1)  # without the largest, whose exponential is 1
+    gradients = others - true * others.sum(axis=1, keepdims=True)
+    return copy_to(out, (np.log1p(rest) - shifted[rows, labels], gradients))
 
 
 def margin(z, labels, out=None):

@@ -1,7 +1,7 @@
 """The perturbation step: x_A = clip(x + clip(eta, -eps, eps), 0, 1), and its two gradients, in one pass.
 
-With h = ḡ where 0 <= x + clip(eta) <= 1 and 0 elsewhere, the gradient of x is h, and that of eta is
-h where -eps <= eta <= eps, the limits included, and 0 elsewhere. (The paper, section 3.2.)
+The gradient of x is h = ḡ where 0 <= x + clip(eta) <= 1, and 0 elsewhere; that of eta is h where
+-eps <= eta <= eps, and 0 elsewhere. (The paper, section 3.2.)
 """
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ implementations = _choose.available
 def _checked(x, *others):
     for other in others:
         if other.shape != x.shape or other.dtype != x.dtype:
-            raise ValueError(f"x is {x.dtype}{list(x.shape)}, another array {other.dtype}{list(other.shape)}; they must agree")
+            raise ValueError(
+                f"x is {x.dtype}{list(x.shape)}, another array {other.dtype}{list(other.shape)}; they must agree"
+            )
 
 
 @traceable

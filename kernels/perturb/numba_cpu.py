@@ -1,4 +1,4 @@
-"""One pass over memory in place of three, and of two on the way back; vectorised by LLVM."""
+"""One pass over memory instead of three, and instead of two in the backward pass; vectorised by LLVM."""
 from ..runtime.jit import njit
 from ..runtime.tracing import copy_to, execute, flattened, output_buffer
 
@@ -7,7 +7,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 @njit(inline="always", **_OPTIONS)
 def _clipped(value, low, high):
-    """What is not a number stays that."""
+    """NaN stays NaN."""
     value = low if value < low else value
     return high if value > high else value
 
@@ -36,6 +36,6 @@ def forward(x, eta, eps, out=None):
 
 
 def backward(g, x, eta, eps, needs, out=(None, None)):
-    h, k = (output_buffer(o, x.shape, x.dtype) for o in out)  # both, whatever is needed: seldom is one alone
+    h, k = (output_buffer(o, x.shape, x.dtype) for o in out)  # both are computed: one alone is rarely needed
     execute((_backward, (flattened(g), flattened(x), flattened(eta), x.dtype.type(eps), h.reshape(-1), k.reshape(-1))))
     return copy_to(out, (h if needs[0] else None, k if needs[1] else None))

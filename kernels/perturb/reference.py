@@ -1,4 +1,4 @@
-"""The definition, in plain NumPy."""
+"""The definition in NumPy."""
 import numpy as np
 
 from ..runtime.tracing import copy_to
@@ -11,5 +11,6 @@ def forward(x, eta, eps, out=None):
 def backward(g, x, eta, eps, needs, out=(None, None)):
     sum_ = x + np.clip(eta, -eps, eps)
     zero = x.dtype.type(0)
-    h = np.where((sum_ >= 0) & (sum_ <= 1), g, zero)  # a mask selects: infinity times 0 would be no number
-    return copy_to(out, (h if needs[0] else None, np.where((eta >= -eps) & (eta <= eps), h, zero) if needs[1] else None))
+    h = np.where((sum_ >= 0) & (sum_ <= 1), g, zero)  # selected, not multiplied: inf * 0 is NaN
+    k = np.where((eta >= -eps) & (eta <= eps), h, zero) if needs[1] else None
+    return copy_to(out, (h if needs[0] else None, k))

@@ -1,12 +1,12 @@
-"""Where compiled kernels are kept for later processes: one file for each, that says itself what it is.
+"""The cache of compiled kernels for later processes: one file for each, which identifies itself.
 
-Numba's own cache is an index beside numbered files. Two processes that start cold write one index, and the
-number in it may come to stand for the other's types; a file cut short, a disk that is full or a folder that
-cannot be written to end the program. Here a file is known by what was compiled for what, comes into its
-place whole, and begins with a checksum over itself and its sources; what does not agree is compiled again.
+Numba's own cache is an index beside numbered files. Two processes that start without one write it both, and a number
+in it may come to stand for the other's types; a truncated file, a full disk or a read-only folder ends the program.
+Here the name of a file says what was compiled for which types, the file is moved into place complete, and it begins
+with a checksum of itself and its sources; if anything disagrees, the kernel is compiled again.
 
 NUMBA_CACHE_DIR names the folder. Where it is not set, kernels are looked for beside their sources, then in the
-user's cache folder, and kept in the first of the two that can be written to.
+user's cache folder, and written to the first of the two that is writable.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import numba
 from numba.core import caching, config, serialize
 
 _KERNELS = Path(__file__).resolve().parent.parent
-_SHARED = "runtime", "simd", "gemm", "sampling"  # rooms whose code any kernel may be built of
+_SHARED = "runtime", "simd", "gemm", "sampling"  # folders whose code may be part of any kernel
 _LENGTH = hashlib.sha256().digest_size
 _warned: list[str] = []
 
@@ -49,8 +49,9 @@ class KernelCache(caching.NullCache):
             try:
                 data = _read(folder / name)
                 if data[:_LENGTH] == self._checksum(name, data[_LENGTH:]):
-                    return numba.core.compiler.CompileResult._rebuild(target_context, *serialize.loads(data[_LENGTH:]))
-            except Exception:  # not there, not readable, or of another make in spite of all: then it is compiled
+                    result = serialize.loads(data[_LENGTH:])
+                    return numba.core.compiler.CompileResult._rebuild(target_context, *result)
+            except Exception:  # missing, unreadable, or of another version in spite of its name: compiled again
                 continue
         return None
 
@@ -66,22 +67,24 @@ class KernelCache(caching.NullCache):
         if not _warned:
             _warned.append("")
             warnings.warn(
-                f"compiled kernels cannot be kept ({'; '.join(reasons) or 'no home folder'}), so every process compiles them anew, for up to a minute; "
-                "set NUMBA_CACHE_DIR to a folder that can be written to", RuntimeWarning, stacklevel=2,
-            )
+                f"compiled kernels cannot be cached ({'; '.join(reasons) or 'no home folder'}), so every process "
+                "compiles them again, for up to a minute; set NUMBA_CACHE_DIR to a writable folder", RuntimeWarning,
+                stacklevel=2)
 
     def _name(self, sig, codegen) -> str:
-        """What was compiled, of which types, for which processor, by what and how."""
-        key = sig, codegen.magic_tuple(), self.code, numba.__version__, sys.implementation.cache_tag, str(config.OPT), config.BOUNDSCHECK
-        return f"{self.stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.kept"
+        """The file name: source, types, processor, versions and options."""
+        key = (sig, codegen.magic_tuple(), self.code, numba.__version__, sys.implementation.cache_tag, str(config.OPT),
+               config.BOUNDSCHECK)
+        return f"{self.stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.kernel"
 
     def _checksum(self, name: str, payload: bytes) -> bytes:
-        """Of its name too, which says what it is: a file may have been copied to another's."""
+        """Includes the name, which identifies the contents: a file may have been copied to another's name."""
         return hashlib.sha256(self.stamp + hashlib.sha256(name.encode()).digest() + payload).digest()
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # a pipe that nobody writes to must not hold us up
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not block
+    descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(f"{path} is no file")
@@ -90,7 +93,7 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> str:
-    """"" if ``data`` has come to lie at ``path``, whole, otherwise why not."""
+    """"" after ``data`` was moved to ``path`` complete, otherwise the reason why it was not."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,19 +109,19 @@ def _write(path: Path, data: bytes) -> str:
 
 
 def folders(sources: Path) -> list[Path]:
-    """Where kernels whose source lies in ``sources`` may be kept, best place first; none, some or all of them can be written to."""
+    """The folders for kernels whose source is in ``sources``, best first; any of them may be read-only."""
     own = f"{sources.name}_{hashlib.sha256(str(sources.resolve()).encode()).hexdigest()[:16]}"
     if config.CACHE_DIR:
         return [Path(os.path.abspath(os.path.expanduser(config.CACHE_DIR)), own)]
-    users = caching.AppDirs(appname="numba", appauthor=False).user_cache_dir
-    return [sources / "__pycache__", *([Path(users, own)] if os.path.isabs(users) else [])]  # it is not where nobody's home is known
+    users = caching.AppDirs(appname="numba", appauthor=False).user_cache_dir  # not absolute if no home is known
+    return [sources / "__pycache__", *([Path(users, own)] if os.path.isabs(users) else [])]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _stamp(sources: Path) -> bytes:
-    """A digest of all sources that kernels in the folder ``sources`` are built of; Numba sees those of the function alone."""
+    """A digest of all sources of kernels in the folder ``sources``; Numba's would be of the function's file alone."""
     digest = hashlib.sha256()
-    if not sources.is_dir():  # an archive, or a program with everything in it
+    if not sources.is_dir():  # in an archive, or in a program that contains everything
         origin = next((path for path in sources.parents if path.is_file()), Path(sys.executable))
         digest.update(repr((origin.stat().st_size, origin.stat().st_mtime_ns)).encode())
     sources = sources.resolve()

@@ -1,12 +1,12 @@
-"""How kernels are compiled: Numba's njit, once for each type of the arguments, and not in silence.
+"""How kernels are compiled: Numba's njit, once per type of the arguments, and with a message.
 
-Numba compiles a function that another one calls anew for every number which stands in the call, as in
-``grid(1, 0, n)``, and for the 0 that a loop's variable begins with, though that result is never used.
-That was nearly half of all compiling. Here a number in a call is of its type, like any other; only
-intrinsics that ask for it (``prefer_literal``) see the number.
+For a function called by another one, Numba compiles each number that stands in the call separately, as in
+``grid(1, 0, n)``, and the initial 0 of a loop's variable too, though that result is never used. That was nearly half
+of all compiling. Here a number in a call has its type, like any other; only intrinsics that ask for it
+(``prefer_literal``) see the number.
 
-What is compiled is told to the logger ``sdpadv_np.kernels``, in level INFO: a kernel's name when its first
-function is compiled. Nothing is told, and next to no time passes, where it was kept.
+Compiling is reported to the logger ``sdpadv_np.kernels``, at level INFO: a kernel's name when its first function is
+compiled. Functions found in the cache are not reported.
 """
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ if config.DISABLE_JIT:
     raise ImportError("NUMBA_DISABLE_JIT switches Numba off")
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-INLINE = OPTIONS | {"inline": "always"}  # vectors handed to a function that stays one go through memory
+INLINE = OPTIONS | {"inline": "always"}  # vectors passed to a function that is not inlined go through memory
 
 log = logging.getLogger("sdpadv_np.kernels")
-compile_seconds: dict[str, float] = {}  # how long this process has compiled for each kernel
+compile_seconds: dict[str, float] = {}  # {kernel: seconds that this process has compiled for it}
 
 
 def njit(**options):
-    """numba.njit with these options, kept for later processes (cache.py)."""
+    """numba.njit with these options, cached for later processes (cache.py)."""
 
     def decorate(function):
         dispatcher = numba.njit(no_cfunc_wrapper=True, **options)(function)
         dispatcher._cache = KernelCache(function)
-        of_types = dispatcher.get_call_template
+        template_of = dispatcher.get_call_template
 
-        def of_plain_types(arguments, keywords):
-            return of_types([types.unliteral(a) for a in arguments], {name: types.unliteral(a) for name, a in keywords.items()})
+        def without_literals(arguments, keywords):
+            keywords = {name: types.unliteral(a) for name, a in keywords.items()}
+            return template_of([types.unliteral(a) for a in arguments], keywords)
 
-        dispatcher.get_call_template = of_plain_types
+        dispatcher.get_call_template = without_literals
         return dispatcher
 
     return decorate
 
 
 class _CompileLogger(event.Listener):
-    """Numba holds its lock meanwhile, so there is one compilation at a time, with what it compiles on the way."""
+    """Numba holds its lock meanwhile, so one function is compiled at a time, with those that it calls."""
 
     def __init__(self):
         self.started = []
@@ -57,8 +58,10 @@ class _CompileLogger(event.Listener):
     def on_start(self, event):
         kernel = _kernel_of(event)
         if kernel and not self.started and kernel not in compile_seconds:
-            rest = "" if compile_seconds else ' for this processor, once, some seconds for each kernel ("sdpadv warm-up" or sd.warm_up() does all ahead)'
-            log.info("compiling %s%s", kernel, rest)
+            hint = "" if compile_seconds else (
+                ' for this processor, once, some seconds for each kernel '
+                '("sdpadv warm-up" or sd.warm_up() does all ahead)')
+            log.info("compiling %s%s", kernel, hint)
         self.started.append(time.perf_counter())
 
     def on_end(self, event):
@@ -68,8 +71,8 @@ class _CompileLogger(event.Listener):
 
 
 def _kernel_of(event):
-    """The folder of kernels/ whose function is compiled, or None for somebody else's."""
-    function = getattr((event.data or {}).get("dispatcher"), "py_func", None)  # other parts of Numba, and users, may compile other things
+    """The folder of kernels/ whose function is compiled; None for functions of others, and other parts of Numba."""
+    function = getattr((event.data or {}).get("dispatcher"), "py_func", None)
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".kernels.")
     return rest.partition(".")[0] if package == "sdpadv_np" else None
 

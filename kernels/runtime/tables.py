@@ -1,18 +1,20 @@
-"""Tables that depend on sizes alone, made once and kept as long as they are few bytes."""
+"""Tables that depend on sizes alone, computed once and cached while they are few bytes."""
 from __future__ import annotations
 
 import functools
 
-LIMIT = 64 << 20  # bytes of all tables together; those of one size of 900 x 900 pixels are 30 MB
+LIMIT = 64 << 20  # bytes of all tables together; those for one size of 900 x 900 pixels are 30 MB
 MAX_TABLES = 256  # however small: each counts as at least this part of the limit
 
-_tables: dict = {}  # {(function, arguments): (result, bytes)}, newest last; replaced, never changed: any thread may read it at any time, and a fork finds no lock
+# {(function, arguments): (result, bytes)}, newest last. Replaced, never changed, so that any thread may read it at any
+# time, and a forked process finds no lock.
+_tables: dict = {}
 
 
 def cached_table(function):
-    """Decorates a function of hashable arguments that gives (tuples of) arrays nobody writes to: of all such functions the newest results are kept.
+    """Decorates a function of hashable arguments that returns (tuples of) arrays which are only read.
 
-    Together they take at most LIMIT bytes; a result that is larger alone is made anew each time.
+    The newest results of all such functions are cached, LIMIT bytes in all; a larger result is computed each time.
     """
 
     @functools.wraps(function)
@@ -30,7 +32,7 @@ def cached_table(function):
                     if total <= LIMIT:
                         break
                     total -= tables.pop(oldest)[1]
-                _tables = tables  # two threads at once: one of them makes its table again
+                _tables = tables  # of two threads at once, one computes its table again
         return found[0]
 
     return lookup

@@ -1,9 +1,11 @@
-"""Parts of a compiled kernel on Python's threads.
+"""The one thread pool: parts of a compiled kernel on Python's threads.
 
-A kernel that lets go of Python's lock (nogil=True) runs on ordinary threads; handing it to them costs
-some 30 microseconds a call. Numba's own parallel loops would compile everything they call once more,
-set OpenMP's number of threads for the whole process, spin on the cores that others need, and hang in
-a forked child. Nor does any result depend on how many threads there are: see each kernel's parts.
+A kernel that releases Python's lock (nogil=True) runs on ordinary threads; handing it to them costs some
+30 microseconds a call. Numba's own parallel loops would compile everything they call once more, set OpenMP's number
+of threads for the whole process, spin on the cores that others need, and hang in a forked child. No result depends
+on the number of threads: kernels are split so that each element is summed in one part.
+
+Arguments stay plain at this boundary: a named tuple costs each call a microsecond of Numba's type check.
 """
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-_MIN_WORK = 100_000  # pixels of work for which waking a thread pays
-_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")  # process pools set them in their workers: joblib both, Dask the second
+_MIN_WORK = 100_000  # pixels of work per thread that make up for waking it
+_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")  # process pools set them: joblib both, Dask the second
 
 
 def _max_threads() -> int:
-    """The cores that this process may use, or fewer if the environment says so."""
+    """The cores that this process may use, or fewer by the environment."""
     for name in _VARIABLES:
         if (text := os.environ.get(name, "")).isdecimal() and int(text):
             return int(text)
@@ -36,7 +38,7 @@ _making = threading.Lock()
 
 
 def _after_fork():
-    """In a forked child, which has none of its parent's threads, and perhaps its lock in another thread's hands."""
+    """A forked child has none of its parent's threads, and perhaps its lock, held by one of them."""
     global _making
     _pool.clear()
     _making = threading.Lock()
@@ -47,22 +49,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_threads() -> int:
-    """In how many threads kernels that are called from this thread may compute."""
+    """The most threads that kernels called from this thread compute in."""
     return _limit.count
 
 
 def set_threads(count: int) -> None:
-    """Let kernels that are called from this thread compute in at most ``count`` threads, it included."""
+    """Let kernels called from this thread compute in at most ``count`` threads, this one included."""
     _limit.count = max(1, count)
 
 
 def part_count(count, work):
-    """In how many parts to do ``count`` things: as many as there may be threads, if there is work for them; counted in pixels of the samplers."""
+    """The number of parts for ``count`` items: one per thread if the work, in pixels sampled, is enough for each."""
     return max(1, min(count, work // _MIN_WORK, _limit.count))
 
 
 def parallel_for(part, count, work, *arguments):
-    """part(i, parts, *arguments) for i in range(part_count(count, work))."""
+    """part(i, parts, *arguments) for i in range(part_count(count, work)), in parallel."""
     run_parts(part, part_count(count, work), *arguments)
 
 
@@ -73,7 +75,7 @@ def run_parts(part, parts, *arguments):
     for i in range(1, parts):
         try:
             others.append(_workers().submit(part, i, parts, *arguments))
-        except RuntimeError:  # no further thread is to be had: a limit of the system, or the interpreter is about to end
+        except RuntimeError:  # no thread can be started: a limit of the system, or the interpreter is about to end
             part(i, parts, *arguments)
     part(0, parts, *arguments)
     for other in others:

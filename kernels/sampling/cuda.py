@@ -5,12 +5,15 @@ import functools
 
 import numpy as np
 
+from ..runtime.tracing import copy_to
 from .cuda_source import options, source
 
 try:
     import cupy
 except ImportError as error:
-    raise ImportError(f"CuPy cannot be imported ({error}); pip install 'sdpadv-np[cuda13]', or [cuda12] for an older driver") from error
+    raise ImportError(
+        f"CuPy cannot be imported ({error}); pip install 'sdpadv-np[cuda13]', or [cuda12] for an older driver"
+    ) from error
 try:
     if not cupy.cuda.runtime.getDeviceCount():
         raise ImportError("CuPy finds no CUDA device")
@@ -31,11 +34,12 @@ class Kernels:
         module = cupy.RawModule(code=source(name), options=options(dtype))
         attributes = cupy.cuda.Device().attributes
         self.itemsize = np.dtype(dtype).itemsize
-        self.processors, self.threads_each = attributes["MultiProcessorCount"], attributes["MaxThreadsPerMultiProcessor"]
+        self.processors = attributes["MultiProcessorCount"]
+        self.threads_each = attributes["MaxThreadsPerMultiProcessor"]
         self.functions, self.shared_limit = {}, {}
         for direction in ("forward", "backward"):
-            self.functions[direction] = module.get_function(f"{direction}_shared"), module.get_function(f"{direction}_global")
-            in_shared = self.functions[direction][0]
+            in_shared, in_global = (module.get_function(f"{direction}_{memory}") for memory in ("shared", "global"))
+            self.functions[direction] = in_shared, in_global
             limit = attributes["MaxSharedMemoryPerBlockOptin"] - in_shared.shared_size_bytes
             in_shared.max_dynamic_shared_size_bytes = self.shared_limit[direction] = limit
 
@@ -61,7 +65,7 @@ class Kernels:
         function(blocks, (threads,), (*pointers, *numbers), shared_mem=shared if fits else 0)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kernels(name, dtype, device):
     return Kernels(name, dtype)
 
@@ -70,6 +74,26 @@ def kernels(name, dtype) -> Kernels:
     return _kernels(name, np.dtype(dtype), device())
 
 
-def copies_for_backward(needs, derivatives) -> int:
-    """One for the image, if its derivatives are computed again, and one for the sums of its gradient."""
-    return (needs[1] and derivatives is None) + needs[0]
+def run_forward(name, x, positions, numbers, size, derivatives, out):
+    """y (N,C,*size), or (y, derivatives (N,2,C,*size)), by the kernel ``name``.
+
+    positions : the arrays that positions are computed from, the sampler's argument first
+    numbers : the kernel's last arguments, after the shape of x
+    """
+    x, *positions = map(cupy.ascontiguousarray, (x, *positions))
+    y = cupy.empty((*x.shape[:2], *size), x.dtype)
+    saved = cupy.empty((len(x), 2, *y.shape[1:]), x.dtype) if derivatives else None
+    kernels(name, x.dtype).launch("forward", 1, x.shape[2:], size, (x, *positions, y, saved), *x.shape, *numbers)
+    return copy_to(out, (y, saved) if derivatives else y)
+
+
+def run_backward(name, g, x, positions, numbers, needs, derivatives, out):
+    """The gradients of x and of the first of ``positions``; None for one that is not needed."""
+    g, x, *positions = map(cupy.ascontiguousarray, (g, x, *positions))
+    derivatives = None if derivatives is None else cupy.ascontiguousarray(derivatives)
+    gradients = tuple(cupy.empty(a.shape, x.dtype) if need else None for a, need in zip((x, positions[0]), needs))
+    if any(needs):
+        copies = (needs[1] and derivatives is None) + needs[0]  # the image, if read, and its gradient's sums
+        arrays = (g, x, *positions, derivatives, *gradients)
+        kernels(name, x.dtype).launch("backward", copies, x.shape[2:], g.shape[2:], arrays, *x.shape, *numbers)
+    return copy_to(out, gradients)

@@ -1,4 +1,4 @@
-"""Activations of a vector of sums, while they are in registers."""
+"""Activations of a vector of sums while it is in registers."""
 from __future__ import annotations
 
 from llvmlite import ir
@@ -8,12 +8,12 @@ from numba.extending import intrinsic
 from .vector import I64
 
 LINEAR, RELU, LEAKY = range(3)
-LEAK = 0.2  # the slope of LEAKY below 0
+LEAK = 0.2  # the derivative of LEAKY below 0
 
 
-def select_positive(builder, value, below):
-    """``value`` where it is above 0 or not a number."""
-    return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, below)
+def select_positive(builder, value, otherwise):
+    """``value`` where it is positive or NaN."""
+    return builder.select(builder.fcmp_unordered(">", value, ir.Constant(value.type, None)), value, otherwise)
 
 
 def times_leak(builder, value):

@@ -11,11 +11,11 @@ from .. import checks, training, xp
 from ..autodiff import Plan, hooks
 from ..errors import ArgumentError
 from ..models import Amortised, ExternalClassifier
-from ..models.interface import logits_of, classes_of, dtype_of, image_shape_of
 from ..models.chunks import in_chunks
+from ..models.interface import classes_of, dtype_of, image_shape_of, logits_of
 from ..nn import Use, store_of
-from .queries import checked_logits, checked_gradient, logits
 from .parameters import Parameters, classifier_like, parameter
+from .queries import checked_gradient, checked_logits, logits
 
 
 @dataclass(frozen=True)

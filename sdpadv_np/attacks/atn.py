@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass
 from .. import checks, xp
 from ..autodiff import Tensor, ops
 from ..models import ATNGenerator
-from ..models.interface import logits_of
 from ..models.atn import FORMS
 from ..models.chunks import in_chunks
+from ..models.interface import logits_of
 from ..optim import Adam
 from .amortised import AmortisedAttack, AmortisedTraining
-from .queries import logits
 from .parameters import parameter
+from .queries import logits
 
 
 def rerank(p, classes, alpha: float):
@@ -75,9 +75,9 @@ class ATNTraining(AmortisedTraining):
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
         self.optimiser = Adam(self.generator.store, attack.lr)
-        self.plan, self.wanted = self.recorded(), self._wanted()
+        self.plan, self.targets = self.recorded(), self._targets()
 
-    def _wanted(self):
+    def _targets(self):
         """(count, K): r_alpha of the classifier's probabilities, a constant of the training."""
         p = ops.softmax(in_chunks(functools.partial(logits, self.classifier), self.x))
         classes = p.argsort(axis=1)[:, -2] if self.attack.target is None else self.attack.target
@@ -87,13 +87,13 @@ class ATNTraining(AmortisedTraining):
         return self.optimiser.state("g")
 
     def update(self, chosen, epoch):
-        return self.plan(self.x[chosen], self.wanted[chosen])
+        return self.plan(self.x[chosen], self.targets[chosen])
 
-    def learn(self, x, wanted):
+    def learn(self, x, targets):
         """One step of Adam; the losses before it. Recorded: see autodiff/plan.py."""
         x_adv = self.generator.transform(Tensor(x))
         distance = ops.sum(ops.square(x_adv - x)) / len(x)
-        answer = ops.sum(ops.square(ops.softmax(logits_of(self.classifier, x_adv)) - wanted)) / len(x)
+        answer = ops.sum(ops.square(ops.softmax(logits_of(self.classifier, x_adv)) - targets)) / len(x)
         self.generator.store.differentiate(answer + self.attack.beta * distance)
         self.optimiser.step()
         return {"L_x": distance, "L_y": answer}

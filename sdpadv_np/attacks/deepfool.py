@@ -7,9 +7,9 @@ import numpy as np
 
 from .. import checks, xp
 from ..errors import ArgumentError
-from .queries import jacobian, logits
 from .base import Attack
 from .parameters import parameter
+from .queries import jacobian, logits
 
 _BEYOND = 1e-5  # added to |f_k|: across the boundary, not onto it
 _FLAT = 1e-12  # a shorter w_k counts as this long: where the logits are flat there is no step, and no NaN

@@ -43,7 +43,7 @@ def find(name: str) -> Kind:
     return _kind(_NAMES[name.lower()])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _kind(public: str) -> Kind:
     make = getattr(attacks, public)
     if inspect.isclass(make):

@@ -6,8 +6,8 @@ import numpy as np
 from .. import losses, xp
 from ..autodiff import Tensor
 from ..models import discriminator
-from ..models.interface import logits_of
 from ..models.generator import IDENTITY
+from ..models.interface import logits_of
 from ..optim import Adam
 from .amortised import AmortisedTraining
 

@@ -8,9 +8,9 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import adam
-from .queries import logits
 from .base import GradientAttack
 from .parameters import parameter
+from .queries import logits
 
 _NUMBERS = 4_000_000  # pixels of the points asked at a time; bounds the memory
 

@@ -11,9 +11,9 @@ from ..autodiff.tensor import enable_grad
 from ..kernels import flow_sample, flow_smoothness
 from ..models.interface import logits_of
 from ..optim import minimise
-from .queries import checked_gradient, logits
 from .base import Attack
 from .parameters import parameter
+from .queries import checked_gradient, logits
 
 _FACTOR = 3.0  # by which tau is raised and lowered
 

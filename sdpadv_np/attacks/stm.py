@@ -10,9 +10,9 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import affine_sample
-from .queries import logits
 from .base import Attack
 from .parameters import parameter
+from .queries import logits
 
 
 def _axis(name, value, most) -> tuple[float, float, int]:

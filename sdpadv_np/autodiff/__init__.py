@@ -1,9 +1,8 @@
 """Reverse-mode automatic differentiation over NumPy and CuPy arrays.
 
-Read in this order: tensor.py (what is recorded), operation.py and registry.py (how an operation is written), rules/ (the
-derivatives), engine.py (the backward loop), accumulation.py (its sums), gradcheck.py (how derivatives are tested),
-formulas.py (how formulas are), plan.py (a step recorded once and replayed; README.md). parameters.py is about what is
-not an operand.
+Read in this order: tensor.py (what is recorded), operation.py and registry.py (how an operation is written), rules/
+(the derivatives), engine.py (the backward loop), accumulation.py (its sums), gradcheck.py (derivatives against
+differences), formulas.py (formulas against rules), plan.py (a step recorded once and replayed, see README.md).
 """
 from . import ops
 from .engine import grad

@@ -12,9 +12,9 @@ from .tensor import Tensor, raw, state
 class Backward:
     """One backward pass: the gradients found so far, by the id of their Tensor, and how rules are called.
 
-    All Tensors live while the pass lasts. A gradient's memory decides whether it may be added to in place: the
-    first contribution may belong to somebody else (the rule of ``add`` returns g itself), the second makes a
-    new array, which belongs to the gradient from then on.
+    All Tensors live while the pass lasts. Who owns a gradient's memory decides whether it may be added to in place:
+    the first contribution may be an alias (the rule of ``add`` returns g itself), the second makes a new array, which
+    the pass owns from then on.
 
     targets : ids of the Tensors whose gradients are the result; others are dropped once they were used
     wanted : ids of all Tensors between the targets and the output; no other gradient is computed
@@ -69,9 +69,10 @@ class Backward:
         return found
 
     def _fused(self, node: Tensor, g, values) -> list:
-        """The contributions by one kernel for all inputs, written into the buffers where it can."""
+        """The contributions by one kernel for all inputs, written into the buffers where possible."""
         needs = [id(t) in self.wanted for t in node.inputs]
-        out = [self.buffers.get(id(t)) if need and id(t) not in self.gradients else None for t, need in zip(node.inputs, needs)]
+        out = [self.buffers.get(id(t)) if need and id(t) not in self.gradients else None
+               for t, need in zip(node.inputs, needs)]
         results = node.op.fused(g, node.data, *values, needs=needs, saved=node.saved, out=out, **node.params)
         return [(t, d) for t, d, need in zip(node.inputs, results, needs) if need]
 
@@ -96,10 +97,11 @@ def seed(output: Tensor, grad_output):
         return xp.array_module(like).ones_like(like)
     g = xp.as_array(raw(grad_output))
     if g.shape != like.shape:
-        raise GraphError(f"backward: the output has shape {list(like.shape)}, its gradient {list(g.shape)}; make them equal")
+        raise GraphError(
+            f"backward: the output has shape {list(like.shape)}, its gradient {list(g.shape)}; make them equal")
     if g.dtype.kind not in "fiub":
         raise GraphError(f"backward: the gradient has dtype {g.dtype}; give real numbers, such as {like.dtype}")
-    return g.astype(like.dtype)  # a copy: the caller's array must not become somebody's .grad
+    return g.astype(like.dtype)  # a copy: the caller's array must not become a .grad
 
 
 def unshared(arrays, like) -> list:

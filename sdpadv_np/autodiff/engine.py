@@ -6,7 +6,7 @@
             walk.add(t, d)                              # gradient of t += d
 
 The loop is the same for arrays and for Tensors (``create_graph``), see the note in registry.py. How rules are
-called, and which gradients may be added to in place, stands in accumulation.py.
+called, and which gradients may be added to in place, is decided in accumulation.py.
 """
 from __future__ import annotations
 
@@ -94,15 +94,16 @@ class _Released:
     name = "released"
 
     def __reduce__(self):
-        return "_RELEASED"  # there is one, also in another process
+        return "_RELEASED"  # one object, also in another process
 
 
 _RELEASED = _Released()
 _SEQ = operator.attrgetter("seq")
+_NO_BUFFERS: dict = {}
 
 
 def _recorded(output: Tensor) -> list[Tensor]:
-    """Every recorded result that ``output`` depends on, first made first."""
+    """Every recorded result that ``output`` depends on, in order of creation."""
     if not (isinstance(output, Tensor) and output.requires_grad):
         raise GraphError(
             "backward: the output does not depend on any Tensor with requires_grad=True "
@@ -114,7 +115,8 @@ def _recorded(output: Tensor) -> list[Tensor]:
         if t.op is None:
             continue
         if t.op is _RELEASED:
-            raise GraphError("backward: the graph was released by an earlier backward; call that one with retain_graph=True")
+            raise GraphError(
+                "backward: the graph was released by an earlier backward; call that one with retain_graph=True")
         nodes.append(t)
         for i in t.inputs:
             if type(i) is Tensor and i.requires_grad and id(i) not in seen:
@@ -135,8 +137,11 @@ def _between(targets: set[int], nodes: list[Tensor]) -> set[int]:
     return found
 
 
-def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: bool, buffers={}) -> dict:
-    """Gradients of the targets (ids) by id: arrays, or Tensors if ``create_graph``; in ``buffers`` where a rule can write there."""
+def _gradients(output: Tensor, grad_output, targets: set[int], create_graph: bool, buffers=_NO_BUFFERS) -> dict:
+    """Gradients by id of the Tensors whose ids are ``targets``: arrays, or Tensors if ``create_graph``.
+
+    buffers : {id: array} into which a rule may write a gradient
+    """
     nodes = _recorded(output)
     wanted = _between(targets, nodes)
     walk = Backward(targets, wanted, create_graph, buffers)

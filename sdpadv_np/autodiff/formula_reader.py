@@ -10,7 +10,7 @@ follow after two spaces and "with":
     Ȳ Bᵀ               a matrix product: capitals side by side
     [a ≥ b]            1 where it holds, 0 elsewhere;  ``a if c else b`` selects
     xᵖ⁻¹,  eʸ,  axes⁻¹   powers; the inverse of a permutation
-    Σₖ,  Σₙᵢⱼ,  Σ_c      sums over the last axis; over n, i, j; over c of (N,C,H,W). The axes stay, with length 1
+    Σₖ,  Σₙᵢⱼ,  Σ_c      sums over the last axis; over n, i, j; over c of (N,C,H,W); the axes stay as 1
     ȳ repeated         along the axes that the operation reduces
     (a, b)             joined along axis 1
     f(x, ...)          an operation, or one of the operation's ``terms``; parameters that are left out are those of
@@ -27,6 +27,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 
+_OPERANDS = ("number", "sum", "word")  # kinds of tokens that begin one
 BAR = "\u0304"  # the macron of x̄, which follows its letter
 _AXES = {"ₙ": 0, "_c": 1, "ᵢ": 2, "ⱼ": 3, "ₖ": -1}
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵖʸ", "0123456789−+py"))
@@ -105,7 +106,7 @@ class Reader:
             value, matrix = self.product()
             return -np.asarray(value), matrix
         value, matrix = self.power()
-        while self.tokens[0][0] in ("number", "sum", "word") and not self.peek("if", "else", "and") or self.peek("(", "[", "∞"):
+        while self.peek("(", "[", "∞") or self.tokens[0][0] in _OPERANDS and not self.peek("if", "else"):
             other, also = self.power()
             value = np.matmul(value, other) if matrix and also else operator.mul(*self.case.aligned(value, other))
             matrix = matrix or also
@@ -119,7 +120,8 @@ class Reader:
                 value, matrix = np.swapaxes(value, -1, -2), True
             else:
                 exponent = Reader("".join(_SUPERSCRIPTS[c] for c in raised), self.case).all()
-                value = _inverse(value) if isinstance(value, tuple) or value is None else np.power(np.asarray(value, float), exponent)
+                axes = value is None or isinstance(value, tuple)
+                value = _inverse(value) if axes else np.power(np.asarray(value, float), exponent)
         if self.take("repeated"):
             value = self.case.repeated(value)
         return value, matrix
@@ -144,14 +146,15 @@ class Reader:
             return 1.0 * holds, False
         if text == "(":
             value, matrix = self.choice()
-            return (value, matrix) if self.take(")") else (np.concatenate([value, *self.listed(after=True)], axis=1), matrix)
+            if self.take(")"):
+                return value, matrix
+            self.need(",")
+            return np.concatenate([value, *self.listed()], axis=1), matrix
         raise ArgumentError(f"{text!r} is not expected in {self.text!r}")
 
-    def listed(self, after=False):
-        """Values separated by commas, to the closing bracket; ``after`` a comma."""
+    def listed(self):
+        """Values separated by commas, up to the closing bracket."""
         values = []
-        if after:
-            self.need(",")
         while not self.take(")"):
             values.append(self.choice()[0])
             if not self.peek(")"):
@@ -160,4 +163,5 @@ class Reader:
 
 
 def _inverse(axes):
-    return None if axes is None else tuple(int(np.where(np.array(axes) % len(axes) == i)[0][0]) for i in range(len(axes)))
+    """The inverse of a permutation of axes; None reverses them, and is its own inverse."""
+    return None if axes is None else tuple(np.argsort([a % len(axes) for a in axes]).tolist())

@@ -19,7 +19,7 @@ _SYMBOLS = {"p": ("exponent", "positions"), "ε": ("eps",), "η": ("eta",), "θ"
 
 
 def check(op: Op, rng=None) -> None:
-    """Raise ArgumentError where ``op.formula`` and a rule of ``op`` differ at one of its samples, or where it cannot be read."""
+    """Raise ArgumentError if ``op.formula`` cannot be read, or differs from a rule at one of ``op``'s samples."""
     where = f"operation {op.name!r}: its formula {op.formula!r}"
     for arrays, params in op.samples(np.random.default_rng(0) if rng is None else rng):
         params = {**op.defaults, **params}
@@ -56,7 +56,7 @@ class _Case:
             (self.functions if callable(value) else self.names)[name] = value
 
     def gradients(self) -> dict:
-        """{i: the right side of the statement about input i}, with the input's number of axes if the operation broadcasts."""
+        """{i: the gradient of input i by its statement}."""
         text = unicodedata.normalize("NFD", self.op.formula).replace("=\u0338", "≠")
         statements, _, definitions = text.partition("  with ")
         for definition in filter(None, definitions.split(",  ")):
@@ -66,8 +66,8 @@ class _Case:
         for statement in statements.split(",  "):
             name, _, right = statement.partition(" = ")
             if self.op.variadic:
-                for i, self.target in enumerate(self.arrays):
-                    self.names["i"] = i
+                for i, array in enumerate(self.arrays):
+                    self.target, self.names["i"] = array, i
                     found[i] = np.asarray(Reader(right, self).all())
                 return found
             self.target = self.value_of(name.replace(BAR, ""))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import xp
 from ..errors import OperationError
-from .parameters import settled
+from .parameters import normalised
 from .tensor import raw
 
 OPS: dict[str, Op] = {}  # the table
@@ -24,7 +24,7 @@ def NO_GRADIENT(g, y, *inputs, **params):
 
 
 class _Variadic:
-    """The rules of an operation with any number of inputs: rule i is the one rule, told i."""
+    """The rules of an operation with any number of inputs: rule i is the one rule with i as its first argument."""
 
     def __init__(self, rule):
         self.rule = rule
@@ -35,7 +35,11 @@ class _Variadic:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One row of the table."""
+    """One row of the table.
+
+    ``fused`` is ``(g, y, *arrays, needs, saved, out, **params)`` -> one gradient or None per input; ``out`` has an
+    array or None per input, into which that gradient may be written.
+    """
 
     name: str
     forward: Callable  # (*arrays, **params) -> array
@@ -46,15 +50,16 @@ class Op:
     broadcasts: bool = False  # inputs broadcast; the engine sums the gradients back to their shapes
     variadic: bool = False
     kinks: str = ""  # where the derivative jumps, and which side is taken
-    fused: Callable | None = None  # (g, y, *arrays, needs, saved, out, **params) -> one gradient or None per input; out: arrays that may hold them, or None
-    saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): a forward that spares the fused rule work
-    terms: Callable | None = None  # (*arrays, **params) -> {name: value or function} that the formula uses beside operations
+    fused: Callable | None = None  # see below
+    saving: Callable | None = None  # (*arrays, needs, **params) -> (y, saved): saves the fused rule work
+    terms: Callable | None = None  # (*arrays, **params) -> {name: value or function}, for the formula
     hint: str = ""  # what the operands must be
-    instead: Mapping = field(default_factory=dict)  # parameters that somebody may want to differentiate: name -> the operation that can
+    instead: Mapping = field(default_factory=dict)  # {parameter without a derivative: the operation that has one}
 
     def __reduce__(self):
-        """An operation of the table is itself in another process, by its name; one of somebody's own (a foreign classifier's) is copied."""
-        return (_named, (self.name,)) if self in (OPS.get(self.name), OWN.get(self.name)) else object.__reduce_ex__(self, 2)
+        """Operations of the tables are pickled by name; others (an external classifier's) are copied."""
+        named = self in (OPS.get(self.name), OWN.get(self.name))
+        return (_named, (self.name,)) if named else object.__reduce_ex__(self, 2)
 
     def __deepcopy__(self, memo):
         return self
@@ -75,8 +80,8 @@ class Op:
         """{name: default, or inspect.Parameter.empty} of what is not an input."""
         if isinstance(self.forward, np.ufunc):
             return {}
-        every = enumerate(inspect.signature(self.forward).parameters.values())
-        return {p.name: p.default for i, p in every if (p.kind is p.KEYWORD_ONLY if self.variadic else i >= len(self.vjps))}
+        every = list(inspect.signature(self.forward).parameters.values())
+        return {p.name: p.default for p in every[1 if self.variadic else len(self.vjps) :]}
 
     @functools.cached_property
     def defaults(self) -> dict:
@@ -95,17 +100,17 @@ class Op:
         return OperationError(f"{self.name}({operands}{given}){place}: {error}" + (f"; {remedy}" if remedy else ""))
 
     def _remedy(self, error) -> str:
-        """Of this cause: how axes are counted, or what the operands must be; a wrong type says all, and an operation within a rule has said it."""
+        """How axes are counted, or what the operands must be; "" where the error names its remedy itself."""
         if isinstance(error, (TypeError, OperationError)):
             return ""
         if isinstance(error, np.exceptions.AxisError):
             return "axes are counted from 0, or back from the last as -1"
         return self.hint
 
-    def settled(self, name, value, inputs, params):
-        """A parameter in its plain form (parameters.py), or this operation's complaint."""
+    def normalised(self, name, value, inputs, params):
+        """A parameter in its normal form (parameters.py), or this operation's error."""
         try:
-            return settled(name, value, xp.array_module(*map(raw, inputs)), self.instead)
+            return normalised(name, value, xp.array_module(*map(raw, inputs)), self.instead)
         except Exception as error:
             raise self.failure(error, inputs, params) from error
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 # Written by tests/autodiff/test_ops.py from the table of rules.
 from typing import Any
 

@@ -1,15 +1,14 @@
 """A step, recorded once and replayed with fixed buffers: the same numbers, bit for bit, without building graphs.
 
     step = Plan(function, stores)
-    losses = step(x, y)         the first call records; the second carries out both ways and compares; then replays
+    losses = step(x, y)         the first call records, the second runs both ways and compares, later ones replay
 
-What a step does in Python is done once: branches, loops, attributes, numbers made of numbers are frozen.
-Whatever changes from call to call must be an input (the images, labels, the weight of a loss term), or
-live in arrays that the step reads where they lie (weights, Adam's moments, step count and learning rate).
-A step that breaks this is found out by the second call, on its other data.
+The step's Python runs once: branches, loops, attributes and computed numbers are frozen. Whatever changes from call
+to call must be an input (images, labels, the weight of a loss term), or an array that the step reads in place
+(weights, Adam's moments, step count and learning rate). The second call, on other data, detects violations.
 
-On a GPU the replayed calls are captured into one CUDA graph. Inputs in main memory are moved there
-first, into arrays at fixed places, and nothing is copied back.
+On a GPU the replayed calls are captured into one CUDA graph. Inputs in main memory are first copied to the GPU, into
+arrays at fixed addresses, and nothing is copied back. README.md explains recording and replay in detail.
 """
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from .recorded import Recorded
 from .recorder import recorded
 from .tensor import raw, state
 
-MOST = 4  # signatures kept at a time; the one that was used longest ago goes
+MOST = 4  # signatures kept at a time; the least recently used one is dropped
 
 
 class Plan:
@@ -39,8 +38,7 @@ class Plan:
     stores : sequence of ParameterStore
         Whose parameters it uses, trained or not.
 
-    Threads may share a plan; what is recorded serves one of them at a time. A copy, or what comes
-    out of a pickle, records anew.
+    Threads may share a plan; each recording serves one of them at a time. A copy or unpickled plan records anew.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> def step(x):
@@ -54,16 +52,16 @@ class Plan:
     def __init__(self, function, stores=()):
         self.function, self.stores = function, tuple(stores)
         self._tapes: dict[tuple, _Tape] = {}
-        self._lock = threading.Lock()  # of the dictionary; a tape at work is in no dictionary
+        self._lock = threading.Lock()  # of the dictionary, from which a tape is taken while it runs
 
     def __call__(self, *inputs):
         """What ``function(*inputs)`` returns, as new arrays."""
         inputs = [xp.as_array(raw(value)) for value in inputs]
-        if recording.recorder is not None:  # an outer plan records this one too
+        if recording.recorder is not None:  # an outer plan records this one, too
             return _each(raw, self.function(*inputs))
         if "cupy" in sys.modules:
             inputs = xp.together(inputs, [store.data for store in self.stores])
-        if state.hooks:  # listeners want to hear every operation
+        if state.hooks:  # listeners are called for every operation
             return _each(_copied, self.function(*inputs))
         signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
         with self._lock:
@@ -76,7 +74,7 @@ class Plan:
             tape.replay(inputs)
         results = _each(_copied, tape.results)
         with self._lock:
-            self._tapes[signature] = tape  # the last is the one that was used last
+            self._tapes[signature] = tape  # at the end: the most recently used
             if len(self._tapes) > MOST:
                 del self._tapes[next(iter(self._tapes))]
         return results
@@ -97,7 +95,7 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """The memory of all buffers, inputs included, of every signature that is kept."""
+        """The memory of all buffers, inputs included, of every recorded signature."""
         return sum(tape.bytes for tape in self._tapes.values())
 
     def _last(self):
@@ -113,7 +111,7 @@ class _Tape:
         self.slots = [np.array(a) if isinstance(a, np.ndarray) else a.copy() for a in inputs]
         self.verified, self.graph = False, None
         with recorded(stores) as recorder:
-            self.results = _each(_checked, function(*map(recorder.own, self.slots)))
+            self.results = _each(_checked, function(*map(recorder.proxy, self.slots)))
             recorder.finish()
         self.calls, self.written = recorder.calls, recorder.written
         self.bytes = recorder.bytes + sum(slot.nbytes for slot in self.slots)
@@ -128,29 +126,30 @@ class _Tape:
             function(*arguments)
 
     def verify(self, function, inputs) -> None:
-        """Carry out the step itself on these inputs, then the replay on the same state, and compare: see _same."""
+        """Run the step itself on these inputs, then the replay from the same state, and compare (see _same)."""
         before = [array.copy() for array in self.written]
-        laid = [np.empty_like(slot) for slot in self.slots]  # as the replay has them: in another order of memory sums have other bits
-        _store(zip(laid, inputs))
-        expected = _each(_copied, function(*laid))
+        same_layout = [np.empty_like(slot) for slot in self.slots]  # the order of memory changes the bits of sums
+        _store(zip(same_layout, inputs))
+        expected = _each(_copied, function(*same_layout))
         after = [array.copy() for array in self.written]
         _store(zip(self.written, before))
         self.replay(inputs)
-        for what, got, want in (*(("a result", g, w) for g, w in zip(_leaves(self.results), _leaves(expected), strict=True)),
-                                *(("an array that the step changes", g, w) for g, w in zip(self.written, after))):
+        results = [("a result", *pair) for pair in zip(_leaves(self.results), _leaves(expected), strict=True)]
+        changed = [("an array that the step changes", *pair) for pair in zip(self.written, after)]
+        for what, got, want in results + changed:
             if not _same(raw(got), want):
                 _store(zip(self.written, after))
                 raise PlanError(
-                    f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something that changes from call to call "
-                    "was frozen (a number, a branch, a random draw, an array made outside); make it an input, or an array that is changed in place"
-                )
+                    f"replayed on other data the step differs in {what}, shape {list(want.shape)}: something "
+                    "that changes from call to call was frozen (a number, a branch, a random draw, an array made "
+                    "outside); make it an input, or an array that is changed in place")
         self.verified = True
         if any(xp.device_of(slot) == "cuda" for slot in self.slots):
             from .cuda_graph import capture
 
             self.graph = capture(self.calls)
             _store(zip(self.written, before))
-            self.replay(inputs)  # what the capture left in results and state is that of another step
+            self.replay(inputs)  # the capture has changed results and state
 
 
 def _store(pairs) -> None:
@@ -176,7 +175,8 @@ def _leaves(value) -> list:
 def _checked(value):
     value = raw(value)
     if type(value) is not Recorded:
-        raise PlanError(f"a recorded step returned {type(value).__name__}, which would be frozen; return arrays or Tensors that depend on its inputs")
+        raise PlanError(f"a recorded step returned {type(value).__name__}, which would be frozen; "
+                        "return arrays or Tensors that depend on its inputs")
     return value
 
 
@@ -186,7 +186,7 @@ def _copied(value):
 
 
 def _same(a, b) -> bool:
-    """Bit by bit; on a GPU, where sums may be taken in another order each time, up to a thousandth of the whole array's length."""
+    """Equal bits; on a GPU, where the order of sums varies, a distance of at most a thousandth of b's norm."""
     a = a.array if type(a) is Recorded else a
     if a.dtype != b.dtype:
         return False

@@ -1,4 +1,4 @@
-"""Arrays that stand in for others while a step is recorded: see the note in recorder.py."""
+"""Proxy arrays through which a step is recorded: see the note in recorder.py."""
 from __future__ import annotations
 
 import operator
@@ -10,7 +10,7 @@ from ..errors import PlanError
 
 
 class Memory:
-    """The block of memory behind a buffer; given back to ``free`` when nobody sees it any more."""
+    """The block of memory behind a buffer; returned to ``free`` when its last user is dropped."""
 
     __slots__ = ("block", "array", "free")
 
@@ -18,15 +18,15 @@ class Memory:
         self.block, self.array, self.free = block, array, free
 
     def __del__(self):
-        if getattr(self, "free", None) is not None:  # an interruption may come before there is one
+        if getattr(self, "free", None) is not None:  # an interruption may come before it is set
             self.free.setdefault(self.block.nbytes, []).append(self.block)
 
 
 class Recorded(NDArrayOperatorsMixin):
-    """Stands in for ``array`` while a plan is recorded; ``memory`` is its buffer's, None for the caller's own arrays."""
+    """The proxy of ``array`` while a plan is recorded; ``memory`` is its buffer's, None for the caller's arrays."""
 
     __slots__ = ("array", "memory", "recorder")
-    module = property(lambda self: Module(self.recorder, xp.array_module(self.array)))  # what xp.array_module tells of it
+    module = property(lambda self: Module(self.recorder, xp.array_module(self.array)))  # xp.array_module returns it
 
     def __init__(self, array, memory, recorder):
         self.array, self.memory, self.recorder = array, memory, recorder
@@ -35,8 +35,12 @@ class Recorded(NDArrayOperatorsMixin):
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: self.array.ndim)
     size = property(lambda self: self.array.size)
-    base = property(lambda self: None if self.memory is not None and self.memory.array is self.array else self.array.base)
     T = property(lambda self: self.transpose())
+
+    @property
+    def base(self):
+        """None for a whole buffer, as for an array that owns its memory."""
+        return None if self.memory is not None and self.memory.array is self.array else self.array.base
 
     def __len__(self):
         return len(self.array)
@@ -53,18 +57,20 @@ class Recorded(NDArrayOperatorsMixin):
 
         return method
 
-    for _name in ("argmax", "argmin", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "swapaxes", "transpose", "__getitem__"):
+    for _name in ("argmax", "argmin", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "swapaxes",
+                  "transpose", "__getitem__"):
         locals()[_name] = _method(_name)
     del _method, _name
 
     def __pow__(self, exponent):
-        return self.recorder.function(operator.pow, (self, exponent), {})  # arrays have ways of their own for squares and roots
+        return self.recorder.function(operator.pow, (self, exponent), {})  # arrays have faster squares and roots
 
     def __setitem__(self, index, value):
         self.recorder.write(_set, (self, index, value), (0,))
 
     def _refuse(self, *_, **__):
-        raise PlanError("a recorded step asks for a number (item, float, bool, if): it would be frozen; keep it an array, or compute it outside the step")
+        raise PlanError("a recorded step asks for a number (item, float, bool, if): it would be frozen; "
+                        "keep it an array, or compute it outside the step")
 
     item = tolist = tobytes = __float__ = __int__ = __bool__ = __index__ = __array__ = __iter__ = _refuse
 
@@ -73,22 +79,22 @@ def _set(array, index, value):
     array[index] = value
 
 
-def bare(value):
-    """``value`` with real arrays in place of Recorded ones, also within tuples, lists and dictionaries."""
+def unwrapped(value):
+    """``value`` with arrays in place of their proxies, also within tuples, lists and dictionaries."""
     kind = type(value)
     if kind is Recorded:
         return value.array
     if kind is tuple or kind is list:
-        return kind(map(bare, value))
+        return kind(map(unwrapped, value))
     if kind is dict:
-        return {k: bare(v) for k, v in value.items()}
+        return {k: unwrapped(v) for k, v in value.items()}
     if kind is slice:
-        return slice(bare(value.start), bare(value.stop), bare(value.step))
+        return slice(unwrapped(value.start), unwrapped(value.stop), unwrapped(value.step))
     return value
 
 
 def recorded_in(value) -> list[Recorded]:
-    """Every Recorded array in ``value``."""
+    """Every proxy in ``value``."""
     if type(value) is Recorded:
         return [value]
     if isinstance(value, dict):
@@ -99,7 +105,7 @@ def recorded_in(value) -> list[Recorded]:
 
 
 class Module:
-    """Stands in for numpy (or cupy) where arrays are made to compute with Recorded ones: they are Recorded too."""
+    """The proxy of numpy (or cupy) where new arrays are computed with recorded ones: they are recorded, too."""
 
     def __init__(self, recorder, module):
         self.recorder, self.module = recorder, module

@@ -1,21 +1,20 @@
-"""Recording what a function does to arrays, call by call, with a fixed array for every result.
+"""Recording the calls that a function makes on arrays, with a fixed array for every result.
 
-NOTE: how a function is recorded that knows nothing of it.
-The function runs once on Recorded arrays. Such an array stands in for a NumPy or CuPy array and uses
-NumPy's own protocols: whatever is done to it comes to ``__array_ufunc__`` (``a * b``, ``np.exp(a)``,
-``np.add.reduce``), ``__array_function__`` (``np.dot``, ``np.where``) or one of its few methods, and
-kernels are traceable (kernels/runtime/tracing.py). Each call is executed on the real arrays,
-once, and noted:
+NOTE: how a function is recorded without its cooperation.
+The function runs once on Recorded arrays. Such a proxy of a NumPy or CuPy array uses NumPy's own protocols: calls on
+it arrive at ``__array_ufunc__`` (``a * b``, ``np.exp(a)``, ``np.add.reduce``), ``__array_function__`` (``np.dot``,
+``np.where``) or one of its few methods, and kernels at their decorator (kernels/runtime/tracing.py). Each call is
+executed once on the real arrays, and recorded:
 
-    y = np.exp(a)         ->  calls += [np.exp, (a, y)]         y is the result, from now on its buffer
+    y = np.exp(a)         ->  calls += [np.exp, (a, y)]         y is the result, and its buffer from now on
     y = a.reshape(2, -1)  ->  nothing: y is a view of a, and follows it
     y = a[index]          ->  calls += [copy of a[index], (y,)]
 
-Carried out again in this order, the calls compute the same function of whatever the inputs hold by
-then. Rules and losses need not know: they are the same text (registry.py).
+Executed again in this order, the calls compute the same function of the inputs' new values. Rules and losses are not
+written differently for it (registry.py).
 
-Buffers are given back when the last Recorded that sees them is dropped, as Python's own memory is,
-and serve later results of the same size; so a plan needs no more memory than the function did.
+A buffer is free when the last proxy that uses it is dropped, as Python's own memory is, and serves later results of
+the same size. So a plan needs no more memory than the function did.
 """
 from __future__ import annotations
 
@@ -26,39 +25,39 @@ import numpy as np
 
 from .. import xp
 from ..errors import PlanError
-from ..kernels.runtime.tracing import recording, calls_made_by
-from .recorded import Memory, Recorded, bare, recorded_in
+from ..kernels.runtime.tracing import calls_made_by, recording
+from .recorded import Memory, Recorded, recorded_in, unwrapped
 
 
 class Recorder:
-    """Notes the calls that are made while it stands at the door.
+    """Records the calls that are made while it is active.
 
-    calls : list of (function, arguments), to be carried out in this order
-    written : real arrays that are not the plan's own and are changed by the calls
-    stand_ins : {id of a store: its parameters as Recorded}: what this thread sees of ``stores`` meanwhile
+    calls : list of (function, arguments), in the order of execution
+    written : arrays that are not the plan's own and are changed by the calls
+    proxies : {id of a store: its parameters as proxies}, which this thread sees in place of ``stores``' own
     """
 
     def __init__(self, stores=()):
         self.calls, self.written = [], []
-        self.stand_ins = {id(store): store.stand_ins(self) for store in stores}
+        self.proxies = {id(store): store.proxies(self) for store in stores}
         self.free: dict[int, list] = {}
         self.bytes = 0  # of all buffers
-        self._made: dict[int, tuple] = {}  # arrays that depend on no other: id of their memory -> (number of the filling call, memory)
+        self._constants: dict[int, tuple] = {}  # new arrays that depend on no other: id of memory -> (call, memory)
         self._changed: set[int] = set()  # ids of the memories that calls write into
 
-    def own(self, array):
-        """The caller's array (an input's slot, parameters) as seen by the step."""
+    def proxy(self, array):
+        """The proxy of a caller's array (an input's slot, parameters)."""
         return Recorded(array, None, self)
 
     def buffer(self, result, lasting=False) -> Recorded:
-        """A Recorded for a fresh result, in memory of the plan, laid out as the result is."""
+        """The proxy of a new result, copied into memory of the plan with the result's layout."""
         blocks = self.free.get(result.nbytes)
         if blocks and not lasting:
             block = blocks.pop()
         else:
             block = xp.array_module(result).empty(result.nbytes, np.uint8)
             self.bytes += result.nbytes
-        strides = np.empty_like(result).strides  # dense, in result's order of axes: what is computed from it is laid out, and summed, by that order
+        strides = np.empty_like(result).strides  # dense, in result's order of axes, on which later sums depend
         if isinstance(result, np.ndarray):
             array = np.ndarray(result.shape, result.dtype, block, strides=strides)
         else:
@@ -66,14 +65,14 @@ class Recorder:
         array[...] = result
         return Recorded(array, Memory(block, array, None if lasting else self.free), self)
 
-    def note(self, function, *args):
+    def record(self, function, *args):
         self.calls.append((function, args))
 
-    def _make(self, function, args, kwargs):
-        """A new array that depends on no other: filled again in each replay, if it is ever changed."""
-        made = self.buffer(_array(function(*bare(args), **bare(kwargs))), lasting=True)
-        self._made[id(made.memory)] = len(self.calls), made.memory
-        self.note(_refill, made.array, made.array.copy())
+    def _constant(self, function, args, kwargs):
+        """A new array that depends on no other: filled again in each replay, if a call changes it."""
+        made = self.buffer(_array(function(*unwrapped(args), **unwrapped(kwargs))), lasting=True)
+        self._constants[id(made.memory)] = len(self.calls), made.memory
+        self.record(_refill, made.array, made.array.copy())
         return made
 
     def ufunc(self, ufunc, method, inputs, options):
@@ -82,55 +81,56 @@ class Recorder:
         out = options.pop("out", None)
         if method == "at":
             return self.write(call, inputs, (0,))
-        arrays, extra = bare(inputs), bare(options)
+        arrays, extra = unwrapped(inputs), unwrapped(options)
         if out is not None:
             (target,) = out
             self._changing([target])
-            into = functools.partial(call, out=bare(target), **extra)
+            into = functools.partial(call, out=unwrapped(target), **extra)
             into(*arrays)
-            self.note(into, *arrays)
+            self.record(into, *arrays)
             return target
         result = self.buffer(_array(call(*arrays, **extra)))
-        if method == "__call__" and not extra and ufunc is not np.maximum and ufunc is not np.minimum:  # which want out by name
-            self.note(call, *arrays, result.array)  # the quickest of all calls
+        if method == "__call__" and not extra and ufunc is not np.maximum and ufunc is not np.minimum:  # out by name
+            self.record(call, *arrays, result.array)  # the fastest way to call
         else:
-            self.note(functools.partial(call, out=result.array, **extra), *arrays)
+            self.record(functools.partial(call, out=result.array, **extra), *arrays)
         return result
 
     def function(self, function, args, kwargs):
-        """A function of NumPy's, or a method: a view stays a view, anything else is noted."""
+        """A function of NumPy's, or a method: a view stays a view, anything else is recorded."""
         if function is np.copyto:
-            return self.write(functools.partial(function, **bare(kwargs)) if kwargs else function, args, (0,))
+            return self.write(functools.partial(function, **unwrapped(kwargs)) if kwargs else function, args, (0,))
         kwargs, out = _without_out(kwargs)
         if out is not None:
             return self._into(out, function, args, kwargs)
         if function in _SHAPE_ALONE or not recorded_in((args, kwargs)):
-            return self._make(function, args, kwargs)
-        arrays, extra = bare(args), bare(kwargs)
+            return self._constant(function, args, kwargs)
+        arrays, extra = unwrapped(args), unwrapped(kwargs)
         result = _array(function(*arrays, **extra))
         for source in recorded_in((args, kwargs)):
             if np.may_share_memory(result, source.array):
                 return Recorded(result, source.memory, self)
         made = self.buffer(result)
         if (into := _INTO.get(getattr(function, "__name__", ""))) is not None:
-            self.note(functools.partial(into, **extra) if extra else into, made.array, *arrays)
+            self.record(functools.partial(into, **extra) if extra else into, made.array, *arrays)
         else:
-            self.note(_store, made.array, function, arrays, extra)
+            self.record(_store, made.array, function, arrays, extra)
         return made
 
     def write(self, function, args, positions):
         """A call that changes some of its arguments and returns nothing."""
         self._changing([args[k] for k in positions if k < len(args)])
-        self.calls += calls_made_by(function, *bare(args))
+        self.calls += calls_made_by(function, *unwrapped(args))
 
     def _into(self, out, function, args, kwargs):
-        """A call that writes its results into arrays that it was given."""
+        """A call that writes its results into arrays given as ``out``."""
         self._changing(out if isinstance(out, tuple) else [out])
-        self.calls += calls_made_by(functools.partial(function, out=bare(out), **bare(kwargs)), *bare(args))
+        into = functools.partial(function, out=unwrapped(out), **unwrapped(kwargs))
+        self.calls += calls_made_by(into, *unwrapped(args))
         return out
 
     def call(self, function, args, kwargs, writes):
-        """A kernel's call (see kernels/runtime/tracing.py); what it calls in turn is part of it."""
+        """A kernel's call (see kernels/runtime/tracing.py); nested calls are part of it."""
         recording.recorder = None
         try:
             return self._call(function, args, kwargs, writes)
@@ -142,34 +142,35 @@ class Recorder:
         if out is not None:
             return self._into(out, function, args, kwargs)
         if writes:
-            return self.write(functools.partial(function, **bare(kwargs)) if kwargs else function, args, writes)
+            return self.write(functools.partial(function, **unwrapped(kwargs)) if kwargs else function, args, writes)
         if not recorded_in((args, kwargs)):
             return function(*args, **kwargs)  # the same in every replay
-        arrays, extra = bare(args), bare(kwargs)
+        arrays, extra = unwrapped(args), unwrapped(kwargs)
         results = function(*arrays, **extra)
         several = isinstance(results, tuple)
         made = tuple(None if r is None else self.buffer(r) for r in (results if several else (results,)))
         out = tuple(None if m is None else m.array for m in made)
-        self.calls += calls_made_by(functools.partial(function, out=out if several else out[0], **extra), *arrays)  # once more, into the buffers
+        into_buffers = functools.partial(function, out=out if several else out[0], **extra)
+        self.calls += calls_made_by(into_buffers, *arrays)
         return made if several else made[0]
 
     def _changing(self, targets):
         for target in targets:
             if type(target) is Recorded and target.memory is not None:
                 self._changed.add(id(target.memory))
-            elif not any(bare(target) is w for w in self.written):
-                self.written.append(bare(target))
+            elif not any(unwrapped(target) is w for w in self.written):
+                self.written.append(unwrapped(target))
 
     def finish(self) -> None:
-        """Leave out the filling of arrays that no call changes; let go of the free blocks."""
-        idle = {number for key, (number, _) in self._made.items() if key not in self._changed}
+        """Drop the calls that fill constants which no call changes, and the free blocks."""
+        idle = {number for key, (number, _) in self._constants.items() if key not in self._changed}
         self.calls = [call for number, call in enumerate(self.calls) if number not in idle]
         self.free.clear()
 
 
 @contextlib.contextmanager
 def recorded(stores=()):
-    """Within this block this thread's calls are noted, by the Recorder that it gives."""
+    """Within this block this thread's calls are recorded by the Recorder that it returns."""
     if recording.recorder is not None:
         raise PlanError("a step is being recorded already in this thread; record one at a time")
     recorder = Recorder(stores)
@@ -178,7 +179,7 @@ def recorded(stores=()):
         yield recorder
     finally:
         recording.recorder = None
-        recorder.stand_ins.clear()  # they know the recorder as it knows them, with all that it noted
+        recorder.proxies.clear()  # a reference cycle otherwise, with all recorded calls
 
 
 def _refill(array, numbers):
@@ -203,13 +204,13 @@ def _where(out, condition, a, b):
 
 
 def _mean(out, x, axis=None, keepdims=False):
-    """The array's own, without what that does in Python: 2 microseconds of 6."""
+    """ndarray.mean without its Python code, which takes 2 of its 6 microseconds."""
     np.add.reduce(x, axis, None, out, keepdims)
     np.true_divide(out, np.intp(x.size // max(out.size, 1)), out=out, casting="unsafe")
 
 
-_SHAPE_ALONE = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # what they make depends on their arguments' shapes alone
-_INTO = {  # how a function or method, called by this name, writes into a buffer; all others make a new array first
+_SHAPE_ALONE = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # results depend on shapes alone
+_INTO = {  # name of a function or method -> the same into a buffer; others return a new array, which is copied
     "astype": lambda out, x, dtype=None, **_: np.copyto(out, x, casting="unsafe"),
     "clip": lambda out, x, low, high: np.clip(x, low, high, out=out),
     "concatenate": lambda out, arrays, axis=0: np.concatenate(arrays, axis=axis, out=out),

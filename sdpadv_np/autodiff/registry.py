@@ -1,20 +1,18 @@
 """The table of operations: one forward line, one line per derivative, and what tests and readers need.
 
 NOTE: how one text serves every purpose.
-A rule is called as ``rule(g, y, *inputs, **params)``: the gradient of the output, the output, the
-inputs. It is written with operators and with other operations of the table, and both work on
-whatever they are given. On plain arrays they compute, at array speed, and that is the ordinary
-backward pass. On Tensors they compute *and are recorded*, and the gradient they return can itself
-be differentiated: that is double backprop, to any order, and no rule does anything for it:
+A rule is called as ``rule(g, y, *inputs, **params)``: the gradient of the output, the output, the inputs. It is
+written with operators and other operations of the table, which work on arrays and on Tensors. On arrays they compute
+at array speed: that is the ordinary backward pass. On Tensors they compute *and are recorded*, so that the gradient
+can itself be differentiated: that is double backprop, to any order, without any code for it in the rule:
 
     tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, ...)
 
     g, y arrays  ->  an array
     g, y Tensors ->  a Tensor that remembers g * y * y, for the second derivative
 
-So an operation whose rule is not written like that cannot be registered. A fused rule (one kernel
-instead of several operations) may stand beside it; it is used when no graph is asked for, and a
-test holds the two equal.
+An operation without such a rule cannot be registered. A fused rule (one kernel instead of several operations) may
+stand beside it; it is used when no graph is recorded, and a test compares the two.
 """
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ import numpy as np
 from .. import xp
 from ..errors import AttackError, PlanError
 from .operation import FUNCTIONS, NO_GRADIENT, OPS, OWN, Op
-from .parameters import COUNTS, PLAIN, kept
+from .parameters import COUNTS, PLAIN, copied
 from .tensor import Tensor, next_seq, state
 
 __all__ = ["FUNCTIONS", "NO_GRADIENT", "OPS", "OWN", "Op", "apply", "caller", "define", "described"]
@@ -59,12 +57,14 @@ def described(name: str, forward: Callable, *vjps: Callable, samples, formula: s
 
 
 def caller(op: Op) -> Callable:
-    """The function that applies ``op``; positional parameters and defaults are sorted out here."""
-    forward, arity, names, defaults = op.forward, None if op.variadic else len(op.vjps), list(op.parameters), op.defaults
+    """The function that applies ``op``: positional parameters and defaults are resolved here."""
+    forward, names, defaults = op.forward, list(op.parameters), op.defaults
+    arity = None if op.variadic else len(op.vjps)
+    operands = f"{arity} operand{'s' if arity != 1 else ''}"
 
     def plain(*inputs):
-        if len(inputs) != arity:  # a universal function would take one too many for the place of its result
-            raise TypeError(f"{op.name} takes {arity} operand{'s' if arity > 1 else ''}, got {len(inputs)}")
+        if len(inputs) != arity:  # a ufunc would take one too many for its ``out``
+            raise TypeError(f"{op.name} takes {operands}, got {len(inputs)}")
         for value in inputs:
             if type(value) is Tensor:
                 return apply(op, inputs, _NO_PARAMETERS)
@@ -75,7 +75,7 @@ def caller(op: Op) -> Callable:
             raise TypeError(f"{op.name} takes one operand or more, got none")
         if arity is not None and len(inputs) > arity:
             if len(inputs) > arity + len(names):
-                raise TypeError(f"{op.name} takes {arity} operand{'s' if arity > 1 else ''} and {', '.join(names)}, got {len(inputs)} arguments")
+                raise TypeError(f"{op.name} takes {operands} and {', '.join(names)}, got {len(inputs)} arguments")
             params.update(zip(names, inputs[arity:]))
             inputs = inputs[:arity]
         if defaults:
@@ -85,7 +85,7 @@ def caller(op: Op) -> Callable:
             if kind in PLAIN or kind is tuple and PLAIN.issuperset(map(type, value)):
                 continue
             if kind is not np.ndarray or not value.ndim or name in COUNTS:  # labels, as a rule
-                params[name] = op.settled(name, value, inputs, params)
+                params[name] = op.normalised(name, value, inputs, params)
         for value in inputs:
             if type(value) is Tensor:
                 return apply(op, inputs, params)
@@ -133,7 +133,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
     out.data, out.grad, out.name, out.seq = y, None, None, next_seq()
     out.saved, out.requires_grad = saved, tracked
     if tracked:
-        out.op, out.inputs, out.params = op, inputs, kept(params) if params else params
+        out.op, out.inputs, out.params = op, inputs, copied(params) if params else params
         frame = sys._getframe(2)
         while frame.f_globals.get("__package__") in _ENGINE:
             frame = frame.f_back
@@ -147,12 +147,14 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
 
 
 def _refuse_leak(op, dtype, inputs, arrays, params):
-    """Floats stay what they are: a result is of its operands' dtype, float32 or float64."""
+    """Raise unless the result has its operands' dtype, float32 or float64 (or is no float)."""
     if dtype.kind in "iub":
         return
     for array in arrays:
         if xp.is_array(array) and array.dtype in xp.FLOATS and array.dtype != dtype:
             remedy = "use .astype(np.float32)" if dtype == np.float64 else "convert it to real numbers of that dtype"
-            raise op.failure(TypeError(f"{array.dtype} mixed with a wider operand would silently become {dtype}; {remedy}"), inputs, params)
+            error = TypeError(f"{array.dtype} mixed with a wider operand would silently become {dtype}; {remedy}")
+            raise op.failure(error, inputs, params)
     if dtype not in xp.FLOATS:
-        raise op.failure(TypeError(f"the result would be {dtype}; give operands of real numbers, float32 or float64"), inputs, params)
+        error = TypeError(f"the result would be {dtype}; give operands of real numbers, float32 or float64")
+        raise op.failure(error, inputs, params)

@@ -1,12 +1,11 @@
-"""Tensor: an array, and how it came to be.
+"""Tensor: an array and its history.
 
-One slotted object per result. A Tensor that came out of an operation keeps the operation, its
-inputs and its parameters, and nothing points the other way: when the last result is dropped, the
-whole graph goes with it at once, and nothing is left for the cycle collector. ``seq`` counts
-Tensors in the order of their making, copies and those out of a pickle included. Inputs exist before outputs, so this order is a topological
-order, and the backward pass (engine.py) needs no recursion and no graph search beyond a sort.
+One slotted object per result. The result of an operation keeps the operation, its inputs and its parameters, and
+nothing points the other way: when the last result is dropped, the whole graph is freed at once, without the cycle
+collector. ``seq`` numbers Tensors in the order of their creation, copies and unpickled ones included. Inputs exist
+before outputs, so this order is topological, and the backward pass (engine.py) needs no recursion, only a sort.
 
-The operators (``+``, ``@``, ...) and ``backward`` are attached to the class in ops.py, where the operations are defined.
+The operators (``+``, ``@``, ...) and ``backward`` are attached to the class in ops.py.
 """
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ next_seq = itertools.count().__next__
 
 
 class _State(threading.local):
-    """What each thread decides for itself: whether to record, and who listens."""
+    """Settings of each thread: whether operations are recorded, and the listeners."""
 
     recording = True
     hooks = ()
@@ -52,7 +51,7 @@ def no_grad():
 
 @contextlib.contextmanager
 def enable_grad():
-    """no_grad's counterpart: what differentiates for itself records here, whatever the caller does with his own operations."""
+    """The counterpart of no_grad, for functions that differentiate internally, also within a caller's no_grad."""
     before, state.recording = state.recording, True
     try:
         yield
@@ -62,7 +61,7 @@ def enable_grad():
 
 @contextlib.contextmanager
 def hooks(*listeners):
-    """Within this block, tell ``listeners`` of every operation.
+    """Within this block, ``listeners`` are called for every operation.
 
     A listener may have ``forward(tensor)``, called after each recorded or unrecorded operation
     on Tensors, and ``backward(tensor, index, contribution)``, called with each single
@@ -76,19 +75,19 @@ def hooks(*listeners):
 
 
 class Tensor:
-    """An array whose operations are recorded, so that it can be differentiated.
+    """An array whose operations are recorded for differentiation.
 
     Parameters
     ----------
     array : array_like
         NumPy or CuPy array (kept, not copied), DLPack, or numbers (floats become float32).
     requires_grad : bool
-        Whether derivatives with respect to it are wanted; float32 and float64 only.
+        Whether derivatives with respect to it are computed; float32 and float64 only.
     name : str, optional
-        Shown in messages and pictures.
+        Shown in messages and figures.
 
-    Arrays beside Tensors (in ``t * array``) are kept like a Tensor's own: leave them as they are until the gradients
-    are taken. Parameters (indices, labels, limits) are copied and may be changed at once.
+    Arrays used beside Tensors (in ``t * array``) are kept, not copied: do not change them before the gradients are
+    computed. Parameters (indices, labels, limits) are copied and may be changed at once.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> x = sd.Tensor(np.array([1., 2., 3.]), requires_grad=True)
@@ -98,7 +97,7 @@ class Tensor:
     """
 
     __slots__ = ("data", "grad", "requires_grad", "op", "inputs", "params", "saved", "seq", "name", "site")
-    __array_ufunc__ = None  # so that ndarray * Tensor comes to Tensor.__rmul__, not element by element
+    __array_ufunc__ = None  # ndarray * Tensor calls Tensor.__rmul__, not once per element
 
     def __init__(self, array, requires_grad: bool = False, name: str | None = None):
         if isinstance(array, Tensor):
@@ -108,7 +107,8 @@ class Tensor:
             if dtype.kind not in "fiub" or dtype == np.float16:
                 raise ArgumentError(f"Tensor: dtype {dtype} is not supported; use float32 or float64")
             if requires_grad:
-                raise ArgumentError(f"Tensor: requires_grad=True needs float32 or float64, got {dtype}; convert with array.astype(np.float32)")
+                raise ArgumentError(f"Tensor: requires_grad=True needs float32 or float64, got {dtype}; "
+                                    "convert with array.astype(np.float32)")
         self.grad = None
         self.requires_grad = requires_grad
         self.op = None
@@ -133,7 +133,7 @@ class Tensor:
         return self.data.item()
 
     def where(self) -> str:
-        """``file:line`` of the code outside the engine that made this Tensor."""
+        """``file:line`` of the code outside the engine that created this Tensor."""
         if self.site is None:
             return "an input"
         if isinstance(self.site, str):  # of another process
@@ -145,24 +145,27 @@ class Tensor:
         return f"{code.co_filename}:{code.co_firstlineno}"
 
     def __repr__(self):
-        made = f", op={self.op.name}" if self.op is not None else ""
+        op = f", op={self.op.name}" if self.op is not None else ""
         name = f", name={self.name!r}" if self.name else ""
-        wants = ", requires_grad=True" if self.requires_grad and self.op is None else ""
-        return f"Tensor({np.array2string(xp.to_numpy(self.data), threshold=20, precision=5)}, dtype={self.dtype}{made}{name}{wants})"
+        leaf = ", requires_grad=True" if self.requires_grad and self.op is None else ""
+        values = np.array2string(xp.to_numpy(self.data), threshold=20, precision=5)
+        return f"Tensor({values}, dtype={self.dtype}{op}{name}{leaf})"
 
     def __copy__(self):
         """Another Tensor with the same array and history."""
         return _copy(self, self.data, self.inputs)
 
     def __deepcopy__(self, memo):
-        """A Tensor with an array of its own; its whole history is copied too, without recursion, so that however long it is it can be."""
+        """A Tensor with an array of its own; its history is copied too, without recursion, so at any length."""
         for t in _history(self, memo):
-            memo[id(t)] = _copy(t, copy.deepcopy(t.data, memo), tuple(memo.get(id(i), i) for i in t.inputs))
+            inputs = tuple(memo.get(id(i), i) for i in t.inputs)
+            memo[id(t)] = _copy(t, copy.deepcopy(t.data, memo), inputs)
         return memo[id(self)]
 
     def __reduce__(self):
         site = None if self.site is None else self.where()
-        return _unpickled, (self.data, self.grad, self.requires_grad, self.op, self.inputs, self.params, self.saved, self.name, site)
+        return _unpickled, (
+            self.data, self.grad, self.requires_grad, self.op, self.inputs, self.params, self.saved, self.name, site)
 
     def __len__(self):
         return len(self.data)
@@ -173,10 +176,12 @@ class Tensor:
         return (self[row] for row in range(len(self)))
 
     def __array__(self, *_, **__):
-        raise TypeError("a Tensor is no array, and as one it would lose its history; take the array within, t.data, or t.detach()")
+        raise TypeError("a Tensor cannot become an array without losing its history; use t.data or t.detach()")
 
     def __array_function__(self, function, *_):
-        raise TypeError(f"np.{function.__name__} of a Tensor is not recorded; use sd.ops (sd.ops.sum(t), t.sum(), ...), or np.{function.__name__}(t.data) for the array alone")
+        name = f"np.{function.__name__}"
+        raise TypeError(f"{name} of a Tensor is not recorded; use sd.ops (sd.ops.sum(t), t.sum(), ...), "
+                        f"or {name}(t.data) for the array alone")
 
     __float__ = item
     __hash__ = object.__hash__
@@ -212,7 +217,7 @@ class Tensor:
 
 
 def _history(tensor: Tensor, known) -> list[Tensor]:
-    """``tensor`` and all that it was made of, but for what is ``known`` by its id; first made first."""
+    """``tensor`` and its ancestors whose ids are not ``known``, in order of creation."""
     found, stack = {}, [tensor]
     while stack:
         t = stack.pop()
@@ -224,7 +229,8 @@ def _history(tensor: Tensor, known) -> list[Tensor]:
 
 def _unpickled(data, grad, requires_grad, op, inputs, params, saved, name, site) -> Tensor:
     t = Tensor.__new__(Tensor)
-    t.data, t.grad, t.requires_grad, t.op, t.inputs, t.params, t.saved, t.name, t.site = data, grad, requires_grad, op, inputs, params, saved, name, site
+    t.data, t.grad, t.requires_grad, t.op, t.inputs = data, grad, requires_grad, op, inputs
+    t.params, t.saved, t.name, t.site = params, saved, name, site
     t.seq = next_seq()
     return t
 
@@ -235,5 +241,5 @@ def _copy(t: Tensor, data, inputs) -> Tensor:
 
 
 def raw(value):
-    """The array within a Tensor, or ``value`` itself: for masks and shapes in rules."""
+    """The array of a Tensor, or ``value`` itself: for masks and shapes in rules."""
     return value.data if type(value) is Tensor else value

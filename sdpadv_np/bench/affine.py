@@ -119,7 +119,7 @@ def run_affine(job: Job, implementation: str) -> tuple:
         y = affine_sample.forward(x, theta, convention, implementation=implementation)
         return y, *affine_sample.backward(g, x, theta, convention, implementation)
     # as sd.ops.affine_sample does
-    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, slopes=True)
+    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, derivatives=True)
     return y, affine_sample.backward(g, x, theta, convention, implementation, (False, True), saved)[1]
 
 

@@ -1,6 +1,6 @@
 """The ``sdpadv`` command.
 
-Exit status: 0 done, 1 failed (one clear line), 2 wrong usage, 130 interrupted, 141 nobody reads the output any more.
+Exit status: 0 done, 1 failed (one clear line), 2 wrong usage, 130 interrupted, 141 the output is no longer read.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import streams
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says so when it cannot be printed what was asked for; argparse itself does not."""
+    """Raises an error if help or version cannot be printed; argparse itself does not."""
 
     def _print_message(self, message, file=None):
         if message and file is sys.stdout:
@@ -28,17 +28,12 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(kind=_Parser) -> argparse.ArgumentParser:
     from ..version import __version__
-    from . import (  # here, so that an interruption meanwhile is one line as well
-        attack,
-        bench,
-        data,
-        evaluate,
-        reproduce,
-        train,
-        warm_up,
-    )
 
-    top = kind(prog="sdpadv", description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.")
+    # here, so that an interruption meanwhile is one line as well
+    from . import attack, bench, data, evaluate, reproduce, train, warm_up
+
+    what = "Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."
+    top = kind(prog="sdpadv", description=what)
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (train, attack, evaluate, reproduce, data, bench, warm_up):
@@ -87,7 +82,7 @@ def _failed(line: str, debug: bool, status: int = 1) -> int:
 
 
 def _explained(error: Exception) -> str:
-    """One line on an error that nobody expected."""
+    """One line on an unexpected error."""
     words = " ".join(str(error).split())
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))

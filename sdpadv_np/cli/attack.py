@@ -10,9 +10,10 @@ from ..data import images as user_images
 from ..errors import ArgumentError
 from ..evaluation import distortion_text, figures
 from ..evaluation.metrics import measure
+from ..experiments.reuse import load_classifier
 from ..storage import files
 from ..storage.provenance import provenance
-from . import chosen, inputs
+from . import inputs, selection
 from .common import Formatter, add_device, add_threads, announce, path, written_at_once
 
 RECORD = "record.json"
@@ -38,7 +39,7 @@ def add_parser(commands):
     )
     command.add_argument("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
     command.add_argument("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
-    chosen.add_options(command)
+    selection.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/attack-TIME if not given")
@@ -51,8 +52,8 @@ def run(arguments) -> None:
 
 
 def _run(a, folder, draft) -> None:
-    classifier = chosen.classifier(a.classifier, a.device) if a.classifier else None
-    (attack,) = chosen.choose([a.attack], classifier, a)
+    classifier = load_classifier(a.classifier, a.device) if a.classifier else None
+    (attack,) = selection.select([a.attack], classifier, a)
     given = inputs.images(a.images, a.true_labels, classifier, [attack])
     figures.canvas(1, 1)  # a missing matplotlib shows now and not after the work
     channels, height, width = given.x.shape[1:]

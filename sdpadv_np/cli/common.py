@@ -20,10 +20,18 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
 
 
 def path(text: str) -> str:
-    """A path as an option's value: not the empty text that an unset variable of a shell leaves, which would be the folder one is in, or no option at all."""
+    """A path as an option's value. The empty text, an unset variable of a shell, would be the current folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty; give a name, or leave the option out")
     return text
+
+
+def option(name: str) -> str:
+    """
+    >>> option("batch_size")
+    '--batch-size'
+    """
+    return f"--{name.replace('_', '-')}"
 
 
 def is_model_file(text: str) -> bool:
@@ -37,23 +45,28 @@ def epochs_text(of: dict[str, int]) -> str:
 
 
 def add_data_options(command) -> None:
-    command.add_argument("--data-dir", type=path, metavar="DIR", help="folder with the four idx files; otherwise they are looked for and fetched")
+    command.add_argument("--data-dir", type=path, metavar="DIR",
+                         help="folder with the four idx files; otherwise they are searched for and fetched")
 
 
 def add_dataset(command, default: str | None = data.DEFAULT) -> None:
-    command.add_argument("--dataset", choices=data.DATASETS, default=default, help=f"glyphs is drawn by this program: small, for tries{'' if default else f'; {data.DEFAULT} if not given'}")
+    if_not_given = "" if default else f"; {data.DEFAULT} if not given"
+    command.add_argument("--dataset", choices=data.DATASETS, default=default,
+                         help=f"glyphs is drawn by this program: small, for tries{if_not_given}")
 
 
 def add_threads(command) -> None:
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the kernels; no result depends on it")
+    command.add_argument("--threads", type=int, default=1, metavar="N",
+                         help="threads of the kernels; no result depends on it")
 
 
 def add_device(command) -> None:
-    command.add_argument("--device", choices=xp.DEVICES, default="cpu", help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'")
+    command.add_argument("--device", choices=xp.DEVICES, default="cpu",
+                         help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'")
 
 
 def results(given: str | None, name: str, marker: str):
-    """The folder of a command's results, held while it works; runs/NAME-TIME if none was given. Refuses one with others in it."""
+    """The locked folder of a command's results; runs/NAME-TIME if none was given. Refuses one that holds results."""
 
     def refuse(folder: Path) -> None:
         if (folder / marker).exists():
@@ -80,12 +93,12 @@ def written_at_once(arguments, name: str, record: str, lost: str):
 
 
 def visible(folder: Path) -> list[str]:
-    """Names of what lies in a folder of results."""
+    """The names in a folder of results, without hidden ones, in order."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def announce(parameters: dict) -> None:
-    """Every resolved parameter, one a line."""
+    """Print every resolved parameter, one per line."""
     for name, value in parameters.items():
         if isinstance(value, dict):
             value = [f"{k} {v}" for k, v in value.items()]

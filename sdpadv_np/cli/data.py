@@ -12,7 +12,8 @@ def add_parser(commands):
         description="Get data sets (into the cache), check every byte, and show what is in them.",
         epilog="example:\n  sdpadv data mnist fashion-mnist",
     )
-    command.add_argument("names", nargs="*", metavar="NAME", default=[name for name, entry in data.DATASETS.items() if entry.files], help=f"any of {', '.join(data.DATASETS)}")
+    fetched = [name for name, entry in data.DATASETS.items() if entry.files]
+    command.add_argument("names", nargs="*", metavar="NAME", default=fetched, help=f"any of {', '.join(data.DATASETS)}")
     add_data_options(command)
     return command
 
@@ -23,5 +24,6 @@ def run(arguments) -> None:
         loaded = data.load(name, arguments.data_dir, print)
         for part in ("train", "val", "test"):
             x, y = getattr(loaded, f"x_{part}"), getattr(loaded, f"y_{part}")
-            rows.append((name, part, *map(str, x.shape), f"{x.mean():.4f}", f"{x.std():.4f}", f"{(x == 0).mean():.1%}", str(len(set(y.tolist())))))
+            figures = f"{x.mean():.4f}", f"{x.std():.4f}", f"{(x == 0).mean():.1%}", str(len(set(y.tolist())))
+            rows.append((name, part, *map(str, x.shape), *figures))
     print(tables.text(rows, ("data set", "part", "images", "C", "H", "W", "mean", "std", "zeros", "classes")))

@@ -6,9 +6,10 @@ import sys
 from .. import checks, data, evaluation
 from ..errors import ArgumentError
 from ..evaluation import distortion_text, figures, paper, tables
+from ..experiments.reuse import load_classifier
 from ..storage import files
 from ..storage.provenance import provenance
-from . import chosen, inputs
+from . import inputs, selection
 from .common import Formatter, add_data_options, add_dataset, add_device, add_threads, announce, path, written_at_once
 
 RECORD = "evaluation.json"
@@ -34,7 +35,7 @@ def add_parser(commands):
     )
     command.add_argument("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
-    chosen.add_options(command)
+    selection.add_options(command)
     add_device(command)
     add_threads(command)
     command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
@@ -49,8 +50,8 @@ def run(arguments) -> None:
 
 def _run(a, folder, draft) -> None:
     _one_source(a)
-    classifier = chosen.classifier(a.classifier, a.device)
-    attacks = chosen.choose(a.attacks, classifier, a)
+    classifier = load_classifier(a.classifier, a.device)
+    attacks = selection.select(a.attacks, classifier, a)
     if a.limit is not None:
         checks.whole("limit", a.limit)
     if a.picture:

@@ -1,7 +1,7 @@
 """``sdpadv reproduce TARGET``: the paper's tables and figures, the paper's numbers beside ours."""
 from __future__ import annotations
 
-from .. import checks, data
+from .. import data
 from ..data.sources import cache_folder
 from ..errors import ArgumentError
 from ..evaluation import figures
@@ -20,25 +20,32 @@ def add_parser(commands):
     targets = "\n".join(f"  {name:9} {target.description}" for name, target in TARGETS.items())
     command = commands.add_parser(
         "reproduce", help="the paper's tables and figures", formatter_class=Formatter,
-        description="Train what is missing, compute what is missing, and write a table or figure of the paper with its numbers beside ours,\n"
-        "as text, Markdown, JSON and PNG. It goes cell by cell, each kept at once: stopped or killed, the same command goes on.\n"
+        description="Train and compute what is missing, and write a table or figure of the paper with its numbers\n"
+        "beside ours, as text, Markdown, JSON and PNG. Each cell is kept at once: stopped or killed, the same command\n"
+        "continues.\n"
         f"\n{targets}\n\nTables share their cells and trained networks when they share --output and --work.",
-        epilog="examples:\n  sdpadv reproduce table1 --quick\n  sdpadv reproduce table3 --models B --limit 1000 --cells PGD SdpAdv",
+        epilog="examples:\n  sdpadv reproduce table1 --quick\n"
+        "  sdpadv reproduce table3 --models B --limit 1000 --cells PGD SdpAdv",
     )
-    command.add_argument("target", choices=TARGETS, metavar="TARGET", help=f"any of {', '.join(TARGETS)}")
-    command.add_argument("--quick", action="store_true", help="to see that it works: 2 epochs of everything, 500 images, Model B, in runs/reproduce-quick; what is given beside it counts")
-    command.add_argument("--models", nargs="+", choices=ARCHITECTURES, help="the paper's if not given: A and B for tables 1 and 2, A for the others; B for tradeoff")
-    command.add_argument("--dataset", choices=data.DATASETS, help="in place of the target's own")
+    add = command.add_argument
+    add("target", choices=TARGETS, metavar="TARGET", help=f"any of {', '.join(TARGETS)}")
+    add("--quick", action="store_true", help="to see that it works: 2 epochs of everything, 500 images, Model B, in "
+        "runs/reproduce-quick; other options override these")
+    add("--models", nargs="+", choices=ARCHITECTURES,
+        help="the paper's if not given: A and B for tables 1 and 2, A for the others; B for tradeoff")
+    add("--dataset", choices=data.DATASETS, help="in place of the target's own")
     add_data_options(command)
-    command.add_argument("--cells", nargs="+", metavar="TEXT", help="compute only cells with one of these texts in their name, e.g. SdpAdv-eps0.1; what is there already is shown with them")
-    command.add_argument("--epochs", type=int, metavar="N", help=f"of the trained attacks; against {epochs_text(EPOCHS)}, if not given")
-    command.add_argument("--classifier-epochs", type=int, metavar="N", help=f"{epochs_text(CLASSIFIER_EPOCHS)}, if not given")
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N test images; all if not given")
-    command.add_argument("--seed", type=int, default=0, help="same seed, same bits")
+    add("--cells", nargs="+", metavar="TEXT", help="compute only cells with one of these texts in their name, "
+        "e.g. SdpAdv-eps0.1; cells that are there already are shown with them")
+    add("--epochs", type=int, metavar="N", help=f"of the trained attacks; against {epochs_text(EPOCHS)}, if not given")
+    add("--classifier-epochs", type=int, metavar="N", help=f"{epochs_text(CLASSIFIER_EPOCHS)}, if not given")
+    add("--limit", type=int, metavar="N", help="only the first N test images; all if not given")
+    add("--seed", type=int, default=0, help="same seed, same bits")
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", type=path, metavar="DIR", help=f"folder of cells, tables and pictures, all small, where one command works at a time; {_FULL['output']} if not given")
-    command.add_argument("--work", type=path, metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
+    add("--output", type=path, metavar="DIR", help="folder of cells, tables and pictures, all small, where one command "
+        f"works at a time; {_FULL['output']} if not given")
+    add("--work", type=path, metavar="DIR", help="folder of weights and checkpoints; the cache if not given")
     return command
 
 
@@ -48,31 +55,29 @@ def run(a) -> None:
         with threads(p["threads"]):
             _run(a.target, p, a.cells or [])
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"finished cells and epochs are kept in {p['output']} and {p['work']}; the same command goes on") from None
+        raise KeyboardInterrupt(
+            f"finished cells and epochs are kept in {p['output']} and {p['work']}; the same command goes on"
+        ) from None
 
 
 def _resolved(a) -> dict:
     """Every parameter, checked, with defaults filled in; epochs by model."""
     target, usual = TARGETS[a.target], _QUICK if a.quick else _FULL
-    p = {name: usual[name] if getattr(a, name) is None else getattr(a, name) for name in usual}
+    p: dict = {name: usual[name] if getattr(a, name) is None else getattr(a, name) for name in usual}
     if a.quick and a.models is None and a.target == "transfer":
         p["models"] = target.models
     p["models"] = tuple(dict.fromkeys(p["models"] or target.models))
     p["datasets"] = (a.dataset,) if a.dataset else target.datasets
-    if p["classifier_epochs"] is not None:
-        checks.whole("classifier_epochs", p["classifier_epochs"])
-    p |= {name: getattr(a, name) for name in ("seed", "device", "threads", "data_dir")} | {"work": a.work or str(cache_folder())}
-    settings = _settings(p)
+    p |= {name: getattr(a, name) for name in ("seed", "device", "threads", "data_dir")}
+    p["work"] = a.work or str(cache_folder())
+    names = ("epochs", "classifier_epochs", "limit", "seed", "threads", "device", "data_dir")
+    settings = Settings(**{name: p[name] for name in names})
     reproduction.check(a.target, p["datasets"], p["models"])
     return p | {
         "epochs": {model: settings.epochs_against(model) for model in p["models"]},
         "classifier_epochs": {model: settings.epochs_of(model) for model in p["models"]},
         "settings": settings,
     }
-
-
-def _settings(p: dict) -> Settings:
-    return Settings(**{name: p[name] for name in ("epochs", "classifier_epochs", "limit", "seed", "threads", "device", "data_dir")})
 
 
 def _run(target: str, p: dict, only: list[str]) -> None:
@@ -88,9 +93,11 @@ def _run(target: str, p: dict, only: list[str]) -> None:
 def _compute(target: str, p: dict, only: list[str], store, runner) -> None:
     datasets, models = p["datasets"], p["models"]
     cells = TARGETS[target].cells(datasets, models)
-    selected = [c for c in cells if not only or any(text.lower() in c.name.lower() for text in only) or store.path(c).exists()]
+    wanted = [text.lower() for text in only] or [""]
+    selected = [c for c in cells if any(text in c.name.lower() for text in wanted) or store.path(c).exists()]
     if not selected:
-        raise ArgumentError(f"--cells {' '.join(only)}: no cell is called so; there are {', '.join(c.name for c in cells)}")
+        there = ", ".join(c.name for c in cells)
+        raise ArgumentError(f"--cells {' '.join(only)}: no cell is called so; there are {there}")
     shown = {name: value for name, value in p.items() if name not in ("output", "work", "data_dir")}
 
     def write(records):

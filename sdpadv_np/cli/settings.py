@@ -1,4 +1,4 @@
-"""``--set NAME=VALUE``: texts as the parameters of an attack, by the types that its dataclass declares."""
+"""``--set NAME=VALUE``: parameters of attacks as texts, read by the types that the attacks declare."""
 from __future__ import annotations
 
 import types
@@ -11,7 +11,7 @@ _WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: 
 
 
 def setting(kind: Kind, text: str) -> tuple[str, object]:
-    """("steps", 40) of "steps=40", checked against the parameter's type.
+    """(name, value) of a text, checked against the parameters of an attack and their types.
 
     >>> from sdpadv_np.attacks import registry
     >>> setting(registry.find("pgd"), "steps=40")
@@ -29,29 +29,29 @@ def setting(kind: Kind, text: str) -> tuple[str, object]:
 
 
 def described(kind: Kind) -> str:
-    """One line: the parameters with their defaults, as :func:`setting` reads them."""
-    texts = {name: ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value for name, value in kind.defaults.items()}
-    return "  ".join(f"{name}={text}" for name, text in texts.items())
+    """One line: the parameters of an attack with their defaults, as :func:`setting` reads them."""
+    return "  ".join(
+        f"{name}={','.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)}"
+        for name, value in kind.defaults.items()
+    )
 
 
 def _value(text: str, hint):
-    """``text`` as the declared type of a parameter; ValueError if it is none."""
+    """``text`` as a value of the type ``hint``; ValueError if it is none."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        for choice in sorted(typing.get_args(hint), key=lambda h: h is str):  # every text is a str: last
+        for choice in sorted(typing.get_args(hint), key=lambda option: option is str):  # any text is a str
             try:
                 return _value(text, choice)
             except ValueError:
                 continue
         raise ValueError(text)
-    if hint is tuple:
-        return tuple(_value(part, int | float) for part in text.split(","))
-    if typing.get_origin(hint) is tuple:
-        parts = text.split(",")
-        inner = [h for h in typing.get_args(hint) if h is not Ellipsis]
-        inner = inner * len(parts) if Ellipsis in typing.get_args(hint) else inner
+    if tuple in (hint, typing.get_origin(hint)):
+        parts, inner = text.split(","), typing.get_args(hint) or (int | float, ...)
+        if inner[-1] is Ellipsis:
+            inner = inner[:1] * len(parts)
         if len(parts) != len(inner):
             raise ValueError(text)
-        return tuple(_value(part, h) for part, h in zip(parts, inner))
+        return tuple(_value(part, option) for part, option in zip(parts, inner))
     if hint is bool or hint is type(None):
         known = {"true": True, "false": False} if hint is bool else {"none": None}
         if text.lower() not in known:

@@ -1,4 +1,4 @@
-"""The standard streams as a command may find them: missing, closed, full, without UTF-8; and what may be written to a terminal."""
+"""The standard streams, which may be missing, closed, full or without UTF-8; and text that is safe for a terminal."""
 from __future__ import annotations
 
 import contextlib
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from ..errors import FileError
 
-# what a terminal obeys, or shows in another order, and bytes of file names that are no text
+# control characters of terminals, characters that change the order, and bytes of file names that are no text
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    r"""``text`` (a file may be called anything) with what a terminal would obey written as an escape.
+    r"""``text``, which may hold any file name, with control characters written as escapes.
 
     >>> plain("\x1b[2Jeight\n")
     '\\x1b[2Jeight\n'
@@ -24,7 +24,7 @@ def plain(text: str) -> str:
 
 
 class Output:
-    """Standard output, where only plain text is written; FileError if it cannot be, BrokenPipeError if nobody reads it any more."""
+    """Standard output, for plain text; FileError if it cannot be written, BrokenPipeError if nobody reads it."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -49,7 +49,7 @@ class Output:
             raise FileError(f"standard output: cannot be written: {error.strerror or error}") from error
 
     def give_up(self) -> None:
-        """Nothing more is written: what waits to be would fail once more at the very end."""
+        """Discard what is still buffered, which would fail once more at the end of the process."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
@@ -58,9 +58,9 @@ class Output:
 
 @contextlib.contextmanager
 def usable() -> Iterator[Output]:
-    """Within this context both streams are there, take every character, and warnings are one line each."""
+    """Within this context both streams exist and take every character, and a warning is one line."""
     with contextlib.ExitStack() as stack:
-        if None in (sys.stdin, sys.stdout, sys.stderr):  # closed: the next files to be opened would take their numbers, and what C writes to them
+        if None in (sys.stdin, sys.stdout, sys.stderr):  # closed: files opened next would take their numbers
             with contextlib.suppress(OSError):
                 while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
                     pass
@@ -85,6 +85,6 @@ def _reconfigure(stream, errors: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard error, if that can be."""
+    """A line on standard error, if it can be written."""
     with contextlib.suppress(OSError, ValueError):
         print(plain(text), file=sys.stderr, flush=True)

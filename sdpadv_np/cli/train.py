@@ -1,4 +1,4 @@
-"""``sdpadv train``: the main job, from the data to the table and the picture. One experiment of sdpadv_np/experiments."""
+"""``sdpadv train``: the main job, from the data to the table and the picture, as one experiment."""
 from __future__ import annotations
 
 import argparse
@@ -10,7 +10,7 @@ from ..attacks import registry
 from ..attacks.base import LABELS
 from ..errors import ArgumentError, FileError
 from ..evaluation import figures
-from ..experiments.experiment import CLASSIFIER_EPOCHS, EPOCHS, OWN
+from ..experiments.experiment import CLASSIFIER_EPOCHS, EPOCHS, OWN, is_architecture
 from ..experiments.run_folder import PARAMETERS, RunFolder, stored_parameters
 from ..extras import needed
 from ..kernels.affine_sample import CONVENTIONS
@@ -19,75 +19,75 @@ from ..models import ARCHITECTURES
 from ..models.generator import PROJECTIONS
 from ..storage import files
 from ..training.threads import threads
-from .common import (
-    Formatter,
-    add_data_options,
-    add_device,
-    add_threads,
-    announce,
-    epochs_text,
-    is_model_file,
-    path,
-    visible,
-)
+from . import common
+from .common import path
 
 METHODS = ("sdpadv", "sdadv", "advgan")
-SHARED = ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "labels", "seed")  # with every attack that has them
+SETTINGS = ("epochs", "classifier_epochs", "batch_size", "seed", "device", "threads", "retrain", "data_dir")
+# parameters of every attack that has them
+SHARED = ("gamma", "objective", "kappa", "projection", "convention", "gan_loss", "labels", "seed")
 
 
 def add_parser(commands):
     command = commands.add_parser(
-        "train", help="train SdpAdv and compare it", formatter_class=Formatter,
+        "train", help="train SdpAdv and compare it", formatter_class=common.Formatter,
         description="Get the data, train the classifier (or reuse it), train SdpAdv against it,\n"
         "evaluate it beside other attacks on the test images, and write table, pictures and weights to a run folder.",
         epilog="examples:\n  sdpadv train\n  sdpadv train --dataset fashion-mnist --eps 0.3\n"
-        "  sdpadv train --data own.npz --classifier own.h5\n  sdpadv train --resume runs/mnist-B-sdpadv-20260101-120000",
+        "  sdpadv train --data own.npz --classifier own.h5\n"
+        "  sdpadv train --resume runs/mnist-B-sdpadv-20260101-120000",
     )
     add = command.add_argument
-    add("--dataset", choices=data.DATASETS, help="glyphs is drawn by this program: small, for tries; mnist if not given")
-    add_data_options(command)
-    add("--data", type=path, metavar="FILE", help="your own images in place of a data set: npz or HDF5 with x_train, y_train, x_val, "
-        "y_val, x_test, y_test, or with x and y alone, which are then split")
-    add("--classifier", type=_classifier, default="B", metavar="NAME", help="A is the convolutional one, B the fully connected one, for "
-        "images of 28x28; or the file of a network of your own, made by sd.save(sd.models.Classifier(...), FILE): trained first if it was not yet")
-    add("--classifier-epochs", type=int, metavar="N", help=f"{epochs_text(CLASSIFIER_EPOCHS)}, your own: {CLASSIFIER_EPOCHS[OWN]}, if not given; 0 uses your own network as it is")
+    common.add_dataset(command, None)
+    common.add_data_options(command)
+    add("--data", type=path, metavar="FILE", help="your own images in place of a data set: npz or HDF5 with x_train, "
+        "y_train, x_val, y_val, x_test, y_test, or with x and y alone, which are then split")
+    add("--classifier", type=_classifier, default="B", metavar="NAME", help="A is the convolutional one, B the fully "
+        "connected one, for grey images of 28x28; or the file of a network of your own, made by "
+        "sd.save(sd.models.Classifier(...), FILE), which is trained first if it was not yet")
+    add("--classifier-epochs", type=int, metavar="N", help=f"{common.epochs_text(CLASSIFIER_EPOCHS)}, your own: "
+        f"{CLASSIFIER_EPOCHS[OWN]}, if not given; 0 uses your own network as it is")
     add("--retrain", action="store_true", help="do not reuse a classifier from the cache")
     add("--method", choices=METHODS, default="sdpadv", help="sdadv: no perturbation (eps 0); advgan: no distortion")
     add("--eps", type=float, default=0.1, help="largest change of a pixel, in [0, 1]; 0 is sdadv")
     add("--gamma", type=float, default=0.3, help="radius of theta around the identity")
     add("--objective", choices=OBJECTIVES, default="margin", help="cross_entropy is the paper's")
-    add("--kappa", type=float, default=registry.find("sdpadv").defaults["kappa"], help="margin that the objective margin asks for")
+    add("--kappa", type=float, default=registry.find("sdpadv").defaults["kappa"],
+        help="margin of misclassification that the objective margin asks for")
     add("--projection", choices=PROJECTIONS, default="box", help="how theta is kept near the identity")
     add("--convention", choices=CONVENTIONS, default="half_pixel", help="how pixels lie in [-1, 1]")
     add("--gan-loss", choices=GAN_LOSSES, default="nonsaturating", help="minimax is Eq. 8 as printed")
-    add("--epochs", type=int, metavar="N", help=f"of the attack; against {epochs_text(EPOCHS)}, your own: {EPOCHS[OWN]}, if not given")
+    add("--epochs", type=int, metavar="N",
+        help=f"of the attack; against {common.epochs_text(EPOCHS)}, your own: {EPOCHS[OWN]}, if not given")
     add("--batch-size", type=int, default=128, metavar="N")
     add("--seed", type=int, default=0, help="same seed, same bits")
-    add_device(command)
-    add_threads(command)
+    common.add_device(command)
+    common.add_threads(command)
     add("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
-    add("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
-        help=f"attacks to compare with, any of {', '.join(registry.names())}; fgsm pgd mim, against B sdadv too, if not given")
-    add("--output", type=path, metavar="DIR", help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
-    add("--resume", type=path, metavar="RUN", help="go on with this run folder, with its own parameters; no other option goes with it, "
-        "and no other command may be working in it")
+    add("--compare", nargs="*", choices=registry.names(), metavar="ATTACK", help="attacks to compare with, any of "
+        f"{', '.join(registry.names())}; fgsm pgd mim, against B sdadv too, if not given")
+    add("--output", type=path, metavar="DIR",
+        help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
+    add("--resume", type=path, metavar="RUN", help="continue this run folder, with its own parameters; no other option "
+        "goes with it, and no other command may be working in it")
     return command
 
 
 def _classifier(text: str) -> str:
-    if text not in ARCHITECTURES and not is_model_file(text):
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(ARCHITECTURES)}, or give a file that ends in .h5)")
+    if text not in ARCHITECTURES and not common.is_model_file(text):
+        options = f"{', '.join(ARCHITECTURES)}, or a file that ends in .h5"
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {options})")
     return text
 
 
 def run(arguments) -> None:
-    needed("h5py", "weights and checkpoints")  # that it or matplotlib is missing shows now and not after the training
+    needed("h5py", "weights and checkpoints")  # a missing package shows now and not after the training
     figures.canvas(1, 1)
     if arguments.resume is not None:
-        _nothing_else(arguments)
-        folder = files.expanded(arguments.resume)
-        p = stored(folder)
-        opened = RunFolder.resume(folder, p)
+        _refuse_other_options(arguments)
+        resumed = files.expanded(arguments.resume)
+        p = stored(resumed)
+        opened = RunFolder.resume(resumed, p)
     else:
         p = resolved(arguments)
         name = "-".join(Path(p[part]).stem for part in ("data" if p["data"] else "dataset", "classifier", "method"))
@@ -97,68 +97,69 @@ def run(arguments) -> None:
             with threads(p["threads"]):
                 _run(folder, p)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}") from None
+            raise KeyboardInterrupt(
+                f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}"
+            ) from None
 
 
 def _run(folder: RunFolder, p: dict) -> None:
     print(f"run folder: {folder.path}")
-    announce(p)
+    common.announce(p)
     experiment = experiment_of(p)
     results = experiments.compute(experiment, experiments.Runner(experiment.settings, folder, print), folder)
-    written = sorted(name for name in visible(folder.path) if (folder.path / name).is_file())
+    written = [name for name in common.visible(folder.path) if (folder.path / name).is_file()]
     print(f"\n{results}\n\nwritten to {folder.path}: {', '.join(written)}")
 
 
-def _nothing_else(arguments) -> None:
+def _refuse_other_options(arguments) -> None:
     """--resume takes every parameter from the run."""
-    from . import parser
-
-    unset = vars(parser().parse_args(["train", "--resume", arguments.resume]))
-    given = [f"--{k.replace('_', '-')}" for k, v in vars(arguments).items() if k not in ("debug", "run") and v != unset[k]]
-    if given:
-        raise ArgumentError(f"--resume takes every parameter from the run; leave out {', '.join(given)}, or start a new run")
+    unset = vars(_parser().parse_args(["--resume", arguments.resume]))
+    names = [name for name, value in vars(arguments).items() if name in unset and value != unset[name]]
+    if names:
+        given = ", ".join(map(common.option, names))
+        raise ArgumentError(f"--resume takes every parameter from the run; leave out {given}, or start a new run")
 
 
 def resolved(arguments) -> dict:
     """Every parameter, checked, with defaults filled in."""
     p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")}
     if p["data"] is None:
-        p["dataset"] = p["dataset"] or "mnist"
-    elif beside := [f"--{name.replace('_', '-')}" for name in ("dataset", "data_dir") if p[name] is not None]:
+        p["dataset"] = p["dataset"] or data.DEFAULT
+    elif beside := [common.option(name) for name in ("dataset", "data_dir") if p[name] is not None]:
         raise ArgumentError(f"--data takes the place of a data set; leave out {' and '.join(beside)}, or --data")
     else:
-        p["data"] = str(files.expanded(p["data"]).absolute())  # a run is resumed from any folder
-    if p["classifier"] not in ARCHITECTURES:
+        p["data"] = str(files.expanded(p["data"]).absolute())  # a run can be resumed from any folder
+    if not is_architecture(p["classifier"]):
         p["classifier"] = str(files.expanded(p["classifier"]).absolute())
     if p["method"] == "sdadv" or (p["method"] == "sdpadv" and p["eps"] == 0):
         p |= {"method": "sdadv", "eps": 0.0}
     if p["compare"] is None:
         p["compare"] = ["fgsm", "pgd", "mim", *["sdadv"] * (p["classifier"] == "B")]
     p["compare"] = [name for name in p["compare"] if name != p["method"]]
-    settings = experiment_of(p).settings
-    return p | {"classifier_epochs": settings.epochs_of(p["classifier"]), "epochs": settings.epochs_against(p["classifier"])}
+    settings, model = experiment_of(p).settings, p["classifier"]
+    return p | {"classifier_epochs": settings.epochs_of(model), "epochs": settings.epochs_against(model)}
 
 
 def experiment_of(p: dict) -> experiments.Experiment:
-    """What the parameters describe: the attacks that are trained after the others, the method last."""
+    """The experiment with these parameters: first the attacks that need no training, the method last."""
     names = [*sorted(p["compare"], key=lambda name: registry.find(name).trained), p["method"]]
-    offered = {"eps": p["eps"] or 0.3, **{name: p[name] for name in SHARED}}  # 0 is of SdAdv, which takes none
-    planned = [(name, {k: v for k, v in offered.items() if k in registry.find(name).defaults}) for name in names]
-    settings = experiments.Settings(
-        **{name: p[name] for name in ("epochs", "classifier_epochs", "batch_size", "seed", "device", "threads", "retrain", "data_dir")}
-    )
-    return experiments.Experiment(p["data"] or p["dataset"], p["classifier"], tuple(planned), settings)
+    shared = {"eps": p["eps"] or 0.3, **{name: p[name] for name in SHARED}}  # eps 0 is SdAdv's, which takes none
+    attacks = [(name, {k: v for k, v in shared.items() if k in registry.find(name).defaults}) for name in names]
+    settings = experiments.Settings(**{name: p[name] for name in SETTINGS})
+    return experiments.Experiment(p["data"] or p["dataset"], p["classifier"], tuple(attacks), settings)
 
 
 def stored(folder: Path) -> dict:
     """The parameters of the run in ``folder``, checked as typed ones are; FileError if it is no run, or has others.
 
-    What an older version did not store yet is the default: an option is only ever added with a default that leaves everything as it was.
+    A parameter that an older version did not store has its default: the default of a new option leaves everything as
+    it was before.
     """
     source, given = folder / PARAMETERS, stored_parameters(folder)
     if unknown := [name for name in given if name not in resolved(parsed({}))]:
         raise FileError(
-            f"{source}: has {', '.join(unknown)}, which this version does not know; take the version that made the run, or start a new run"
+            f"{source}: has {', '.join(unknown)}, which this version does not know; take the version that made the "
+            "run, or start a new run"
         )
     try:
         found = resolved(parsed(given))
@@ -166,12 +167,20 @@ def stored(folder: Path) -> dict:
         raise FileError(f"{source}: {error}; restore the file, or start a new run") from error
     for name, value in given.items():
         if (type(value), value) != (type(found[name]), found[name]):
-            raise FileError(f"{source}: {name} is {value!r}; expected {found[name]!r}, or the like; restore the file, or start a new run")
+            raise FileError(
+                f"{source}: {name} is {value!r}; expected {found[name]!r}, or the like; restore the file, "
+                "or start a new run"
+            )
     return found
 
 
+def _parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser of ``sdpadv train`` by itself."""
+    return add_parser(kind(prog="sdpadv").add_subparsers())
+
+
 class _Strict(argparse.ArgumentParser):
-    """Reads what a file holds: it has no usage to show."""
+    """Raises an error in place of showing the usage: it reads files."""
 
     def error(self, message):
         raise ArgumentError(message)
@@ -179,17 +188,15 @@ class _Strict(argparse.ArgumentParser):
 
 def parsed(parameters: dict) -> argparse.Namespace:
     """``parameters``, as if they had been typed."""
-    from . import parser
-
-    words = ["train"]
+    words = []
     for name, value in parameters.items():
-        option = f"--{name.replace('_', '-')}"
+        option = common.option(name)
         if value is True:
             words.append(option)
         elif isinstance(value, list):
-            if options := [text for text in map(str, value) if text.startswith("-")]:
-                raise ArgumentError(f"argument {option}: invalid choice: {options[0]!r}")  # it would be read as an option of its own
+            if options := [text for text in map(str, value) if text.startswith("-")]:  # would be taken for options
+                raise ArgumentError(f"argument {option}: invalid choice: {options[0]!r}")
             words += [option, *map(str, value)]
         elif value is not None and value is not False:
             words.append(f"{option}={value}")
-    return parser(_Strict).parse_args(words)
+    return _parser(_Strict).parse_args(words)

@@ -5,7 +5,7 @@ import time
 
 from ..errors import MissingError
 from ..evaluation import tables
-from ..warming import why_not_compiled, warm_up
+from ..warming import warm_up, why_not_compiled
 from .common import Formatter
 
 
@@ -13,7 +13,8 @@ def add_parser(commands):
     return commands.add_parser(
         "warm-up", help="compile everything ahead", formatter_class=Formatter,
         description="Compile every kernel for this processor, once: no later command then waits for the compiler.\n"
-        "What is compiled is kept in the folder that NUMBA_CACHE_DIR names; if it names none, beside the kernels' sources, or in your cache folder.",
+        "The compiled code is kept in the folder that NUMBA_CACHE_DIR names; otherwise beside the kernels' sources,\n"
+        "or in your cache folder.",
         epilog="example:\n  sdpadv warm-up",
     )
 
@@ -25,5 +26,6 @@ def run(arguments) -> None:
     compiled = warm_up()
     took = time.perf_counter() - start
     if compiled:
-        print(tables.text([(kernel, f"{seconds:.1f}") for kernel, seconds in compiled.items()], ("kernel", "compiled, s")))
+        rows = [(kernel, f"{seconds:.1f}") for kernel, seconds in compiled.items()]
+        print(tables.text(rows, ("kernel", "compiled, s")))
     print(f"everything is compiled ({took:.1f} s)" if compiled else f"everything was compiled already ({took:.1f} s)")

@@ -8,8 +8,8 @@ import zipfile
 
 import numpy as np
 
-from ..storage import files
 from ..errors import DataError, Error
+from ..storage import files
 from . import hdf5, idx
 from .requested import Requested
 

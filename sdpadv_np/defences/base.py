@@ -77,7 +77,7 @@ class DefenceTraining(ClassifierTraining):
     def __init__(self, defence: Defence, classifier, *data):
         super().__init__(classifier, *data)
         self.defence, self.title = defence, f"{self.title}, {defence.title}"
-        self._epoch, self._rng = -1, None
+        self._epoch, self._rng = -1, np.random.default_rng(0)
 
     def settings(self):
         return {**super().settings(), "defence": {"name": self.defence.title, **self.defence.parameters()}}
@@ -88,7 +88,7 @@ class DefenceTraining(ClassifierTraining):
         self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)
         x = self.x[chosen]
         drawn = (xp.like(array.astype(x.dtype), x) for array in self.defence.draw(self._rng, x))
-        return self.plan(x, self.wanted[chosen], *drawn)
+        return self.plan(x, self.targets[chosen], *drawn)
 
     def learn(self, x, wanted, *drawn):
         """One step of Adam on a batch; the losses before it. Recorded: see autodiff/plan.py."""

@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 
-from ..storage import files
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..models.interface import logits_of
+from ..storage import files
 
 
 def canvas(width, height):

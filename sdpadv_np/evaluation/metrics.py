@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .. import checks, xp
+from ..attacks.parameters import classifier_like
 from ..deprecation import RenamedAttribute
 from ..errors import ArgumentError
-from ..attacks.parameters import classifier_like
-from ..models.interface import logits_of, classes_of, image_shape_of
 from ..models.chunks import in_chunks
+from ..models.interface import classes_of, image_shape_of, logits_of
 from ..nn import reading
 
 

@@ -7,7 +7,7 @@ UNDEFENDED, DEFENCES = "Non-robustified", ("Adv-Critic", "Defense-GAN", "Adv-Tra
 CLEAN, STM, STADV, SDADV = "no attack", "STM", "stAdv", "SdAdv"
 
 # accuracy on the classifier without defence: dataset -> model -> attack -> one figure, or one for each eps
-_ACCURACY = {
+_ACCURACY: dict[str, dict[str, dict[str, float | tuple[float, ...]]]] = {
     "mnist": {
         "A": {CLEAN: 0.9914, STM: 0.4959, STADV: 0.1305, SDADV: 0.0517, "FGSM": (0.7788, 0.3457, 0.1902), "PGD": (0.4239, 0.0128, 0.0059),
               "MIM": (0.4134, 0.0911, 0.0868), "AdvGAN": (0.9915, 0.7679, 0.1573), "SdpAdv": (0.0418, 0.0259, 0.0204)},
@@ -70,7 +70,7 @@ def accuracy(dataset: str, model: str, attack: str, eps: float | None = None, de
         return figures[DEFENCES.index(defence)] if figures and eps in (None, 0.3) else None
     figure = _ACCURACY.get(dataset, {}).get(model, {}).get(attack)
     if isinstance(figure, tuple):
-        figure = dict(zip(EPS, figure)).get(eps)
+        return figure[EPS.index(eps)] if eps in EPS else None
     return figure
 
 

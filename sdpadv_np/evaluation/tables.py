@@ -11,7 +11,7 @@ def rows(results, dataset: str, model: str) -> list[tuple[str, ...]]:
 
     The paper gives accuracies for both models, but L2 for Model A only.
     """
-    table = []
+    table: list[tuple[str, ...]] = []
     for name, eps, result in results:
         measured = [(result.success_rate, 4), (result.l2sq, 1), (result.linf, 2), (result.seconds_per_100, 4)]
         success, l2sq, linf, seconds = ("" if name == paper.CLEAN else _figure(*each) for each in measured)

@@ -1,7 +1,9 @@
-"""The description of an experiment: a data set, a classifier, the attacks on it, and how all are trained and measured."""
+"""The description of an experiment: a data set, a classifier, attacks on it, and how they are trained and measured."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from .. import checks, xp
 from ..attacks import registry
@@ -12,24 +14,24 @@ from ..models import ARCHITECTURES
 from ..nn import store_of
 from ..training import fingerprint
 
-# Epochs where none are given: of a classifier, and of an attack trained against it; an epoch against A costs five to ten of B.
+# Default epochs of a classifier, and of an attack trained against it. An epoch against A costs five to ten of B.
 CLASSIFIER_EPOCHS, EPOCHS = {"A": 10, "B": 15}, {"A": 16, "B": 20}
+OWN = "B"  # a network of the user's own has the default epochs of this one
 ARRAYS = "x_train", "y_train", "x_val", "y_val", "x_test", "y_test"  # of a data set
-OWN = "B"  # whose epochs a network of the user's own is trained with
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every classifier and attack of an experiment.
+    """How every classifier and attack of an experiment is trained and measured.
 
-    epochs, classifier_epochs : of the trained attacks and of the classifiers; None: the architecture's, EPOCHS and CLASSIFIER_EPOCHS.
-        0 for ``classifier_epochs``: a network of one's own is used as it is, though it was never trained
+    epochs, classifier_epochs : of trained attacks and of classifiers; None: EPOCHS and CLASSIFIER_EPOCHS.
+        With classifier_epochs 0 a network of the user's own is used as it is, trained or not.
     batch_size, seed : of every training
     limit : only the first test images are measured; None: all
     device : "cpu" or "cuda"
-    threads : of the kernels, stored with the results; whoever runs the experiment sets them (training.threads)
-    retrain : no classifier is taken from the cache
-    data_dir : folder of the data set's files; None: they are looked for
+    threads : of the kernels, stored with the results; the caller sets them (training.threads)
+    retrain : take no classifier from the cache
+    data_dir : folder of the data set's files; None: they are searched for
     """
 
     epochs: int | None = None
@@ -51,60 +53,76 @@ class Settings:
         checks.threads(self.threads)
         xp.on(self.device)
 
-    def epochs_against(self, model: str) -> int:
-        """Of an attack that is trained against the classifier called ``model``."""
-        return self.epochs or EPOCHS.get(model, EPOCHS[OWN])
+    def epochs_against(self, model: Any) -> int:
+        """The epochs of an attack that is trained against ``model`` ("A", "B", or another classifier)."""
+        return self.epochs or EPOCHS[model if is_architecture(model) else OWN]
 
-    def epochs_of(self, model: str) -> int:
-        """Of the classifier called ``model``."""
-        return CLASSIFIER_EPOCHS.get(model, CLASSIFIER_EPOCHS[OWN]) if self.classifier_epochs is None else self.classifier_epochs
+    def epochs_of(self, model: Any) -> int:
+        """The epochs of the classifier ``model``."""
+        if self.classifier_epochs is None:
+            return CLASSIFIER_EPOCHS[model if is_architecture(model) else OWN]
+        return checks.whole("classifier_epochs", self.classifier_epochs, 1 if is_architecture(model) else 0)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """Attacks on one classifier of one data set.
 
-    dataset : name of a data set, file of arrays (npz, HDF5), or sd.data.Dataset
-    classifier : "A" or "B", file of a classifier, or any object with ``logits(x)``. One of our networks that was never trained is
-        trained first; everything else is used as it is
-    attacks : (name, {parameter: value}) of each, in the order of the table; the last is the main one: it is fitted first, and its
-        images are drawn
-    settings : how they are trained and measured
+    data : name of a data set, npz or HDF5 file of the user's own, or sd.data.Dataset
+    classifier : "A" or "B", file of a classifier, or any object with ``logits(x)``. A sd.models.Classifier that was
+        never trained is trained first; every other is used as it is.
+    attacks : (name, {parameter: value}) of each, in the order of the table. The last is the main one: it is fitted
+        first, and its images are drawn.
     """
 
-    dataset: object = "mnist"
-    classifier: object = "B"
-    attacks: tuple[tuple[str, dict], ...] = (("sdpadv", {}),)
+    data: Any = "mnist"
+    classifier: Any = "B"
+    attacks: tuple[tuple[str, Mapping[str, Any]], ...] = (("sdpadv", {}),)
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self):
+        if not self.attacks:
+            raise ArgumentError("attacks is empty; give at least one, such as 'sdpadv'")
         for name, parameters in self.attacks:
-            if unknown := parameters.keys() - registry.find(name).defaults.keys():
-                raise ArgumentError(f"{name} has no parameter {sorted(unknown)[0]!r}; it has {', '.join(registry.find(name).defaults)}")
-        for name, parameters in self.attacks:
-            if registry.find(name).trained:
-                registry.find(name).make(None, **parameters)  # a wrong value shows now, not after the classifier's training
-        if isinstance(self.classifier, str) and self.classifier in ARCHITECTURES and not self.settings.epochs_of(self.classifier):
-            checks.whole("classifier_epochs", 0)
+            kind = registry.find(name)
+            if unknown := sorted(parameters.keys() - kind.defaults.keys()):
+                raise ArgumentError(f"{name} has no parameter {unknown[0]!r}; it has {', '.join(kind.defaults)}")
+            if kind.trained:
+                kind.make(None, **parameters)  # a wrong value shows now, not after the classifier's training
+        self.settings.epochs_of(self.classifier)
 
     @property
     def names(self) -> list[str]:
-        """Of the attacks, as the paper writes them; a further attack of the same name has a number added."""
-        plain = [paper.spelled(registry.find(name).name) for name, _ in self.attacks]
-        times = [plain[: number + 1].count(name) for number, name in enumerate(plain)]
-        return [name if count == 1 else f"{name} {count}" for name, count in zip(plain, times)]
+        """The names of the attacks, as the paper writes them; the second of a name is called "FGSM 2"."""
+        names = [paper.spelled(registry.find(name).name) for name, _ in self.attacks]
+        counts = [names[: number + 1].count(name) for number, name in enumerate(names)]
+        return [name if count == 1 else f"{name} {count}" for name, count in zip(names, counts)]
 
     @property
-    def in_the_paper(self) -> bool:
-        """Whether it is about a data set and a classifier that have names, so that the paper may have figures."""
-        return {str} == {type(self.dataset), type(self.classifier)} and self.dataset in DATASETS and self.classifier in ARCHITECTURES
+    def may_be_in_the_paper(self) -> bool:
+        return is_dataset(self.data) and is_architecture(self.classifier)
 
-    def describe(self) -> dict:
-        """The experiment in JSON; data and classifiers that have no name by a digest, as far as they can be known."""
-        data, model = self.dataset, self.classifier
+    def describe(self) -> dict[str, Any]:
+        """The experiment as JSON-able values; data and classifiers without a name by a digest, where there is one."""
+        data, model = self.data, self.classifier
         if not isinstance(data, str):
             data = {"name": data.name, "digest": fingerprint(*(getattr(data, name) for name in ARRAYS))}
         if not isinstance(model, str):
             store = store_of(model)
-            model = {"name": type(model).__name__, "digest": None if store is None else fingerprint(store.data)}
+            model = {"name": title_of(model), "digest": None if store is None else fingerprint(store.data)}
         return {"data": data, "classifier": model, "attacks": self.attacks, **asdict(self.settings)}
+
+
+def is_dataset(data: Any) -> bool:
+    """Whether ``data`` is the name of a data set."""
+    return isinstance(data, str) and data in DATASETS
+
+
+def is_architecture(model: Any) -> bool:
+    """Whether ``model`` is "A" or "B"."""
+    return isinstance(model, str) and model in ARCHITECTURES
+
+
+def title_of(classifier) -> str:
+    """The name of a classifier in tables and progress."""
+    return getattr(classifier, "title", type(classifier).__name__)

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 
 from ..attacks import registry
+from ..data import from_arrays
 from ..errors import FileError
 from ..evaluation import figures
 from ..extras import needed
@@ -16,30 +18,32 @@ from .runner import Runner
 
 
 def run(
-    data="mnist", classifier="B", attacks=("fgsm", "pgd", "mim", "sdpadv"), *, epochs: int | None = None, classifier_epochs: int | None = None,
-    batch_size: int = 128, seed: int = 0, limit: int | None = None, device: str = "cpu", folder=None,
-    report: Callable[[str], None] | None = print,
+    data="mnist", classifier="B", attacks=("fgsm", "pgd", "mim", "sdpadv"), *, epochs: int | None = None,
+    classifier_epochs: int | None = None, batch_size: int = 128, seed: int = 0, limit: int | None = None,
+    device: str = "cpu", folder: files.PathLike | None = None, report: Callable[[str], None] | None = print,
 ) -> Results:
     """Train a classifier, fit attacks to it, and measure all of them on the test images.
 
     Parameters
     ----------
-    data : str or sd.data.Dataset
-        Name of a data set ("mnist", "fashion-mnist", "glyphs"), or images and labels in three parts.
+    data : str, sd.data.Dataset or dict of arrays
+        Name of a data set ("mnist", "fashion-mnist", "glyphs"), npz or HDF5 file (see sd.data.from_file), or arrays:
+        {"x": images, "y": labels}, or x_train, y_train, x_val and so on (see sd.data.from_arrays).
     classifier : str or object
-        "A" or "B" of the paper, or a classifier: anything with ``logits(x)``. One of our networks that was never trained is
-        trained first (a copy of it); every other is used as it is.
+        "A" or "B" of the paper, the file of a classifier, or anything with ``logits(x)``. A sd.models.Classifier that
+        was never trained is trained first (a copy of it); every other is used as it is.
     attacks : sequence
         Names ("fgsm"; ``sdpadv attack --list`` shows all), or (name, {parameter: value}). The last is the main one.
     epochs, classifier_epochs : int, optional
-        Of the trained attacks and of the classifier; else 20 and 15 (against A 16 and 10).
+        Of trained attacks and of the classifier; else 20 and 15 (for A 16 and 10).
     batch_size, seed : int
-        Of every training and of random attacks.
+        Of every training; the seed also of random attacks.
     limit : int, optional
-        Measure on the first test images only.
+        Measure on the first test images alone.
     device : "cpu" or "cuda"
     folder : path, optional
-        A run folder for weights, checkpoints, table, pictures and records. Interrupted, the same call goes on, to the same bits.
+        A run folder for weights, checkpoints, table, pictures and records. The same call continues an interrupted one
+        there, to the same bits.
     report : callable, optional
         Called with one line per step; None: silent, and no progress is shown.
 
@@ -54,7 +58,10 @@ def run(
     (5, 1, 28, 28)
     """
     settings = Settings(epochs, classifier_epochs, batch_size, seed, limit, device)
-    experiment = Experiment(data, classifier, tuple(_with_seed(attack, seed) for attack in attacks), settings)
+    if isinstance(data, Mapping):
+        data = from_arrays(data, report=report or (lambda line: None))
+    source, model = (str(given) if isinstance(given, os.PathLike) else given for given in (data, classifier))
+    experiment = Experiment(source, model, tuple(_with_seed(attack, seed) for attack in attacks), settings)
     if folder is None:
         return compute(experiment, Runner(settings, None, report))
     needed("h5py", "weights and checkpoints")
@@ -76,5 +83,8 @@ def _opened(folder, experiment: Experiment):
     stored = stored_parameters(path, "experiment", "sd.experiments.run")
     for name in {**described, **stored}:
         if stored.get(name) != described.get(name):
-            raise FileError(f"{path}: holds another experiment: its {name} is {stored.get(name)}, now it is {described.get(name)}; choose another folder")
+            raise FileError(
+                f"{path}: holds another experiment: its {name} is {stored.get(name)}, now it is {described.get(name)}; "
+                "choose another folder"
+            )
     return RunFolder.resume(path, described)

@@ -13,17 +13,18 @@ from ..errors import ArgumentError, FileError
 from ..evaluation import figures, tables
 from ..storage import files, folders, schema
 from ..storage.provenance import provenance
+from .experiment import title_of
 from .results import Results
-from .reuse import Files, title_of
+from .reuse import Files
 from .runner import WorkFolder
 
 PARAMETERS = "parameters.json"
 
 
 class RunFolder:
-    """``path`` and the ``parameters`` of a run; made by :meth:`create` or :meth:`resume`, which lock the folder while it is in use.
+    """``path`` and ``parameters`` of a run; made by :meth:`create` or :meth:`resume`, which lock the folder meanwhile.
 
-    The places of a runner: classifier.h5, generator.h5 (of the main attack) and further generators by name.
+    It is the places of a runner: classifier.h5, generator.h5 (of the main attack) and further generators by name.
     """
 
     def __init__(self, path: Path, parameters: dict):
@@ -39,7 +40,9 @@ class RunFolder:
 
         def refuse(path: Path) -> None:
             if (path / PARAMETERS).exists():
-                raise ArgumentError(f"{path}: holds a run already; go on with it by --resume {path}, or choose another --output")
+                raise ArgumentError(
+                    f"{path}: holds a run already; go on with it by --resume {path}, or choose another --output"
+                )
 
         with folders.create(output, f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}", refuse) as path:
             folders.remove_unfinished(path)
@@ -55,12 +58,12 @@ class RunFolder:
                 folders.remove_unfinished(folder)
             yield cls(path, parameters)
 
-    def of_classifier(self, dataset, model, settings) -> Files:
-        cache = WorkFolder(cache_folder()).of_classifier(dataset, model, settings).cache
+    def of_classifier(self, source, model, settings) -> Files:
+        cache = WorkFolder(cache_folder()).of_classifier(source, model, settings).cache
         return Files(self.path / "classifier.h5", cache, self.path / "checkpoints" / "classifier.h5")
 
-    def of_attack(self, dataset, model, kind, attack, settings, file) -> Files:
-        return Files(self.path / f"{file}.h5", None, self.path / "checkpoints" / f"{file}.h5")
+    def of_attack(self, source, model, kind, attack, settings, name) -> Files:
+        return Files(self.path / f"{name}.h5", None, self.path / "checkpoints" / f"{name}.h5")
 
     def write_history(self, histories: dict[str, list[dict]]) -> None:
         """history.csv: one row per training and epoch."""
@@ -73,10 +76,10 @@ class RunFolder:
 
     def write(self, results: Results) -> None:
         """metrics.json, the table as text and Markdown, and the pictures."""
-        trained = {name.lower(): attack.parameters() for name, attack in results.attacks.items() if name in results.histories}
+        trained = {name: attack for name, attack in results.attacks.items() if name in results.histories}
         record = {
             "results": [{"attack": name, "eps": eps, **measured.as_dict()} for name, eps, measured in results.rows()],
-            "trained": trained,
+            "trained": {name.lower(): attack.parameters() for name, attack in trained.items()},
             "parameters": self.parameters,
             "made": provenance(),
         }
@@ -98,7 +101,7 @@ class RunFolder:
 
 
 def stored_parameters(path: Path, called: str = "parameters", maker: str = "sdpadv train") -> dict:
-    """The parameters of the run in the folder ``path`` as they stand there; FileError if it is no run of this ``maker``."""
+    """The parameters of the run in the folder ``path``, unchecked; FileError if it is no run of this ``maker``."""
     try:
         text = files.read_bytes(path / PARAMETERS)
     except FileError as error:

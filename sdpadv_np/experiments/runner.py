@@ -3,140 +3,127 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from .. import data, models, xp
 from ..attacks import registry
 from ..errors import ArgumentError
 from ..models.interface import classes_of, image_shape_of
 from ..storage import files, folders
-from ..storage.provenance import provenance
+from ..version import __version__
 from . import reuse
-from .experiment import Settings
+from .experiment import Settings, is_architecture, is_dataset, title_of
 from .reuse import Files
 
 
 class Places(Protocol):
     """Where trained networks are kept."""
 
-    def of_classifier(self, dataset: str, model: str, settings: Settings) -> Files:
-        """Of the classifier called ``model``."""
+    def of_classifier(self, source: Any, model: Any, settings: Settings) -> Files:
+        """The files of the classifier ``model`` of the data set ``source``."""
 
-    def of_attack(self, dataset: str, model: str, kind: str, attack, settings: Settings, file: str) -> Files:
-        """Of the generator of ``attack``; ``file`` is what a folder with one run alone may call it."""
-
-
-class Nowhere:
-    """Nothing is kept."""
-
-    def of_classifier(self, *_) -> Files:
-        return Files()
-
-    of_attack = of_classifier
+    def of_attack(self, source: Any, model: Any, kind: str, attack: Any, settings: Settings, name: str) -> Files:
+        """The files of the generator of ``attack``; ``name`` is unique within one experiment."""
 
 
 class WorkFolder:
-    """A folder that many commands share: each network in a file that is named by everything that decides its weights."""
+    """Places in a folder that many commands share: files are named by everything that decides their weights.
 
-    def __init__(self, folder):
+    They are for data sets and architectures that have names.
+    """
+
+    def __init__(self, folder: files.PathLike):
         self.folder = files.expanded(folder)
         for name in ("classifiers", "generators", "checkpoints"):
             folders.remove_unfinished(self.folder / name, folders.STALE)  # other commands may be writing there now
 
-    def of_classifier(self, dataset, model, settings) -> Files:
-        what = {
-            "dataset": dataset, "architecture": model, "epochs": settings.epochs_of(model), "batch_size": settings.batch_size,
-            "seed": settings.seed,
-        } | ({} if settings.device == "cpu" else {"device": settings.device})  # on a GPU the last bits are others
-        name = f"{dataset}-{model}-{reuse.key(what, provenance()['sdpadv_np'])}.h5"
+    def of_classifier(self, source, model, settings) -> Files:
+        if not (is_dataset(source) and is_architecture(model)):
+            return Files()
+        training = {
+            "dataset": source, "architecture": model, "epochs": settings.epochs_of(model),
+            "batch_size": settings.batch_size, "seed": settings.seed,
+        }
+        if settings.device != "cpu":  # on a GPU the last bits are others
+            training["device"] = settings.device
+        name = f"{source}-{model}-{reuse.key(training, __version__)}.h5"
         return Files(None, self.folder / "classifiers" / name, self.folder / "checkpoints" / name)
 
-    def of_attack(self, dataset, model, kind, attack, settings, file) -> Files:
+    def of_attack(self, source, model, kind, attack, settings, name) -> Files:
         weights = hashlib.sha256(xp.to_numpy(attack.classifier.store.data).tobytes()).hexdigest()
-        what = (
-            dataset, kind, attack.parameters(), settings.epochs_against(model), settings.batch_size, weights, provenance()["sdpadv_np"],
-        )
-        name = f"{dataset}-{model}-{kind}-{reuse.key(*what)}.h5"
-        return Files(self.folder / "generators" / name, None, self.folder / "checkpoints" / name)
+        training = attack.parameters(), settings.epochs_against(model), settings.batch_size, weights, __version__
+        file = f"{source}-{model}-{kind}-{reuse.key(source, kind, *training)}.h5"
+        return Files(self.folder / "generators" / file, None, self.folder / "checkpoints" / file)
 
 
 class Runner:
-    """Makes what cells and experiments ask for, by ``settings``, and keeps it in ``places``.
+    """Makes the parts of cells and experiments by ``settings``, and keeps them in ``places``; None: in memory alone.
 
-    report : called with one line per step; None: nothing is said, and no progress is shown
+    report : called with one line per step; None: silent, and no progress is shown
     """
 
     def __init__(self, settings: Settings, places: Places | None = None, report: Callable[[str], None] | None = print):
-        self.settings, self.places, self.report = settings, places or Nowhere(), report
-        self._data: dict = {}
-        self._classifiers: dict = {}
+        self.settings, self.places, self.progress = settings, places, report is not None
+        self.say = report or (lambda line: None)
+        self._data: dict[Any, Any] = {}
+        self._classifiers: dict[Any, Any] = {}
 
-    def data(self, dataset):
-        """The data set of this name, in this file, or ``dataset`` itself."""
-        if not isinstance(dataset, str):
-            return dataset
-        if dataset not in self._data:
-            if dataset in data.DATASETS:
-                self._data[dataset] = data.load(dataset, self.settings.data_dir, self.say)
+    def data(self, source):
+        """The data set called ``source``, in the file ``source``, or ``source`` itself."""
+        if not isinstance(source, str):
+            return source
+        if source not in self._data:
+            if is_dataset(source):
+                self._data[source] = data.load(source, self.settings.data_dir, self.say)
             else:
-                self._data[dataset] = data.from_file(dataset, report=self.say)
-        return self._data[dataset]
+                self._data[source] = data.from_file(source, report=self.say)
+        return self._data[source]
 
-    def test_images(self, dataset) -> tuple:
+    def test_images(self, source) -> tuple:
         """(x, y) that attacks are measured on."""
-        loaded = self.data(dataset)
+        loaded = self.data(source)
         return loaded.x_test[: self.settings.limit], loaded.y_test[: self.settings.limit]
 
-    def classifier(self, dataset, model):
-        """The classifier called ``model``, in the file ``model``, or ``model`` itself; trained on ``dataset`` if it was not trained yet."""
-        asked = tuple(part if isinstance(part, str) else id(part) for part in (dataset, model))
-        if asked not in self._classifiers:
-            self._classifiers[asked] = self._classifier(dataset, model)
-        return self._classifiers[asked]
+    def classifier(self, source, model):
+        """The classifier called ``model``, in the file ``model``, or ``model`` itself, trained if it was not yet."""
+        key = tuple(part if isinstance(part, str) else id(part) for part in (source, model))
+        if key not in self._classifiers:
+            self._classifiers[key] = self._classifier(source, model)
+        return self._classifiers[key]
 
-    def _classifier(self, dataset, model):
-        settings, loaded = self.settings, self.data(dataset)
-        epochs, named = settings.epochs_of(model), isinstance(model, str) and model in models.ARCHITECTURES
-        places = self.places.of_classifier(loaded.name, model, settings)
+    def _classifier(self, source, model):
+        settings, loaded, named = self.settings, self.data(source), is_architecture(model)
+        places = self.places.of_classifier(source, model, settings) if self.places else Files()
         if named:
-            new = models.ARCHITECTURES[model](seed=settings.seed, device=settings.device)
+            found: Any = models.ARCHITECTURES[model](seed=settings.seed, device=settings.device)
         elif isinstance(model, str):
-            new = reuse.load_classifier(places.path if places.path and places.path.exists() else model, settings.device)
+            path = places.path if places.path and places.path.exists() else model
+            found = reuse.load_classifier(path, settings.device)
         else:
-            new = copy.deepcopy(model) if isinstance(model, models.Classifier) else model
-        _check_fit(new, loaded)
-        if not named and (not isinstance(new, models.Classifier) or new.history or not epochs):
-            reuse.as_it_is(new, places, self.say)
-            return new
-        if not (named and isinstance(dataset, str) and dataset in data.DATASETS):
-            places = places._replace(cache=None)  # in which a name stands for one thing alone
-        return reuse.classifier(new, loaded, epochs, settings.batch_size, settings.seed, places, settings.retrain, self.report)
+            found = copy.deepcopy(model).to(settings.device) if isinstance(model, models.Classifier) else model
+        _check_fit(found, loaded)
+        epochs = settings.epochs_of(model)
+        if not named and (not isinstance(found, models.Classifier) or found.history or not epochs):
+            return reuse.used_as_it_is(found, places, self.say)
+        return reuse.trained(found, loaded, epochs, settings, places, self.say, self.progress)
 
-    def attack(self, dataset, model, kind: str, parameters: dict, file: str = ""):
-        """The attack called ``kind`` on that classifier, ready: one that is trained is fitted to it."""
-        attack, settings = registry.find(kind).make(self.classifier(dataset, model), **parameters), self.settings
+    def attack(self, source, model, kind: str, parameters: Mapping[str, Any], name: str = ""):
+        """The attack called ``kind`` on that classifier, ready: fitted if it is one that is trained."""
+        attack, settings = registry.find(kind).make(self.classifier(source, model), **parameters), self.settings
         if not registry.find(kind).trained:
             return attack
-        loaded = self.data(dataset)
-        places = self.places.of_attack(loaded.name, model, kind, attack, settings, file)
-        return reuse.fitted(attack, loaded, settings.epochs_against(model), settings.batch_size, places, self.report)
-
-    def say(self, line: str) -> None:
-        """Report a line."""
-        if self.report:
-            self.report(line)
+        places = self.places.of_attack(source, model, kind, attack, settings, name) if self.places else Files()
+        epochs = settings.epochs_against(model)
+        return reuse.fitted(attack, self.data(source), epochs, settings, places, self.say, self.progress)
 
 
 def _check_fit(classifier, loaded) -> None:
-    """Refuse a classifier that is for images of another shape than those of the data set, or has fewer classes."""
-    shape, classes = image_shape_of(classifier) or loaded.image_shape, classes_of(classifier) or loaded.classes
+    """Refuse a classifier for images of another shape than those of the data set, or for fewer classes."""
+    shape = image_shape_of(classifier) or loaded.image_shape
+    classes = classes_of(classifier) or loaded.classes
     if shape != loaded.image_shape or classes < loaded.classes:
         raise ArgumentError(
-            f"{reuse.title_of(classifier)} is for images of {_text(shape)} in {classes} classes; {loaded.name} has images of "
-            f"{_text(loaded.image_shape)} in {loaded.classes}: give a network of your own, a sd.models.Classifier (its file by --classifier)"
+            f"{title_of(classifier)} takes images {shape} of {classes} classes, {loaded.name} has {loaded.image_shape} of "
+            f"{loaded.classes}; give a network of your own that fits, made by sd.models.Classifier (--classifier FILE)"
         )
-
-
-def _text(shape) -> str:
-    return "x".join(map(str, shape))

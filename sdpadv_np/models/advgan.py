@@ -1,4 +1,4 @@
-"""The convolutional generator and discriminator of AdvGAN (Xiao et al. 2018), as its public implementations have them."""
+"""The convolutional generator and discriminator of AdvGAN (Xiao et al. 2018), as in its public implementations."""
 from __future__ import annotations
 
 from typing import ClassVar
@@ -6,22 +6,22 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks
-from ..storage import schema
 from ..autodiff import ops
 from ..errors import ArgumentError
 from ..nn import BatchNorm, Conv2d, ConvTranspose2d, InstanceNorm, Network, ParameterStore, ReflectPad, Residual
+from ..storage import schema
 from .amortised import Amortised
 
-_SLOPE, _RELU = "leaky_relu", InstanceNorm("relu")
-SMALLEST = 22  # height and width that are left something by the discriminator's three convolutions
+_LEAKY, _RELU = "leaky_relu", InstanceNorm("relu")
+SMALLEST = 22  # height and width from which the discriminator's three convolutions leave an output
 
 
 class AdvGANGenerator(Amortised):
     """x -> x_A = clip(x + clip(G(x), -eps, eps), 0, 1); G is an encoder, four residual blocks and a decoder.
 
-    Encoder: three 3x3 convolutions to 8, 16 (stride 2) and 32 (stride 2) channels; decoder: the way
-    back by transposed convolutions, tanh at the end. Instance normalisation and ReLU after each,
-    batch normalisation within the blocks. Height and width are multiples of 4, at least 16.
+    Encoder: three 3x3 convolutions to 8, 16 (stride 2) and 32 (stride 2) channels; decoder: the reverse, by transposed
+    convolutions, tanh at the end. Instance normalisation and ReLU follow each, batch normalisation lies within the
+    blocks. Height and width are multiples of 4, at least 16.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> g = sd.models.AdvGANGenerator(eps=0.3)
@@ -36,7 +36,9 @@ class AdvGANGenerator(Amortised):
         self.eps = checks.number("eps", eps, 0, 1, above=True)
         channels, *size = checks.image_shape("image_shape", image_shape)
         if any(n % 4 or n < 16 for n in size):
-            raise ArgumentError(f"images are {size[0]}x{size[1]}; this generator needs multiples of 4, at least 16: pad them")
+            raise ArgumentError(
+                f"images are {size[0]}x{size[1]}; this generator needs multiples of 4, at least 16: pad them"
+            )
         once, twice = (tuple(f(n) for n in size) for f in (lambda n: (n - 5) // 2, lambda n: n - 5))
         encoder = [Conv2d(channels, 8, (3, 3), init="dcgan"), _RELU, _down(8, 16), _RELU, _down(16, 32), _RELU]
         decoder = [_up(32, 16, once), _RELU, _up(16, 8, twice), _RELU]
@@ -67,10 +69,11 @@ def _block(channels):
 
 
 def conv_discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
-    """Three 4x4 convolutions of stride 2 to 8, 16 and 32 channels, leaky ReLU, then 1x1: the logits of how real each patch is."""
+    """Three 4x4 convolutions of stride 2 to 8, 16, 32 channels, leaky ReLU, then 1x1: per patch a logit of "real"."""
     def conv(inputs, outputs, activation="linear"):
         return Conv2d(inputs, outputs, (4, 4), stride=2, activation=activation, init="dcgan")
 
-    first, last = conv(image_shape[0], 8, _SLOPE), Conv2d(32, 1, (1, 1), init="dcgan")
-    network = Network("d", [first, conv(8, 16), BatchNorm(16, _SLOPE, spread=0.02), conv(16, 32), BatchNorm(32, _SLOPE, spread=0.02), last])
+    first, last = conv(image_shape[0], 8, _LEAKY), Conv2d(32, 1, (1, 1), init="dcgan")
+    norms = (BatchNorm(channels, _LEAKY, spread=0.02) for channels in (16, 32))
+    network = Network("d", [first, conv(8, 16), next(norms), conv(16, 32), next(norms), last])
     return network, ParameterStore([network], seed, dtype, device)

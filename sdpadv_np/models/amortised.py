@@ -1,4 +1,4 @@
-"""What all trained generators share: x -> x_A in one forward pass, without the classifier and any training code."""
+"""The base of all trained generators: x -> x_A in one forward pass, without classifier or training code."""
 from __future__ import annotations
 
 from typing import ClassVar
@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import saving, schema
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
+from ..storage import saving, schema
 from .chunks import in_chunks
 from .model import RECORD, Model, dtype_of_weights
 
@@ -16,18 +16,10 @@ _COMMON = {"seed": schema.integer(), "image_shape": schema.sequence(schema.integ
 
 
 class Amortised(Model):
-    """A generator; what it computes is ``transform`` of the method.
+    """A generator, defined by its ``transform``; attributes as of a :class:`~sdpadv_np.models.model.Model`."""
 
-    It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
-
-    Attributes
-    ----------
-    store : ParameterStore
-    settings, history, made : as of a :class:`~sdpadv_np.models.Classifier`
-    """
-
-    kind: ClassVar[str] = ""  # what its files are called inside
-    fields: ClassVar[dict[str, schema.Field]] = {}  # the parameters of its constructor as files hold them, beside image_shape, seed, dtype and device
+    kind: ClassVar[str] = ""  # of its files
+    fields: ClassVar[dict[str, schema.Field]] = {}  # its own parameters, beside image_shape, seed, dtype and device
 
     def __init_subclass__(cls, **keywords):
         """A class with a ``kind`` of its own can be saved and loaded."""
@@ -48,15 +40,18 @@ class Amortised(Model):
         with training.one_blas_thread():
             x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
         if not checks.finite(x_adv):
-            raise AttackError("the generator's images are not finite: its weights are too large or not finite; train it with a lower learning rate")
-        return np.clip(x_adv, 0, 1)  # which the rounding of a distortion may leave
+            raise AttackError(
+                "the generator's images are not finite: its weights are too large or not finite; "
+                "train it with a lower learning rate"
+            )
+        return np.clip(x_adv, 0, 1)  # the rounding of a distortion may leave this range
 
     def checked(self, x):
         """``x`` as images of this generator's shape and dtype."""
-        return checks.images(x, shape=self.image_shape).astype(self.store.data.dtype, copy=False)
+        return checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False)
 
     def parameters(self) -> dict:
-        """Every parameter of the constructor but dtype and device; sequences as lists, as a file gives them back."""
+        """Every parameter of the constructor but dtype and device; sequences as lists, as files return them."""
         values = {name: getattr(self, name) for name in (*self.fields, "seed", "image_shape")}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -66,19 +61,22 @@ class Amortised(Model):
     @classmethod
     def from_file(cls, path, arrays: dict, attributes: dict, device: str = "cpu"):
         """The generator that :meth:`to_file` described."""
-        described, dtype = schema.validated(attributes, {"generator": schema.mapping(), **RECORD}, f"{path}: attributes"), dtype_of_weights(arrays, path)
-        parameters = schema.validated(described["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
-        for network, sizes in cls.chains(parameters).items():  # compared before anything of a size that a file only claims is made
-            for number, shape in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
-                found = arrays.get(f"{network}/{number}/W", np.empty(0)).shape
-                if found != shape:
-                    raise FileError(f"{path}: {network}/{number}/W has shape {found}, its parameters say {shape}; take another copy")
-        xp.on(device)  # what is wrong with the device is not the file's fault
+        found = schema.validated(attributes, {"generator": schema.mapping(), **RECORD}, f"{path}: attributes")
+        dtype = dtype_of_weights(arrays, path)
+        parameters = schema.validated(found["generator"], {**cls.fields, **_COMMON}, f"{path}: its parameters")
+        for network, sizes in cls.chains(parameters).items():  # before arrays of the sizes in the file are allocated
+            for number, expected in enumerate(zip(sizes, sizes[1:]), 1):  # layer 0 flattens
+                name = f"{network}/{number}/W"
+                shape = arrays.get(name, np.empty(0)).shape
+                if shape != expected:
+                    wrong = f"{name} has shape {shape}, its parameters say {expected}"
+                    raise FileError(f"{path}: {wrong}; take another copy")
+        xp.on(device)  # an error of the device is not the file's fault
         try:
             generator = cls(**parameters, dtype=dtype, device=device)
         except ArgumentError as error:
             raise FileError(f"{path}: its parameters are not those of a generator: {error}") from error
-        return generator.restore(path, arrays, described)
+        return generator.restore(path, arrays, found)
 
     @classmethod
     def chains(cls, parameters: dict) -> dict[str, tuple[int, ...]]:

@@ -17,9 +17,9 @@ from .layer_table import CLASSES, LAYERS, PARAMETERS, kind_of, output_shapes, sh
 _MOST_LAYERS = 1000
 @dataclass(frozen=True)
 class Architecture:
-    """Layers from images (N, *image_shape) to logits (N, classes), checked: every layer takes what the one before makes.
+    """Layers from images (N, *image_shape) to logits (N, classes), checked to fit each other.
 
-    name : of the network, and the first part of its parameters' names ("name/0/W"); initial weights depend on it
+    name : of the network, and first part of its parameters' names ("name/0/W"); initial weights depend on it
     """
 
     layers: tuple
@@ -28,34 +28,40 @@ class Architecture:
     name: str
 
     def __post_init__(self):
-        if not isinstance(self.name, str) or not 0 < len(self.name) <= 100 or "/" in self.name or not self.name.isprintable():
-            raise ArgumentError(f"name is {self.name!r}; give 1 to 100 printable characters without /")
+        name = self.name
+        if not isinstance(name, str) or not 0 < len(name) <= 100 or "/" in name or not name.isprintable():
+            raise ArgumentError(f"name is {name!r}; give 1 to 100 printable characters without /")
         if not isinstance(self.layers, (list, tuple)) or not 0 < len(self.layers) <= _MOST_LAYERS:
-            raise ArgumentError(f"layers is {self.layers!r}; give a list of 1 to {_MOST_LAYERS} layers of sd.nn, such as [Flatten(), Dense(784, 10)]")
+            expected = f"a list of 1 to {_MOST_LAYERS} layers of sd.nn, such as [Flatten(), Dense(784, 10)]"
+            raise ArgumentError(f"layers is {self.layers!r}; give {expected}")
         settle = object.__setattr__
         settle(self, "image_shape", checks.image_shape("image_shape", self.image_shape))
         settle(self, "classes", checks.whole("classes", self.classes, 2))
-        settle(self, "layers", tuple(_normalised(layer, f"layer {number}") for number, layer in enumerate(self.layers)))
+        settle(self, "layers", tuple(_normalised(layer, f"layer {k}") for k, layer in enumerate(self.layers)))
         if (last := self.shapes()[-1]) != (self.classes,):
-            raise ArgumentError(f"the last layer, {shown(self.layers[-1])}, makes {last}; expected logits ({self.classes},): end with Dense(..., {self.classes})")
+            expected = f"logits ({self.classes},): end with Dense(..., {self.classes})"
+            raise ArgumentError(f"the last layer, {shown(self.layers[-1])}, makes {last}; expected {expected}")
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shape of every layer's output for one image."""
         return output_shapes(self.layers, self.image_shape)
 
     def counts(self) -> list[int]:
-        """The number of every layer's parameters, with batch normalisation's running mean and variance and dropout's random state."""
+        """The number of every layer's parameters, running means and variances and random states included."""
         return [kind_of(layer).parameters(layer) for layer in self.layers]
 
     def description(self) -> dict:
         """The architecture as JSON-able data; :meth:`from_description` is its inverse."""
-        return {"name": self.name, "image_shape": list(self.image_shape), "classes": self.classes, "layers": [_described(layer) for layer in self.layers]}
+        layers = [_described(layer) for layer in self.layers]
+        return {"name": self.name, "image_shape": list(self.image_shape), "classes": self.classes, "layers": layers}
 
     @classmethod
     def from_description(cls, stored, source: str) -> Architecture:
-        """The architecture in ``stored``, which came out of a file; FileError, which names ``source``, if it describes none."""
-        expected = {"name": schema.text(), "image_shape": schema.sequence(schema.integer(1, 1 << 16), length=3),
-                    "classes": schema.integer(2, 1 << 24), "layers": PARAMETERS["layers"]}
+        """The architecture in ``stored``, data from a file; FileError, which names ``source``, if it describes none."""
+        expected = {
+            "name": schema.text(), "image_shape": schema.sequence(schema.integer(1, 1 << 16), length=3),
+            "classes": schema.integer(2, 1 << 24), "layers": PARAMETERS["layers"],
+        }
         found = schema.validated(stored, expected, source)
         layers = [_layer(layer, f"{source}: layer {number}") for number, layer in enumerate(found.pop("layers"))]
         try:
@@ -65,7 +71,8 @@ class Architecture:
 
     def __str__(self):
         rows = [("layer", "output", "parameters")]
-        rows += [(shown(layer), str(shape), f"{count:,}") for layer, shape, count in zip(self.layers, self.shapes(), self.counts())]
+        table = zip(self.layers, self.shapes(), self.counts())
+        rows += [(shown(layer), str(shape), f"{count:,}") for layer, shape, count in table]
         rows.append(("total", "", f"{sum(self.counts()):,}"))
         wide = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join(f"  {a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
@@ -95,13 +102,15 @@ def _plain(value):
 
 
 def _layer(stored: dict, where: str):
-    """The layer that ``stored`` describes; FileError if it is none of LAYERS with parameters that it can have."""
+    """The layer that ``stored`` describes; FileError if its kind or its parameters are not of the table."""
     kind = schema.validated({"kind": stored.get("kind")}, {"kind": schema.text(*LAYERS)}, where)["kind"]
     layer, accepts = LAYERS[kind].layer, {**PARAMETERS, **LAYERS[kind].accepts}
-    expected = {f.name: accepts[f.name] if f.default is MISSING else accepts[f.name].added(1, _plain(f.default)) for f in fields(layer)}
-    found = schema.validated({name: value for name, value in stored.items() if name != "kind"}, expected, f"{where}, {kind}")
+    where, stored = f"{where}, {kind}", {name: value for name, value in stored.items() if name != "kind"}
+    expected = {f.name: accepts[f.name] for f in fields(layer)}
+    optional = {f.name: expected[f.name].added(1, _plain(f.default)) for f in fields(layer) if f.default is not MISSING}
+    found = schema.validated(stored, expected | optional, where)
     if "layers" in found:
-        found["layers"] = [_layer(inner, f"{where}, {kind}, layer {number}") for number, inner in enumerate(found["layers"])]
+        found["layers"] = [_layer(inner, f"{where}, layer {k}") for k, inner in enumerate(found["layers"])]
     return layer(**{name: _tuples(value) for name, value in found.items()})
 
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks
-from ..storage import schema
 from ..autodiff import ops
 from ..nn import Dense, Flatten, Network
+from ..storage import schema
 from .amortised import Amortised
 from .generator import layers_between
 
@@ -19,9 +19,9 @@ FORMS = ("p-atn", "aae")
 class ATNGenerator(Amortised):
     """x -> x_A by one dense network G with ReLU between its layers.
 
-    form : "p-atn" gives a residual, x_A = clip(x + G(x), 0, 1), which begins at 0; "aae" (adversarial
-        autoencoding) gives the image itself, x_A = sigmoid(G(x))
-    hidden : sizes of the layers within
+    form : "p-atn" computes a residual, x_A = clip(x + G(x), 0, 1), initially 0; "aae" (adversarial autoencoding) the
+        image itself, x_A = sigmoid(G(x))
+    hidden : sizes of the hidden layers
 
     >>> import numpy as np, sdpadv_np as sd
     >>> x = np.full((2, 1, 28, 28), 0.5, np.float32)
@@ -32,9 +32,12 @@ class ATNGenerator(Amortised):
     kind = "atn_generator"
     fields: ClassVar = {"form": schema.text(*FORMS), "hidden": schema.sequence(schema.integer(1))}
 
-    def __init__(self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
+    def __init__(
+        self, form="p-atn", hidden=(512, 512), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu",
+    ):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
-        sizes = self.chains({"hidden": self.hidden, "image_shape": checks.image_shape("image_shape", image_shape)})["g"]
+        image_shape = checks.image_shape("image_shape", image_shape)
+        sizes = self.chains({"hidden": self.hidden, "image_shape": image_shape})["g"]
         last = Dense(*sizes[-2:], init="zero" if form == "p-atn" else "glorot")
         self.network = Network("g", [Flatten(), *layers_between(sizes[:-1], "relu", "he"), last])
         super().__init__([self.network], image_shape, seed, dtype, device)

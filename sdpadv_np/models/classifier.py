@@ -49,10 +49,13 @@ class Classifier(Model):
 
     architecture = "own"  # "A" and "B" are the paper's
 
-    def __init__(self, layers, image_shape=(1, 28, 28), classes: int = 10, name: str = "classifier", seed: int = 0, dtype=np.float32, device: str = "cpu"):
-        self._architecture = Architecture(layers, image_shape, classes, name)
-        self.image_shape, self.classes, self.name = self._architecture.image_shape, self._architecture.classes, name
-        self.network = Network(name, self._architecture.layers)
+    def __init__(
+        self, layers, image_shape=(1, 28, 28), classes: int = 10, name: str = "classifier", seed: int = 0,
+        dtype=np.float32, device: str = "cpu",
+    ):
+        self._architecture = checked = Architecture(layers, image_shape, classes, name)
+        self.image_shape, self.classes, self.name = checked.image_shape, checked.classes, name
+        self.network = Network(name, checked.layers)
         super().__init__([self.network], seed, dtype, device)
 
     @property
@@ -61,13 +64,15 @@ class Classifier(Model):
         return self.name
 
     def __repr__(self):
-        return f"{type(self).__name__} {self.name!r}: images {self.image_shape}, {self.classes} classes\n{self._architecture}"
+        head = f"{type(self).__name__} {self.name!r}: images {self.image_shape}, {self.classes} classes"
+        return f"{head}\n{self._architecture}"
 
     def logits(self, x):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        return in_chunks(self.network, checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False), self.store.data)
+        x = checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False)
+        return in_chunks(self.network, x, self.store.data)
 
     def predict(self, x):
         """The predicted labels (N,)."""
@@ -93,10 +98,13 @@ class Classifier(Model):
         ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is
         refused. Returns self.
         """
-        training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed), checkpoint, progress, self)
+        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
+        training.train(task, checkpoint, progress, self)
         return self
 
-    def trained_by(self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0) -> dict:
+    def trained_by(
+        self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
+    ) -> dict:
         """The ``settings`` that :meth:`fit` with these arguments would leave."""
         task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
         return task.settings() | task.learned_from()
@@ -115,8 +123,8 @@ class _PaperModel(Classifier):
     image_shape, classes = (1, 28, 28), 10
 
     def __init__(self, seed: int = 0, dtype=np.float32, device: str = "cpu"):
-        name = f"model_{self.architecture.lower()}"
-        super().__init__(self.layers_for(self.image_shape, self.classes), self.image_shape, self.classes, name, seed, dtype, device)
+        name, layers = f"model_{self.architecture.lower()}", self.layers_for(self.image_shape, self.classes)
+        super().__init__(layers, self.image_shape, self.classes, name, seed, dtype, device)
 
     @property
     def title(self) -> str:
@@ -155,26 +163,29 @@ class ModelB(_PaperModel):
     @staticmethod
     def layers_for(image_shape, classes):
         pixels = int(np.prod(image_shape))
-        return [Flatten(), Dense(pixels, 200, "relu", _INIT), Dense(200, 200, "relu", _INIT), Dense(200, classes, init=_INIT)]
+        hidden = Dense(pixels, 200, "relu", _INIT), Dense(200, 200, "relu", _INIT)
+        return [Flatten(), *hidden, Dense(200, classes, init=_INIT)]
 
 
 ARCHITECTURES = {"A": ModelA, "B": ModelB}
 _DESCRIPTION = schema.Field(
-    f"one of {', '.join(ARCHITECTURES)}, or an object that describes layers", lambda value: isinstance(value, dict) or schema.text(*ARCHITECTURES).fits(value)
+    f"one of {', '.join(ARCHITECTURES)}, or an object that describes layers",
+    lambda value: isinstance(value, dict) or schema.text(*ARCHITECTURES).fits(value),
 )
 
 
 def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Classifier:
     """The classifier that :meth:`Classifier.to_file` described."""
-    found, dtype = schema.validated(attributes, {"architecture": _DESCRIPTION, **RECORD}, f"{path}: attributes"), dtype_of_weights(arrays, path)
+    found = schema.validated(attributes, {"architecture": _DESCRIPTION, **RECORD}, f"{path}: attributes")
+    dtype = dtype_of_weights(arrays, path)
     if isinstance(found["architecture"], str):
         return ARCHITECTURES[found["architecture"]](dtype=dtype, device=device).restore(path, arrays, found)
-    described = Architecture.from_description(found["architecture"], f"{path}: architecture")
-    expected, held = sum(described.counts()), sum(array.size for array in arrays.values())
-    if held != expected:  # compared before anything of a size that a file only claims is allocated
+    own = Architecture.from_description(found["architecture"], f"{path}: architecture")
+    expected, held = sum(own.counts()), sum(array.size for array in arrays.values())
+    if held != expected:  # before arrays of the sizes in the file are allocated
         raise FileError(f"{path}: holds {held:,} weights, its layers have {expected:,}; take another copy")
-    own = Classifier(described.layers, described.image_shape, described.classes, described.name, dtype=dtype, device=device)
-    return own.restore(path, arrays, found)
+    classifier = Classifier(own.layers, own.image_shape, own.classes, own.name, dtype=dtype, device=device)
+    return classifier.restore(path, arrays, found)
 
 
-saving.register("classifier", from_file, ChainMap({"own": Classifier}, ARCHITECTURES).values())  # a live view
+saving.register("classifier", from_file, ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES).values())

@@ -15,9 +15,10 @@ class ClassifierTraining:
         y = checks.labels(y, len(x), classifier.classes)
         x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
         y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
-        self.x, self.y, self.x_val, self.y_val = (xp.like(array, classifier.store.data) for array in (x, y, x_val, y_val))
-        self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), checks.whole("seed", seed, 0)
-        self.wanted, self.wanted_val = self.y, self.y_val
+        self.x, self.y, self.x_val, self.y_val = (xp.like(a, classifier.store.data) for a in (x, y, x_val, y_val))
+        self.epochs, self.batch_size = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size)
+        self.seed = checks.whole("seed", seed, 0)
+        self.targets, self.targets_val = self.y, self.y_val
         self.lr = checks.number("lr", lr, above=True)
         self.title, self.count = classifier.title, len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
@@ -26,15 +27,15 @@ class ClassifierTraining:
         self.plan = Plan(self.learn, self.trains)
 
     def settings(self):
-        names = ("epochs", "batch_size", "lr", "seed", "count")
-        return {"architecture": self.classifier.description(), **{name: getattr(self, name) for name in names}, "schedule": "linear to 0"}
+        settings = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr", "seed", "count")}
+        return {"architecture": self.classifier.description(), **settings, "schedule": "linear to 0"}
 
     def origin(self):
-        data = {"set of training images": self.x, "set of training labels": self.wanted, "set of validation images": self.x_val, "set of validation labels": self.wanted_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "seed of the initial weights": self.classifier.seed}
+        data = training.data_fingerprints(self.x, self.targets, self.x_val, self.targets_val)
+        return {**data, "seed of the initial weights": self.classifier.seed}
 
     def learned_from(self) -> dict[str, str]:
-        """The fingerprint of the training set, which a trained classifier keeps among its settings."""
+        """The fingerprint of the training set, for the settings of the trained classifier."""
         return {"training set": training.fingerprint(self.x, self.y)}
 
     def state(self):
@@ -43,21 +44,21 @@ class ClassifierTraining:
     def weights(self):
         return self.classifier.store.data
 
-    def loss(self, logits, wanted):
-        """What is minimised: the mean cross-entropy of the labels."""
-        return ops.mean(ops.cross_entropy(logits, labels=wanted))
+    def loss(self, logits, targets):
+        """The loss: the mean cross-entropy of the labels."""
+        return ops.mean(ops.cross_entropy(logits, labels=targets))
 
     def step(self, chosen, epoch):
-        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed where t lies
-        return {"loss": self.plan(self.x[chosen], self.wanted[chosen])}
+        self.optimiser.lr[...] = self.lr * (1 - self.optimiser.t / self.steps)  # computed on the device of t
+        return {"loss": self.plan(self.x[chosen], self.targets[chosen])}
 
     def logits(self, x):
         """The recorded logits of a batch in training: batch normalisation uses its mean and variance, dropout drops."""
         return self.classifier.network(Tensor(x), training=True)
 
-    def learn(self, x, wanted):
+    def learn(self, x, targets):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
-        loss = self.loss(self.logits(x), wanted)
+        loss = self.loss(self.logits(x), targets)
         self.classifier.store.differentiate(loss)
         self.optimiser.step()
         return loss
@@ -66,7 +67,7 @@ class ClassifierTraining:
         with no_grad():
             logits = self.classifier.logits(self.x_val)
         return {
-            "validation loss": float(self.loss(logits, self.wanted_val)),
+            "validation loss": float(self.loss(logits, self.targets_val)),
             "validation accuracy": float((logits.argmax(axis=1) == self.y_val).mean()),
         }
 

@@ -1,4 +1,4 @@
-"""Anybody's classifier, from any library, through two functions on plain arrays."""
+"""Classifiers of other libraries, through two functions on plain arrays."""
 from __future__ import annotations
 
 from .. import checks, xp
@@ -6,7 +6,7 @@ from ..autodiff import Tensor, ops
 from ..autodiff.registry import Op, apply
 from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError, OperationError
-from ..kernels.runtime.tracing import traceable, copy_to
+from ..kernels.runtime.tracing import copy_to, traceable
 
 
 class ExternalClassifier:
@@ -24,13 +24,14 @@ class ExternalClassifier:
     classes : int
         K
 
-    Both functions are handed read-only copies (with PyTorch: ``torch.tensor(x)``), and what they
-    return is copied; any kind of array will do that NumPy or CuPy can read. They need not answer alike
-    to the last bit each time: a randomised classifier works with every attack.
+    Both functions get read-only copies (with PyTorch: ``torch.tensor(x)``), and their results are copied; they return
+    any kind of array that NumPy or CuPy can read. Their results may differ from call to call: a randomised classifier
+    works with every attack.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
-    >>> mine = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape))
+    >>> logits = lambda x: x.reshape(len(x), -1) @ W
+    >>> mine = sd.models.ExternalClassifier(logits, vjp=lambda x, g: (g @ W.T).reshape(x.shape))
     >>> sd.attacks.FGSM(mine, eps=0.1)(np.full((2, 1, 28, 28), 0.5, np.float32)).shape
     (2, 1, 28, 28)
     """
@@ -44,14 +45,14 @@ class ExternalClassifier:
         self._register()
 
     def _register(self):
-        """Make of this object's own methods what the autodiff calls."""
-        self._gradient = traceable(self._pulled_back)
+        """Make an operation of the autodiff from this object's methods."""
+        self._gradient = traceable(self._pull_back)
         rule = self._rule if self._vjp is not None else self._no_rule
         self._op = Op("external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
                       hint="look at the two functions given to ExternalClassifier")
 
     def __getstate__(self):
-        """Whatever can be done with the two functions (copied, pickled) can be done with it, and with what a subclass adds."""
+        """Can be copied and pickled if its two functions, and what a subclass adds, can."""
         return {name: value for name, value in vars(self).items() if name not in ("_gradient", "_op")}
 
     def __setstate__(self, state):
@@ -71,47 +72,54 @@ class ExternalClassifier:
         return ops.softmax(self.logits(x))
 
     def _forward(self, x, out=None):
-        z = _answer("logits", self._logits, x)
+        z = _call("logits", self._logits, x)
         if z.shape != (len(x), self.classes):
-            more = f"; if it has {z.shape[1]} classes, say ExternalClassifier(..., classes={z.shape[1]})" if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1 else ""
-            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; expected ({len(x)}, {self.classes}){more}")
+            remedy = ""
+            if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1:
+                remedy = f"; if it has {z.shape[1]} classes, say ExternalClassifier(..., classes={z.shape[1]})"
+            expected = f"expected ({len(x)}, {self.classes}){remedy}"
+            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; {expected}")
         return copy_to(out, z)
 
     def _rule(self, g, y, x):
         if isinstance(g, Tensor):
-            raise OperationError("a foreign classifier gives first derivatives only")
+            raise OperationError("an external classifier gives first derivatives only")
         return self._gradient(x, g)
 
-    def _pulled_back(self, x, g, out=None):
-        gradient = _answer("vjp", self._vjp, x, g)
+    def _pull_back(self, x, g, out=None):
+        gradient = _call("vjp", self._vjp, x, g)
         if gradient.shape != x.shape:
-            raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, that of the images")
+            raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, as the images")
         return copy_to(out, gradient)
 
     def _no_rule(self, g, y, x):
         raise OperationError("this classifier was given without a vjp; pass ExternalClassifier(logits, vjp)")
 
 
-def _answer(name: str, function, x, *others):
-    """What somebody's function makes of arrays, as an array of ours where x lies, of x's dtype; neither side sees the other's memory."""
+def _call(name: str, function, x, *others):
+    """The result of the user's ``function``, as an array of x's dtype on x's device; no memory is shared."""
     try:
-        with enable_grad():  # it may differentiate by itself; that nobody asks us to is no concern of its
-            answer = function(*map(_sealed, (x, *others)))
+        with enable_grad():  # the function may differentiate by itself, also where we do not
+            result = function(*map(_read_only_copy, (x, *others)))
     except ValueError as error:
         if "read-only" in str(error):
-            raise AttackError(f"your {name} function writes into its argument ({error}); let it work on a copy: x = x.copy()") from error
+            remedy = "let it work on a copy: x = x.copy()"
+            raise AttackError(f"your {name} function writes into its argument ({error}); {remedy}") from error
         raise
     try:
-        answer = xp.as_array(answer)
+        result = xp.as_array(result)
     except Exception as error:
-        raise ArgumentError(f"your {name} function returned a {type(answer).__name__} that cannot be read as an array ({error}); return numbers, such as t.detach().cpu().numpy()") from error
-    if answer.dtype.kind not in "fiu":
-        raise ArgumentError(f"your {name} function returned dtype {answer.dtype}; expected real numbers, such as float32")
-    return xp.like(answer, x).astype(x.dtype)  # a copy: a library may use its memory again
+        raise ArgumentError(
+            f"your {name} function returned a {type(result).__name__} that cannot be read as an array ({error}); "
+            "return numbers, such as t.detach().cpu().numpy()"
+        ) from error
+    if result.dtype.kind not in "fiu":
+        raise ArgumentError(f"your {name} function returned dtype {result.dtype}; expected real numbers, such as float32")
+    return xp.like(result, x).astype(x.dtype)  # a copy: a library may use its memory again
 
 
-def _sealed(array):
-    """A copy that cannot be written to, C-contiguous."""
+def _read_only_copy(array):
+    """A C-contiguous copy; read-only, where there is such memory (not on a GPU)."""
     array = array.copy()
     if xp.device_of(array) == "cpu":
         array.flags.writeable = False

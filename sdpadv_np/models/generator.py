@@ -10,11 +10,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from .. import checks, training, xp
-from ..storage import schema
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
 from ..nn import Dense, Flatten, Network, ParameterStore
+from ..storage import schema
 from .amortised import Amortised
 from .chunks import in_chunks
 
@@ -23,7 +23,7 @@ IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # (a, b, e, c, d, f)
 
 
 class Distorted(NamedTuple):
-    """All that the generator computes for a batch; raw is before projection, None where a step is off."""
+    """All results of the generator for a batch; "raw" is before projection, None stands for a step that is off."""
 
     theta_raw: object  # (N, 6)
     theta: object
@@ -51,7 +51,7 @@ class Generator(Amortised):
         theta - theta_I is clipped element by element to [-gamma, gamma], or scaled to length gamma
         where longer. eta is always clipped to [-eps, eps], x_A to [0, 1].
     convention : str
-        How pixels lie in [-1, 1], see sdpadv_np.kernels.affine_sample.
+        Position of the pixels in [-1, 1], see sdpadv_np.kernels.affine_sample.
     spatial : bool
         False switches the spatial step off (AdvGAN).
     localisation, perturbation : tuples
@@ -66,23 +66,30 @@ class Generator(Amortised):
 
     kind = "generator"
     fields: ClassVar = {
-        "eps": schema.number(0, 1), "gamma": schema.number(0), "projection": schema.text(*PROJECTIONS), "convention": schema.text(*CONVENTIONS),
-        "spatial": schema.boolean(), "localisation": schema.sequence(schema.integer(1)), "perturbation": schema.sequence(schema.integer(1)),
+        "eps": schema.number(0, 1), "gamma": schema.number(0), "projection": schema.text(*PROJECTIONS),
+        "convention": schema.text(*CONVENTIONS), "spatial": schema.boolean(),
+        "localisation": schema.sequence(schema.integer(1)), "perturbation": schema.sequence(schema.integer(1)),
     }
 
     def __init__(
-        self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, localisation=(20,), perturbation=(128, 128),
-        image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu",
+        self, eps=0.1, gamma=0.3, projection="box", convention="half_pixel", spatial=True, localisation=(20,),
+        perturbation=(128, 128), image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu",
     ):
         self.eps, self.gamma = checks.number("eps", eps, 0, 1), checks.number("gamma", gamma)
-        self.projection, self.convention = checks.choice("projection", projection, PROJECTIONS), checks.choice("convention", convention, CONVENTIONS)
+        self.projection = checks.choice("projection", projection, PROJECTIONS)
+        self.convention = checks.choice("convention", convention, CONVENTIONS)
         self.spatial, image_shape = checks.flag("spatial", spatial), checks.image_shape("image_shape", image_shape)
-        self.localisation, self.perturbation = checks.sizes("localisation", localisation), checks.sizes("perturbation", perturbation)
-        # both steps begin by changing nothing: theta = identity, eta = 0
+        self.localisation = checks.sizes("localisation", localisation)
+        self.perturbation = checks.sizes("perturbation", perturbation)
+        # initially both steps change nothing: theta = identity, eta = 0
         sizes = self.chains({**vars(self), "image_shape": image_shape})
         inner, outer = sizes.get("h_sd"), sizes.get("h_p")
-        h_sd = [Flatten(), *layers_between(inner[:-1], "tanh", "glorot"), Dense(*inner[-2:], init="zero", bias=IDENTITY)] if inner else []
-        h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(*outer[-2:], init="zero")] if outer else []
+        h_sd, h_p = [], []
+        if inner:
+            last = Dense(*inner[-2:], init="zero", bias=IDENTITY)
+            h_sd = [Flatten(), *layers_between(inner[:-1], "tanh", "glorot"), last]
+        if outer:
+            h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(*outer[-2:], init="zero")]
         self.h_sd, self.h_p = Network("h_sd", h_sd), Network("h_p", h_p)
         super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype, device)
 
@@ -96,7 +103,8 @@ class Generator(Amortised):
         """Every intermediate result: recorded Tensors for a Tensor, arrays of x's kind for an array."""
         if isinstance(x, Tensor) or xp.device_of(x) == self.store.device:
             return self._distort(x)
-        return Distorted(*(None if a is None else xp.like(a, x) for a in self._distort(xp.like(x, self.store.data))[:-1]), self.eps)
+        *arrays, eps = self._distort(xp.like(x, self.store.data))
+        return Distorted(*(None if array is None else xp.like(array, x) for array in arrays), eps)
 
     def _distort(self, x) -> Distorted:
         theta_raw = theta = eta_raw = None
@@ -112,7 +120,8 @@ class Generator(Amortised):
         return Distorted(theta_raw, theta, x_t, eta_raw, x_a, self.eps)
 
     def _project(self, theta):
-        module, identity, gamma = xp.array_module(raw(theta)), np.array(IDENTITY, theta.dtype), theta.dtype.type(self.gamma)
+        module, identity = xp.array_module(raw(theta)), np.array(IDENTITY, theta.dtype)
+        gamma = theta.dtype.type(self.gamma)
         if self.projection == "box":
             return ops.clip(theta, low=module.asarray(identity - gamma), high=module.asarray(identity + gamma))
         identity = module.asarray(identity)
@@ -126,7 +135,7 @@ class Generator(Amortised):
     def theta(self, x):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
-            return np.tile(xp.array_module(x).array(IDENTITY, self.store.data.dtype), (len(x), 1))
+            return np.tile(xp.array_module(x).array(IDENTITY, self.dtype), (len(x), 1))
         with training.one_blas_thread():
             return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
@@ -138,5 +147,6 @@ def layers_between(sizes, activation: str, init: str) -> list:
 
 def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
     """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
-    network = Network("d", [Flatten(), Dense(int(np.prod(image_shape)), 64, "relu", "he"), Dense(64, 32, "relu", "he"), Dense(32, 2)])
+    layers = layers_between((math.prod(image_shape), 64, 32), "relu", "he")
+    network = Network("d", [Flatten(), *layers, Dense(32, 2)])
     return network, ParameterStore([network], seed, dtype, device)

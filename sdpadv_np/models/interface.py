@@ -1,4 +1,4 @@
-"""What is believed of a classifier that may be anybody's, and how it is asked: "anything with ``logits(x)``"."""
+"""The interface of a classifier: "anything with ``logits(x)``"; nothing else that it offers is taken on trust."""
 from __future__ import annotations
 
 from numbers import Integral
@@ -13,27 +13,30 @@ from ..nn import store_of
 
 
 def logits_of(classifier, x):
-    """``classifier.logits(x)``; one that is not ours gets no memory that anybody else reads, whatever it does with it.
+    """``classifier.logits(x)``, with our memory protected from a classifier of another library.
 
-    An array is handed over as a copy. A Tensor stays the one that is differentiated, with numbers that cannot be
-    written to: written over, they would give the derivative at another point.
+    Such a classifier gets an array as a copy. A Tensor is passed on, because it is differentiated, with read-only
+    data: overwritten, it would give the derivative at another point.
     """
     if store_of(classifier) is not None:
         return classifier.logits(x)
     if not isinstance(x, Tensor):
-        with enable_grad():  # it may differentiate by itself
+        with enable_grad():  # the classifier may differentiate by itself
             return classifier.logits(x.copy())
-    x.data = _sealed(x.data)
+    x.data = _read_only(x.data)
     try:
         return classifier.logits(x)
     except ValueError as error:
         if "read-only" in str(error):
-            raise AttackError(f"the classifier's logits(x) writes into the numbers of the Tensor x ({error}); let it make new ones: y = x * 2, or work on x.data.copy()") from error
+            raise AttackError(
+                f"the classifier's logits(x) writes into the numbers of the Tensor x ({error}); "
+                "let it make new ones: y = x * 2, or work on x.data.copy()"
+            ) from error
         raise
 
 
-def _sealed(array):
-    """The same numbers, read-only; on a GPU, where there is no such thing, a copy."""
+def _read_only(array):
+    """A read-only view; a copy on a GPU, where there are no such views."""
     if xp.device_of(array) == "cuda":
         return array.copy()
     array = array.view()
@@ -42,7 +45,7 @@ def _sealed(array):
 
 
 def dtype_of(classifier) -> np.dtype:
-    """What to compute in: its ``dtype`` where that is NumPy's float32 or float64; float32 for all else, such as PyTorch's."""
+    """The dtype to compute in: the classifier's where that is NumPy's float32 or float64, otherwise float32."""
     try:
         return checks.real_dtype("dtype", getattr(classifier, "dtype", None))
     except ArgumentError:
@@ -50,13 +53,14 @@ def dtype_of(classifier) -> np.dtype:
 
 
 def classes_of(classifier) -> int | None:
-    """How many classes it has, where its ``classes`` is a number; None where it is not, a list of names for instance: then the logits tell."""
+    """The number of classes, where ``classifier.classes`` is a number; otherwise None."""
     given = getattr(classifier, "classes", None)
     return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else None
 
 
 def image_shape_of(classifier) -> tuple[int, int, int] | None:
-    """(C, H, W), where its ``image_shape`` is three numbers."""
+    """(C, H, W), where ``classifier.image_shape`` is three numbers; otherwise None."""
     given = getattr(classifier, "image_shape", None)
-    fits = isinstance(given, (tuple, list)) and len(given) == 3 and all(isinstance(size, Integral) and size > 0 for size in given)
-    return tuple(map(int, given)) if fits else None
+    if not isinstance(given, (tuple, list)) or len(given) != 3:
+        return None
+    return tuple(map(int, given)) if all(isinstance(size, Integral) and size > 0 for size in given) else None

@@ -18,14 +18,18 @@ from ..nn.layers import INITIAL
 from ..storage import schema
 
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
-_size, _step, _pair = schema.integer(1, 1 << 24), schema.integer(1, 1 << 12), schema.sequence(schema.integer(1, 1 << 12), length=2)
-_PADDINGS = schema.text("valid", "same"), schema.integer(0, 1 << 12), schema.sequence(schema.sequence(schema.integer(0, 1 << 12), length=2), length=2)
+_size, _step, _pixels = schema.integer(1, 1 << 24), schema.integer(1, 1 << 12), schema.integer(0, 1 << 12)
+_pair = schema.sequence(_step, length=2)
+_paddings = schema.text("valid", "same"), _pixels, schema.sequence(schema.sequence(_pixels, length=2), length=2)
 PARAMETERS = {
     "inputs": _size, "outputs": _size, "features": _size,
-    "kernel": _pair, "size": schema.sequence(schema.integer(1, 1 << 16), length=2), "stride": _step, "width": _step, "rate": schema.number(0, 0.999),
-    "padding": schema.Field("valid, same, a whole number, or two pairs of them", lambda value: any(field.fits(value) for field in _PADDINGS)),
+    "kernel": _pair, "stride": _step, "width": _step, "size": schema.sequence(schema.integer(1, 1 << 16), length=2),
+    "padding": schema.Field(
+        "valid, same, a whole number, or two pairs of them", lambda value: any(field.fits(value) for field in _paddings),
+    ),
     "activation": schema.text(*ACTIVATIONS), "init": schema.text(*INITIAL), "algorithm": schema.text(*ALGORITHMS),
-    "bias": schema.optional(schema.sequence(schema.number())), "momentum": schema.number(0, 1), "spread": schema.number(0),
+    "bias": schema.optional(schema.sequence(schema.number())),
+    "momentum": schema.number(0, 1), "spread": schema.number(0), "rate": schema.number(0, 0.999),
     "layers": schema.sequence(schema.mapping()),
 }
 _STEPS = schema.Field("a whole number or a list of 2", lambda value: _step.fits(value) or _pair.fits(value))
@@ -42,7 +46,7 @@ class Kind(NamedTuple):
 
 
 def output_shapes(layers, shape: tuple) -> list[tuple[int, ...]]:
-    """The shape of every layer's output for one input of ``shape``; ArgumentError names the first layer that cannot take its input."""
+    """The shape of every layer's output for one input of ``shape``; ArgumentError names the first layer that does not fit."""
     shapes = []
     for number, layer in enumerate(layers):
         try:
@@ -50,7 +54,8 @@ def output_shapes(layers, shape: tuple) -> list[tuple[int, ...]]:
         except ArgumentError as error:
             raise ArgumentError(f"layer {number}, {shown(layer)}, {error}") from None
         if math.prod(shape) > _LARGEST:
-            raise ArgumentError(f"layer {number}, {shown(layer)}, makes {shape} numbers of one image; expected at most {_LARGEST:,}: use a stride or pooling")
+            expected = f"at most {_LARGEST:,}: use a stride or pooling"
+            raise ArgumentError(f"layer {number}, {shown(layer)}, makes {shape} numbers of one image; expected {expected}")
         shapes.append(shape)
     return shapes
 
@@ -62,7 +67,7 @@ def shown(layer) -> str:
     "Conv2d(1, 8, (3, 3), activation='relu')"
     """
     given = [(f, getattr(layer, f.name)) for f in fields(layer)]
-    words = [_code(value) if f.default is MISSING else f"{f.name}={_code(value)}" for f, value in given if value != f.default]
+    words = [_code(v) if f.default is MISSING else f"{f.name}={_code(v)}" for f, v in given if v != f.default]
     return f"{type(layer).__name__}({', '.join(words)})"
 
 

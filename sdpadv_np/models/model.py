@@ -1,4 +1,4 @@
-"""What classifiers and generators have in common: networks in one parameter store, and the record of their training."""
+"""The base of classifiers and generators: networks in one parameter store, and the record of their training."""
 from __future__ import annotations
 
 import copy
@@ -10,7 +10,9 @@ from ..errors import FileError
 from ..nn import ParameterStore
 from ..storage import schema
 
-RECORD = {"settings": schema.mapping(), "history": schema.sequence(schema.mapping(schema.number())), "made": schema.mapping()}
+RECORD = {
+    "settings": schema.mapping(), "history": schema.sequence(schema.mapping(schema.number())), "made": schema.mapping(),
+}
 
 
 class Model:
@@ -65,5 +67,6 @@ def dtype_of_weights(arrays: dict, path) -> np.dtype:
     first = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)
     for name, array in arrays.items():
         if array.dtype not in xp.FLOATS or array.dtype != first:
-            raise FileError(f"{path}: {name} is {array.dtype}; expected weights that are all float32 or all float64: convert them, or train again")
+            expected = "weights that are all float32 or all float64"
+            raise FileError(f"{path}: {name} is {array.dtype}; expected {expected}: convert them, or train again")
     return first

@@ -1,4 +1,4 @@
-"""Layers, and the store that keeps the parameters of networks in one flat array."""
+"""Layers, networks, and the store of their parameters in one flat array."""
 from .blocks import ConvTranspose2d, ReflectPad, Residual
 from .dropout import Dropout
 from .layers import AvgPool2d, Conv2d, Dense, Flatten, MaxPool2d
@@ -7,6 +7,6 @@ from .normalisation import BatchNorm, InstanceNorm
 from .use import Use
 
 __all__ = [
-    "AvgPool2d", "BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "InstanceNorm", "MaxPool2d", "Network",
-    "ParameterStore", "ReflectPad", "Residual", "Use", "reading", "store_of",
+    "AvgPool2d", "BatchNorm", "Conv2d", "ConvTranspose2d", "Dense", "Dropout", "Flatten", "InstanceNorm", "MaxPool2d",
+    "Network", "ParameterStore", "ReflectPad", "Residual", "Use", "reading", "store_of",
 ]

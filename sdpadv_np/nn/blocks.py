@@ -1,4 +1,4 @@
-"""Layers of convolutional generators: transposed convolution, reflected borders, residual blocks."""
+"""Layers of convolutional generators: transposed convolution, reflection padding, residual blocks."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class ConvTranspose2d:
 
 @dataclass(frozen=True)
 class ReflectPad:
-    """(N, C, H, W) -> (N, C, H + 2 width, W + 2 width), the border a mirror image of what lies within."""
+    """(N, C, H, W) -> (N, C, H + 2 width, W + 2 width), the border a mirror image of the interior."""
 
     width: int = 1
 
@@ -56,7 +56,8 @@ class Residual:
     layers: tuple
 
     def initial(self, rng) -> dict:
-        return {f"{number}/{key}": value for number, layer in enumerate(self.layers) for key, value in layer.initial(rng).items()}
+        return {f"{number}/{key}": value for number, layer in enumerate(self.layers)
+                for key, value in layer.initial(rng).items()}
 
     def __call__(self, x, **parameters):
         return x + self._through(x, parameters, training=False)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..autodiff import ops
 from ..autodiff.tensor import raw
-from ..kernels.runtime.tracing import traceable, copy_to
+from ..kernels.runtime.tracing import copy_to, traceable
 from ..xp import array_module
 
 _LEVELS = 1 << 16  # a rate is rounded to multiples of 1 / _LEVELS
@@ -19,12 +19,12 @@ _GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's increment
 
 @dataclass(frozen=True)
 class Dropout:
-    """In training each element is 0 with probability ``rate``, the others are divided by 1 - rate (Srivastava et al. 2014).
+    """In training each element is 0 with probability ``rate``, the others are divided by 1 - rate.
 
-    Otherwise the layer returns x itself. The seed and the number of masks drawn so far lie in the parameter store
-    as ``state``, beside the weights: files and checkpoints hold them, so that a resumed training draws the same
-    masks, and a recorded step (Plan) draws a new mask in every replay. No loss depends on them, so that an
-    optimiser leaves them alone. Masks repeat after 16,777,216 training steps.
+    In evaluation the layer returns x itself (Srivastava et al. 2014). The seed and the number of masks drawn so far
+    lie in the parameter store as ``state``, beside the weights: files and checkpoints include them, so that a resumed
+    training draws the same masks, and a recorded step (Plan) draws a new mask in every replay. No loss depends on
+    them, so that an optimiser does not change them. Masks repeat after 16,777,216 training steps.
 
     >>> import numpy as np
     >>> from sdpadv_np.nn import Dropout, Network, ParameterStore
@@ -59,7 +59,7 @@ class Dropout:
 def random_mask(state, shape, dropped, out=None):
     """Booleans of ``shape``, False with probability dropped / 65536, by SplitMix64 (Steele, Lea & Flood 2014).
 
-    state : (2,) whole numbers, the seed and the number of the draw. The same state gives the same mask on any device.
+    state : (2,) whole numbers, the seed and the number of the draw; the same on every device gives the same mask
     """
     module, size = array_module(state), math.prod(shape)
     seed = _mixed(state.astype(np.uint64)[:1] * _DRAWS + state.astype(np.uint64)[1:])

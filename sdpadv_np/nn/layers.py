@@ -1,4 +1,4 @@
-"""Layers: what they compute, and how their parameters begin. They hold no numbers themselves."""
+"""Layers: their computation and their initial parameters, which a ParameterStore holds."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,12 +7,16 @@ import numpy as np
 
 from ..autodiff import ops
 
-INITIAL = {  # how weights begin; fan_in and fan_out count the numbers that an output and an input meet
-    "fan_in": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) / np.sqrt(fan_in),  # LeCun et al. 1998, uniform; PyTorch's default
-    "glorot": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) * np.sqrt(6 / (fan_in + fan_out)),  # Glorot & Bengio 2010
-    "he": lambda rng, shape, fan_in, fan_out: rng.standard_normal(shape) * np.sqrt(2 / fan_in),  # He et al. 2015, before a ReLU
-    "dcgan": lambda rng, shape, fan_in, fan_out: rng.standard_normal(shape) * 0.02,  # Radford et al. 2016, of GANs
-    "zero": lambda rng, shape, fan_in, fan_out: np.zeros(shape),
+INITIAL = {  # (rng, shape, fan_in, fan_out) -> initial weights
+    # LeCun et al. 1998, uniform; PyTorch's default
+    "fan_in": lambda rng, shape, fan_in, _: rng.uniform(-1, 1, shape) / np.sqrt(fan_in),
+    # Glorot & Bengio 2010
+    "glorot": lambda rng, shape, fan_in, fan_out: rng.uniform(-1, 1, shape) * np.sqrt(6 / (fan_in + fan_out)),
+    # He et al. 2015, before a ReLU
+    "he": lambda rng, shape, fan_in, _: rng.standard_normal(shape) * np.sqrt(2 / fan_in),
+    # Radford et al. 2016, for GANs
+    "dcgan": lambda rng, shape, *_: rng.standard_normal(shape) * 0.02,
+    "zero": lambda rng, shape, *_: np.zeros(shape),
 }
 
 
@@ -20,8 +24,8 @@ INITIAL = {  # how weights begin; fan_in and fan_out count the numbers that an o
 class Dense:
     """activation(x W + b): x (N, inputs) -> (N, outputs).
 
-    init : how W begins, a name in INITIAL
-    bias : how b begins; zeros if None
+    init : the initial W, a name in INITIAL
+    bias : the initial b; zeros if None
     """
 
     inputs: int
@@ -32,7 +36,8 @@ class Dense:
 
     def initial(self, rng) -> dict:
         shape = (self.inputs, self.outputs)
-        return {"W": INITIAL[self.init](rng, shape, *shape), "b": np.zeros(self.outputs) if self.bias is None else np.array(self.bias)}
+        b = np.zeros(self.outputs) if self.bias is None else np.array(self.bias)
+        return {"W": INITIAL[self.init](rng, shape, *shape), "b": b}
 
     def __call__(self, x, W, b):
         return ops.dense(x, W, b, activation=self.activation)
@@ -60,12 +65,13 @@ class Conv2d:
         return {"W": W, "b": np.zeros((self.outputs, 1, 1))}
 
     def __call__(self, x, W, b):
-        return ops.conv2d_layer(x, W, b, stride=self.stride, padding=self.padding, activation=self.activation, algorithm=self.algorithm)
+        return ops.conv2d_layer(x, W, b, stride=self.stride, padding=self.padding, activation=self.activation,
+                                algorithm=self.algorithm)
 
 
 @dataclass(frozen=True)
 class Flatten:
-    """(N, ...) -> (N, everything else)."""
+    """(N, ...) -> (N, product of the other axes)."""
 
     def initial(self, rng) -> dict:
         return {}
@@ -95,7 +101,7 @@ class MaxPool2d:
 
 @dataclass(frozen=True)
 class AvgPool2d:
-    """The mean of each window: x (N, C, H, W) -> (N, C, H', W'); padding counts as zeros, otherwise as :class:`MaxPool2d`."""
+    """The mean of each window: x (N, C, H, W) -> (N, C, H', W'). As :class:`MaxPool2d`, but padding counts as 0."""
 
     kernel: int | tuple[int, int] = 2
     stride: int | tuple[int, int] | None = None

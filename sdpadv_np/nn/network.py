@@ -1,10 +1,9 @@
-"""A network is a list of layers; the numbers of one or several networks live in one flat store.
+"""A network is a list of layers; the parameters of one or several networks lie in one flat store.
 
-One buffer for all parameters and one for all gradients make the optimiser a single pass over
-memory, a checkpoint a single array, and "copy the best model" a single copy. The store alone holds
-Tensors, views into its buffer; networks ask it for theirs. So a copy of a store, or one out of a
-pickle, makes its own views; and a thread that records a step sees stand-ins (autodiff/recorder.py),
-which no other thread does.
+With one buffer for all parameters and one for all gradients, the optimiser is a single pass over memory, a checkpoint
+a single array, and "copy the best model" a single copy. Only the store holds Tensors, views into its buffer, and
+networks ask it for theirs. So a copied or unpickled store makes its own views, and a thread that records a step sees
+proxies (autodiff/recorder.py) that no other thread sees.
 """
 from __future__ import annotations
 
@@ -26,13 +25,13 @@ from .use import Use
 class Network:
     """Layers applied in turn; its parameters are called ``name/layer/W`` and so on.
 
-    Given an array it computes on arrays; given a Tensor it is recorded, parameters included.
-    ``training`` is for layers that work otherwise then (batch normalisation).
+    An array is computed with arrays; a Tensor is recorded, parameters included. ``training`` selects the training
+    mode of layers that have one (batch normalisation, dropout).
     """
 
     def __init__(self, name: str, layers):
         self.name, self.layers = name, list(layers)
-        self.store: ParameterStore | None = None  # which holds its parameters
+        self.store: ParameterStore | None = None  # holds its parameters
 
     @property
     def tensors(self) -> list[dict[str, Tensor]]:
@@ -47,13 +46,13 @@ class Network:
 
 
 def store_of(model) -> ParameterStore | None:
-    """The parameters of a model of ours; None of another's, though it may call something of its own ``store``."""
+    """The parameters of one of the package's models; None for others, whatever their ``store`` may be."""
     store = getattr(model, "store", None)
     return store if isinstance(store, ParameterStore) else None
 
 
 def reading(model):
-    """Within this block the parameters of ``model`` must not change; of a classifier that is not ours nothing is known."""
+    """Within this block the parameters of ``model`` must not change; of an external classifier nothing is known."""
     store = store_of(model)
     return contextlib.nullcontext() if store is None else store.use.reading()
 
@@ -68,11 +67,11 @@ class Parameters(NamedTuple):
 class ParameterStore:
     """The parameters of ``networks`` in one flat array, with their gradients in another.
 
-    A network's initial weights depend on ``seed`` and its name alone, not on the others or the device.
+    A network's initial weights depend on ``seed`` and its name alone, not on other networks or the device.
 
     data, gradient : 1-D arrays, all parameters in order
     tensors : {"name/layer/W": Tensor}, views into ``data``
-    use : who trains or uses them now; two trainings at once are refused
+    use : the lock of their readers and trainers (use.py); two trainings at once are refused
     """
 
     def __init__(self, networks, seed: int, dtype=np.float32, device: str = "cpu"):
@@ -84,10 +83,10 @@ class ParameterStore:
             self._shapes[network.name] = [{key: np.shape(value) for key, value in values.items()} for values in initial]
             flat += [np.ravel(value) for values in initial for value in values.values()]
             network.store = self
-        self._lay(xp.on(device).asarray(np.concatenate(flat).astype(checks.real_dtype("dtype", dtype))))
+        self._assign(xp.on(device).asarray(np.concatenate(flat).astype(checks.real_dtype("dtype", dtype))))
 
-    def _lay(self, data) -> None:
-        """Let the parameters be views into ``data``."""
+    def _assign(self, data) -> None:
+        """Make the parameters views into ``data``."""
         self.data, self.gradient, self.use = data, np.zeros_like(data), Use(" and ".join(self._shapes))
         self._parameters = self._views(data)
         gradients, start = [], 0
@@ -103,32 +102,33 @@ class ParameterStore:
             for number, by_key in enumerate(shapes):
                 for key, shape in by_key.items():
                     name, size = f"{network}/{number}/{key}", int(np.prod(shape, dtype=int))
-                    layers[network][number][key] = tensors[name] = Tensor(data[start : start + size].reshape(shape), requires_grad=True, name=name)
+                    view = data[start : start + size].reshape(shape)
+                    layers[network][number][key] = tensors[name] = Tensor(view, requires_grad=True, name=name)
                     start += size
         return Parameters(tensors, layers)
 
     def parameters(self) -> Parameters:
         """The Tensors as this thread sees them."""
         recorder = recording.recorder
-        return self._parameters if recorder is None else recorder.stand_ins.get(id(self), self._parameters)
+        return self._parameters if recorder is None else recorder.proxies.get(id(self), self._parameters)
 
-    def stand_ins(self, recorder) -> Parameters:
-        """What a thread is to see that records a step: the same memory, in which what is made of parameters alone is recorded too."""
-        return self._views(recorder.own(self.data))
+    def proxies(self, recorder) -> Parameters:
+        """The Tensors for a thread that records a step: computations on parameters alone are recorded, too."""
+        return self._views(recorder.proxy(self.data))
 
     tensors = property(lambda self: self.parameters().tensors)
 
     @property
     def device(self) -> str:
-        """"cpu" or "cuda": where the parameters lie."""
+        """"cpu" or "cuda": the device of the parameters."""
         return xp.device_of(self.data)
 
     def to(self, device: str) -> None:
-        """Move the parameters to "cpu" or "cuda". Optimisers and plans made before do not follow; make them anew."""
+        """Move the parameters to "cpu" or "cuda". Create optimisers and plans anew afterwards."""
         module = xp.on(device)
         if device != self.device:
             with self.use.training():
-                self._lay(module.asarray(xp.to_numpy(self.data)))
+                self._assign(module.asarray(xp.to_numpy(self.data)))
 
     def differentiate(self, loss: Tensor) -> None:
         """Fill ``gradient`` with d loss / d parameters; nothing else is differentiated."""
@@ -151,7 +151,8 @@ class ParameterStore:
             raise FileError(f"{source}: {what}; it belongs to another model")
         for name, t in self.tensors.items():
             if arrays[name].shape != t.shape or arrays[name].dtype != t.dtype:
-                raise FileError(f"{source}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, expected {t.dtype}{list(t.shape)}")
+                raise FileError(f"{source}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, "
+                                f"expected {t.dtype}{list(t.shape)}")
         with self.use.training():
             for name, t in self.tensors.items():
                 t.data[...] = xp.like(arrays[name], t.data)
@@ -163,7 +164,7 @@ class ParameterStore:
     def __setstate__(self, state):
         self._shapes = state["shapes"]
         module = xp.array_module(state["data"])
-        self._lay(module.array(state["data"]))  # its own memory: process pools hand on arrays that are read-only
+        self._assign(module.array(state["data"]))  # own memory: process pools pass read-only arrays
         self.gradient[...] = module.array(state["gradient"])
 
     __copy__ = copy.deepcopy

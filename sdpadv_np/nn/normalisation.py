@@ -14,7 +14,10 @@ _EPS = 1e-5  # added to a variance, so that a constant channel gives 0
 
 @dataclass(frozen=True)
 class InstanceNorm:
-    """activation((x - mean) / sqrt(var + 1e-5)), mean and variance over H and W of each channel of each image (Ulyanov et al. 2016)."""
+    """activation((x - mean) / sqrt(var + 1e-5)), mean and variance over H and W per image and channel.
+
+    (Ulyanov et al. 2016.)
+    """
 
     activation: str = "linear"
 
@@ -29,10 +32,10 @@ class InstanceNorm:
 class BatchNorm:
     """activation(gamma (x - mean) / sqrt(var + 1e-5) + beta), x (N, features, H, W) (Ioffe & Szegedy 2015).
 
-    In training, mean and variance are the batch's, over N, H and W, and the running ones move by
-    ``momentum`` towards them; otherwise the running ones are used, as constants. The running ones
-    lie in the parameter store beside gamma and beta, so that files, checkpoints and the choice of
-    the best epoch hold them too; no loss depends on them, so that an optimiser leaves them alone.
+    In training, mean and variance are the batch's, over N, H and W, and the running statistics move by ``momentum``
+    towards them; in evaluation the running statistics are used, as constants. They lie in the parameter store beside
+    gamma and beta, so that files, checkpoints and the choice of the best epoch include them; no loss depends on them,
+    so that an optimiser does not change them.
 
     spread : gamma is drawn from N(1, spread^2)
     """
@@ -55,7 +58,7 @@ class BatchNorm:
         normalised, batch_mean, batch_var = _normalised(x, (0, 2, 3))
         count = x.size // self.features
         self._follow(raw(mean), raw(batch_mean)[0])
-        self._follow(raw(var), raw(batch_var)[0] * (count / max(count - 1, 1)))  # without bias, as it is an estimate of all images'
+        self._follow(raw(var), raw(batch_var)[0] * (count / max(count - 1, 1)))  # the unbiased estimate
         return ACTIVATIONS[self.activation](gamma * normalised + beta)
 
     def _follow(self, running, batch):

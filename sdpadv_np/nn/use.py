@@ -1,4 +1,4 @@
-"""Who uses parameters now: any number of threads may read them, or one may train them."""
+"""The lock of parameters: any number of threads may read them, or one may train them."""
 from __future__ import annotations
 
 import contextlib
@@ -9,10 +9,10 @@ from ..open_blocks import Block, OpenBlocks
 
 
 class Use:
-    """Refuses, at once and by name, what would give a result of half-trained weights; nobody waits here.
+    """A readers-writer lock that raises BusyError instead of waiting, before a result of half-trained weights.
 
-    A thread may read what it trains itself: a training validates, or attacks its own model.
-    Reading without asking (``predict``) stays possible; it sees the weights as they are at that moment.
+    A thread may read what it trains itself: a training validates, or attacks its own model. ``predict`` takes no
+    lock; it sees the weights of the moment.
     """
 
     def __init__(self, name: str):
@@ -20,7 +20,7 @@ class Use:
         self._trainers, self._readers = OpenBlocks(), OpenBlocks()
 
     def __reduce__(self):
-        return type(self), (self.name,)  # nobody uses a copy yet
+        return type(self), (self.name,)  # a copy is not in use
 
     @contextlib.contextmanager
     def training(self):
@@ -51,4 +51,5 @@ class Use:
             me.open = False
 
     def _busy(self, why: str) -> BusyError:
-        return BusyError(f"{self.name} {why}; wait until that has ended, or give each a copy of its own (copy.deepcopy), made before")
+        return BusyError(f"{self.name} {why}; wait until that has ended, or give each a copy of its own "
+                         "(copy.deepcopy), made before")

@@ -4,9 +4,9 @@ from __future__ import annotations
 import json
 import warnings
 
-from ..storage import files, schema
 from .. import xp
 from ..errors import FileError
+from ..storage import files, schema
 from .fingerprints import same
 
 _FIELDS = {

@@ -19,8 +19,14 @@ def fingerprint(*arrays) -> str:
     for array in arrays:
         array = np.ascontiguousarray(xp.to_numpy(array))
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(array)
+        digest.update(array.data)
     return digest.hexdigest()
+
+
+def data_fingerprints(x, y, x_val, y_val) -> dict[str, str]:
+    """The fingerprints of training and validation data, by the names that checkpoints and their messages use."""
+    data = {"training images": x, "training labels": y, "validation images": x_val, "validation labels": y_val}
+    return {f"set of {name}": fingerprint(array) for name, array in data.items()}
 
 
 def classifier_fingerprint(classifier, images) -> str | list:

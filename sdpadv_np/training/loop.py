@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..storage import schema
 from .. import xp
-from ..autodiff import Plan
 from ..autodiff.tensor import enable_grad
 from ..errors import AttackError, TrainingError
+from ..storage import schema
 from ..storage.provenance import provenance
 from .checkpoint import Checkpoint
 from .loss_sums import LossSums
@@ -37,13 +36,16 @@ class Task(Protocol):
     seed: int
     trains: list  # stores whose parameters change; nobody else may use them meanwhile
     reads: list  # stores whose parameters must not change meanwhile
-    plan: Plan | None  # of the step, see autodiff/plan.py
+    plan: Any  # the Plan of the step (autodiff/plan.py), or None
 
     def settings(self) -> dict:
         """Every resolved parameter; a checkpoint made with other values is refused."""
 
     def origin(self) -> dict:
         """{what: fingerprint} of the data and the classifier that it learns from; a checkpoint of others is refused."""
+
+    def learned_from(self) -> dict:
+        """Fingerprints that the trained model keeps among its settings."""
 
     def state(self) -> dict:
         """{name: array} of all arrays that training changes; they are live and may be written into."""

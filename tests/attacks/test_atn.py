@@ -20,8 +20,12 @@ def test_reranking_puts_the_class_first_and_keeps_the_order_of_the_others(rng):
     assert (r.argmax(axis=1) == t).all()
     np.testing.assert_allclose(r.sum(axis=1), 1)
     others = np.arange(10)[None] != t[:, None]
-    np.testing.assert_allclose((r / p)[others].reshape(50, 9), 1 / (1 - p[range(50), t] + 1.5 * p.max(axis=1))[:, None] * np.ones((1, 9)))
-    np.testing.assert_allclose(r[range(50), t] / np.where(others, r, 0).max(axis=1), 1.5 * p.max(axis=1) / np.where(others, p, 0).max(axis=1))
+    np.testing.assert_allclose(
+        (r / p)[others].reshape(50, 9), 1 / (1 - p[range(50), t] + 1.5 * p.max(axis=1))[:, None] * np.ones((1, 9)),
+    )
+    np.testing.assert_allclose(
+        r[range(50), t] / np.where(others, r, 0).max(axis=1), 1.5 * p.max(axis=1) / np.where(others, p, 0).max(axis=1),
+    )
 
 
 def test_p_atn_begins_by_changing_nothing_and_both_stay_within_the_box(rng):
@@ -45,7 +49,9 @@ def test_targeted_reaches_its_class(classifier, glyphs, form):
 
 
 def test_untargeted_aims_at_the_second_most_likely_class(classifier, glyphs):
-    task = ATNTraining(ATN(classifier, hidden=(8,)), glyphs.x_train[:64], glyphs.y_train[:64], glyphs.x_val, glyphs.y_val, 1, 32)
+    task = ATNTraining(
+        ATN(classifier, hidden=(8,)), glyphs.x_train[:64], glyphs.y_train[:64], glyphs.x_val, glyphs.y_val, 1, 32,
+    )
     z = classifier.logits(glyphs.x_train[:64])
     np.testing.assert_array_equal(task.wanted.argmax(axis=1), z.argsort(axis=1)[:, -2])
     np.testing.assert_array_equal(task.wanted.argsort(axis=1)[:, -2], z.argmax(axis=1))
@@ -83,7 +89,9 @@ def test_saved_loaded_and_resumed(classifier, glyphs, tmp_path):
     sd.save(whole, tmp_path / "g.h5")
     again = sd.load(tmp_path / "g.h5")
     assert again(glyphs.x_test).tobytes() == whole(glyphs.x_test).tobytes()
-    assert again.settings["target"] == 1 and again.settings["method"] == "ATN" and again.parameters() == whole.generator.parameters()
+    assert again.settings[
+        "target"
+    ] == 1 and again.settings["method"] == "ATN" and again.parameters() == whole.generator.parameters()
 
     class Stop(Exception):
         pass
@@ -117,8 +125,10 @@ def test_targets_must_be_its_own(classifier, glyphs):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"form": "b"}, "choose one of p-atn, aae"), ({"alpha": 1.0}, "alpha is 1.0; it must be above 1"), ({"beta": -1}, "beta"), ({"lr": 0}, "lr is 0.0"),
-        ({"hidden": (0,)}, "hidden is 0"), ({"target": 10}, "target is 10; the classifier's classes are 0 to 9"), ({"target": -1}, "target is -1"), ({"seed": -1}, "seed"),
+        ({"form": "b"}, "choose one of p-atn, aae"), ({"alpha": 1.0}, "alpha is 1.0; it must be above 1"),
+        ({"beta": -1}, "beta"), ({"lr": 0}, "lr is 0.0"),
+        ({"hidden": (0,)}, "hidden is 0"), ({"target": 10}, "target is 10; the classifier's classes are 0 to 9"),
+        ({"target": -1}, "target is -1"), ({"seed": -1}, "seed"),
     ],
 )
 def test_bad_parameters(classifier, parameters, message):

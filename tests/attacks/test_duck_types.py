@@ -14,8 +14,10 @@ from sdpadv_np.evaluation import figures
 SHAPE = (1, 24, 24)
 W = np.random.default_rng(0).standard_normal((576, 4)).astype(np.float32)
 QUICK = {
-    "carliniwagner": {"steps": 3, "search_steps": 1}, "deepfool": {"steps": 2, "candidates": 3}, "spsa": {"steps": 2, "samples": 4}, "stadv": {"evaluations": 3, "tau_steps": 1},
-    "stm": {"n_samples": 2}, "pgd": {"steps": 2}, "bim": {"steps": 2}, "mim": {"steps": 2}, "atn": {"hidden": (8,)}, "sdpadv": {"perturbation": (8,)}, "advgan": {"perturbation": (8,)},
+    "carliniwagner": {"steps": 3, "search_steps": 1}, "deepfool": {"steps": 2, "candidates": 3},
+    "spsa": {"steps": 2, "samples": 4}, "stadv": {"evaluations": 3, "tau_steps": 1},
+    "stm": {"n_samples": 2}, "pgd": {"steps": 2}, "bim": {"steps": 2}, "mim": {"steps": 2}, "atn": {"hidden": (8,)},
+    "sdpadv": {"perturbation": (8,)}, "advgan": {"perturbation": (8,)},
 }
 NAMES = [name for name in registry.names() if name not in ("blackboxsdpadv", "sdpadvplus")]
 every_attack = pytest.mark.parametrize("name", NAMES)
@@ -186,6 +188,8 @@ class Mine(Attack):
 
 def test_a_parameter_declared_plainly_can_be_stored_too():
     attack = Mine(None, strength=np.float32(0.25), several=(np.int64(1), (np.array(2.5),)))
-    assert attack.parameters() == json.loads(json.dumps(attack.parameters())) and attack.parameters()["strength"] == 0.25
+    assert attack.parameters() == json.loads(
+        json.dumps(attack.parameters())
+    ) and attack.parameters()["strength"] == 0.25
     assert type(attack.strength) is float and attack.several == (1, (2.5,))
     assert Mine(None, several=np.arange(3)).parameters()["several"] == [0, 1, 2]

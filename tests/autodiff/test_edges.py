@@ -1,4 +1,6 @@
-"""Values and derivatives at and around the edges: 0, -0, ties, limits, huge, subnormal, infinite, not a number, no elements, no axes."""
+"""Values and derivatives at and around the edges: 0, -0, ties, limits, huge, subnormal, infinite, not a number, no
+elements, no axes.
+"""
 import itertools
 
 import edges
@@ -17,7 +19,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's,
 
 
 def each(table):
-    return [pytest.param(name, number, id=f"{name}-{number}") for name in sorted(table) for number in range(len(table[name]))]
+    return [
+        pytest.param(name, number, id=f"{name}-{number}") for name in sorted(table)
+        for number in range(len(table[name]))
+    ]
 
 
 def close(got, expected, dtype, atol=0.0, what=""):
@@ -26,7 +31,9 @@ def close(got, expected, dtype, atol=0.0, what=""):
 
 
 def derivative(y, t):
-    return sd.grad(y, [t], np.ones_like(y.data), create_graph=True)[0] if y.requires_grad else Tensor(np.zeros_like(t.data))
+    return sd.grad(
+        y, [t], np.ones_like(y.data), create_graph=True,
+    )[0] if y.requires_grad else Tensor(np.zeros_like(t.data))
 
 
 def test_every_operation_has_edges():
@@ -45,7 +52,8 @@ def test_curve_to_the_third_derivative(name, number, dtype):
     with np.errstate(all="ignore"):
         exact = [np.asarray(curve(x.astype(np.float64)), np.float64).astype(dtype) for curve in curves]
     for order, (got, expected) in enumerate(zip(results, exact)):
-        rounding = 8 * np.finfo(dtype).eps  # of tanh absolute, since its slope is read off its result; of others as a part of the slope
+        # of tanh absolute, since its slope is read off its result; of others as a part of the slope
+        rounding = 8 * np.finfo(dtype).eps
         atol = rounding if name == "tanh" else rounding * np.nan_to_num(np.abs(exact[1]), nan=0, posinf=0)
         for k, point in enumerate(x):
             close(got.data[k], expected[k], dtype, atol if name == "tanh" else atol[k], f"order {order} at {point}")
@@ -70,7 +78,9 @@ class Case:
 @dtypes
 @pytest.mark.parametrize("name, number", each(CASES))
 def test_value_and_gradients_of_any_of_the_inputs(name, number, dtype, implementation, monkeypatch):
-    """Fused and composed, with the definitions and with the fastest kernels, which must not differ, for each subset of the inputs."""
+    """Fused and composed, with the definitions and with the fastest kernels, which must not differ, for each subset of
+    the inputs.
+    """
     monkeypatch.setenv("SDPADV_KERNEL", implementation or "")
     case = Case(name, number, dtype)
     for count in range(1, len(case.wanted) + 1):
@@ -80,7 +90,10 @@ def test_value_and_gradients_of_any_of_the_inputs(name, number, dtype, implement
                 close(y.data, case.value, dtype, what="value")
             for composed in (False, True):
                 for i, g in zip(needs, sd.grad(y, tensors, np.ones_like(y.data), create_graph=composed)):
-                    close(g.data, case.expected[i], dtype, 2 * np.finfo(dtype).tiny, f"input {i} of {needs}, composed: {composed}")
+                    close(
+                        g.data, case.expected[i], dtype, 2 * np.finfo(dtype).tiny,
+                        f"input {i} of {needs}, composed: {composed}",
+                    )
 
 
 def _finite(arrays):
@@ -102,7 +115,10 @@ def test_no_nan_at_orders_two_and_three(name, number, dtype):
         live = [g for g in found if g.requires_grad]
         if not live:
             return
-        y = sum((ops.sum(g * np.arange(1, g.size + 1, dtype=dtype).reshape(g.shape)) for g in live[1:]), ops.sum(live[0] * live[0]))
+        y = sum(
+            (ops.sum(g * np.arange(1, g.size + 1, dtype=dtype).reshape(g.shape)) for g in live[1:]),
+            ops.sum(live[0] * live[0]),
+        )
 
 
 CHOOSERS = {  # name: (function, arguments, where the gradient of each is 0 whatever lies behind)
@@ -114,14 +130,27 @@ CHOOSERS = {  # name: (function, arguments, where the gradient of each is 0 what
     "maximum": (ops.maximum, ([0.0, 1.0, 1.0], [1.0, 0.0, 1.0]), ([1, 0, 0], [0, 1, 1])),
     "minimum": (ops.minimum, ([0.0, 1.0, 1.0], [1.0, 0.0, 1.0]), ([0, 1, 0], [1, 0, 1])),
     "where": (lambda a, b: ops.where(np.array([True, False]), a, b), ([1.0, 1.0], [1.0, 1.0]), ([0, 1], [1, 0])),
-    "perturb": (lambda x, eta: ops.perturb(x, eta, eps=0.5), ([0.5, 0.9, 0.5], [0.1, 0.2, 0.9]), ([0, 1, 0], [0, 1, 1])),
+    "perturb": (
+        lambda x, eta: ops.perturb(x, eta, eps=0.5), ([0.5, 0.9, 0.5], [0.1, 0.2, 0.9]), ([0, 1, 0], [0, 1, 1]),
+    ),
     "max": (lambda x: ops.max(x, axis=1), ([[1.0, 3.0, 2.0], [2.0, 2.0, 0.0]],), ([[1, 0, 1], [0, 0, 1]],)),
     "margin": (lambda z: ops.margin(z, labels=np.array([0])), ([[1.0, 3.0, 2.0]],), ([[0, 0, 1]],)),
     "power 0": (lambda x: x**0, ([0.0, 1.0],), ([1, 1],)),
-    "dense": (lambda x: ops.dense(x, np.eye(2, dtype=x.dtype), np.zeros(2, x.dtype), activation="relu")[:, :1], ([[-1.0, 0.0]],), ([[1, 1]],)),
-    "dense, all inputs": (lambda x, W, b: ops.dense(x, W, b, activation="relu"), ([[-1.0]], [[1.0]], [0.0]), ([[1]], [[1]], [1])),
-    "conv2d_layer": (lambda x: ops.conv2d_layer(x, np.ones((1, 1, 1, 1), x.dtype), np.zeros(1, x.dtype), activation="relu"), ([[[[-1.0, 0.0, 2.0]]]],), ([[[[1, 1, 0]]]],)),
-    "conv2d_layer, all inputs": (lambda x, w, b: ops.conv2d_layer(x, w, b, activation="relu"), ([[[[-1.0]]]], [[[[1.0]]]], [0.0]), ([[[[1]]]], [[[[1]]]], [1])),
+    "dense": (
+        lambda x: ops.dense(x, np.eye(2, dtype=x.dtype), np.zeros(2, x.dtype), activation="relu")[:, :1],
+        ([[-1.0, 0.0]],), ([[1, 1]],),
+    ),
+    "dense, all inputs": (
+        lambda x, W, b: ops.dense(x, W, b, activation="relu"), ([[-1.0]], [[1.0]], [0.0]), ([[1]], [[1]], [1]),
+    ),
+    "conv2d_layer": (
+        lambda x: ops.conv2d_layer(x, np.ones((1, 1, 1, 1), x.dtype), np.zeros(1, x.dtype), activation="relu"),
+        ([[[[-1.0, 0.0, 2.0]]]],), ([[[[1, 1, 0]]]],),
+    ),
+    "conv2d_layer, all inputs": (
+        lambda x, w, b: ops.conv2d_layer(x, w, b, activation="relu"), ([[[[-1.0]]]], [[[[1.0]]]], [0.0]),
+        ([[[[1]]]], [[[[1]]]], [1]),
+    ),
 }
 
 
@@ -138,8 +167,13 @@ def test_what_is_not_chosen_has_no_slope_though_all_behind_is_infinite(name, dty
                 tensors = {i: Tensor(inputs[i], requires_grad=True) for i in needs}
                 y = fn(*(tensors.get(i, a) for i, a in enumerate(inputs)))
                 for composed in (False, True):
-                    for i, g in zip(needs, sd.grad(y, list(tensors.values()), np.full(y.shape, behind, dtype), create_graph=composed)):
-                        np.testing.assert_array_equal(g.data[masks[i]], 0, err_msg=f"input {i} of {needs}, composed: {composed}")
+                    for i, g in zip(
+                        needs,
+                        sd.grad(y, list(tensors.values()), np.full(y.shape, behind, dtype), create_graph=composed),
+                    ):
+                        np.testing.assert_array_equal(
+                            g.data[masks[i]], 0, err_msg=f"input {i} of {needs}, composed: {composed}",
+                        )
                         assert masks[i].all() or not np.isfinite(g.data[~masks[i]]).any()
 
 
@@ -147,8 +181,10 @@ def test_what_is_not_chosen_has_no_slope_though_all_behind_is_infinite(name, dty
 @pytest.mark.parametrize(
     "mask",
     (
-        ops.relu, lambda x: ops.maximum(x, 0.0), lambda x: -ops.minimum(-x, 0.0), lambda x: ops.clip(x, 0, 1), lambda x: ops.where(x > 0, x, 0.0),
-        lambda x: ops.max(ops.concatenate(x, 0 * x.data)), lambda x: ops.margin(ops.concatenate(x, 0 * x.data, 0 * x.data).reshape(1, 3), labels=np.array([1])),
+        ops.relu, lambda x: ops.maximum(x, 0.0), lambda x: -ops.minimum(-x, 0.0), lambda x: ops.clip(x, 0, 1),
+        lambda x: ops.where(x > 0, x, 0.0),
+        lambda x: ops.max(ops.concatenate(x, 0 * x.data)),
+        lambda x: ops.margin(ops.concatenate(x, 0 * x.data, 0 * x.data).reshape(1, 3), labels=np.array([1])),
     ),
 )
 def test_a_root_of_what_is_cut_off_to_the_third_derivative(mask, dtype):
@@ -163,7 +199,10 @@ def test_a_root_of_what_is_cut_off_to_the_third_derivative(mask, dtype):
 def test_cross_entropy_keeps_the_slope_of_a_label_that_is_sure(dtype):
     """To the third order: with p = e⁻³⁰ / (1 + 2 e⁻³⁰) the label's slopes are -2p, 2p(1 - 2p), -2p(1 - 2p)(1 - 4p)."""
     t, p = Tensor(np.array([[30, 0, 0]], dtype), requires_grad=True), np.exp(-30.0) / (1 + 2 * np.exp(-30.0))
-    y, expected = ops.cross_entropy(t, labels=np.array([0])), ([-2 * p, p, p], [2 * p * (1 - 2 * p), -p * (1 - 2 * p), -p * (1 - 2 * p)], [-2 * p * (1 - 2 * p) * (1 - 4 * p), p, p])
+    y, expected = ops.cross_entropy(t, labels=np.array([0])), (
+        [-2 * p, p, p], [2 * p * (1 - 2 * p), -p * (1 - 2 * p), -p * (1 - 2 * p)],
+        [-2 * p * (1 - 2 * p) * (1 - 4 * p), p, p],
+    )
     fused = sd.grad(y, [t], np.ones(1, dtype))[0]
     for order in range(3):
         (g,) = sd.grad(y, [t], np.ones_like(y.data), create_graph=True)

@@ -238,7 +238,7 @@ def test_what_a_forward_saves_is_used_once_and_released(rng, monkeypatch):
     assert y.saved.shape == (2, 2, 1, 4, 4)
     used = []
     backward = sd.kernels.affine_sample.backward
-    monkeypatch.setattr(sd.kernels.affine_sample, "backward", lambda *a, slopes, **k: used.append(slopes) or backward(*a, slopes=slopes, **k))
+    monkeypatch.setattr(sd.kernels.affine_sample, "backward", lambda *a, derivatives, **k: used.append(derivatives) or backward(*a, derivatives=derivatives, **k))
     saved = y.saved
     y.sum().backward()
     assert used[0] is saved and y.saved is None

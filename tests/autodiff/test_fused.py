@@ -1,4 +1,6 @@
-"""Every fused rule against the composed one, whichever of its inputs are wanted, in both precisions, into memory that is given, and at the kinks."""
+"""Every fused rule against the composed one, whichever of its inputs are wanted, in both precisions, into memory that
+is given, and at the kinks.
+"""
 import itertools
 
 import numpy as np
@@ -42,7 +44,9 @@ def near(got, want, dtype):
 
 
 def test_there_are_such_rules():
-    assert {case.values[0] for case in FUSED} >= {"dense", "conv2d_layer", "affine_sample", "flow_sample", "clip", "perturb", "cross_entropy", "margin"}
+    assert {case.values[0] for case in FUSED} >= {
+        "dense", "conv2d_layer", "affine_sample", "flow_sample", "clip", "perturb", "cross_entropy", "margin",
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -93,7 +97,9 @@ def test_convolutions_as_networks_have_them(rng, shape, weights, activation, dty
         y, tensors = recorded("conv2d_layer", arrays, {"activation": activation, "padding": "same"}, wanted)
         g = rng.standard_normal(y.shape)
         want_y, want_tensors = recorded("conv2d_layer", exact, {"activation": activation, "padding": "same"}, wanted)
-        for a, b in zip(sd.grad(y, tensors, g.astype(dtype)), sd.grad(want_y, want_tensors, g, create_graph=True), strict=True):
+        for a, b in zip(
+            sd.grad(y, tensors, g.astype(dtype)), sd.grad(want_y, want_tensors, g, create_graph=True), strict=True,
+        ):
             error = np.abs(a.data - b.data).max() / np.sqrt(np.mean(b.data**2))
             assert a.dtype == dtype and error < (1e-3 if dtype == np.float32 else 1e-11), (wanted, error)
 
@@ -108,7 +114,10 @@ def test_clip_at_its_limits_has_the_slope_1_composed_and_fused(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_perturb_at_its_limits_has_the_slope_1_composed_and_fused(dtype):
-    x, eta = (Tensor(np.array(values, dtype), requires_grad=True) for values in ([0.75, 0.25, 0.5, 0.75, 0.25, 0.5], [0.25, -0.25, 0.5, 0.2501, -0.2501, -0.25]))
+    x, eta = (
+        Tensor(np.array(values, dtype), requires_grad=True)
+        for values in ([0.75, 0.25, 0.5, 0.75, 0.25, 0.5], [0.25, -0.25, 0.5, 0.2501, -0.2501, -0.25])
+    )
     for create_graph in (False, True):
         of_x, of_eta = sd.grad(ops.perturb(x, eta, eps=0.25), [x, eta], np.ones(6, dtype), create_graph=create_graph)
         np.testing.assert_array_equal(of_x.data, [1, 1, 1, 1, 1, 1])

@@ -1,4 +1,6 @@
-"""Whatever NumPy takes for an index, there and back: an element that is named twice gets both gradients, and nobody changes an index in between."""
+"""Whatever NumPy takes for an index, there and back: an element that is named twice gets both gradients, and nobody
+changes an index in between.
+"""
 import array
 
 import numpy as np
@@ -26,10 +28,15 @@ class Whole:
 
 ALL = slice(None)
 TWICE = [  # each names row 0 twice and row 2 once
-    (0, 0, 2), [0, 0, 2], array.array("q", [0, 0, 2]), Readable([0, 0, 2]), np.array([0, 0, 2], np.int8), np.array([0, 0, 2]).astype(">i4"), np.array([[0], [0], [2]]),
+    (0, 0, 2), [0, 0, 2], array.array("q", [0, 0, 2]), Readable([0, 0, 2]), np.array([0, 0, 2], np.int8),
+    np.array([0, 0, 2]).astype(">i4"), np.array([[0], [0], [2]]),
 ]
-OTHERS = [0, -1, range(2), Whole(), np.int16(1), np.array(1), True, None, ..., [], [True, False, True], np.array([True, False, True]), Readable([True, False, True]), slice(0, 2), ([0, 2], [1, 1]),
-          ((0, 0, 2), (1, 1, 0)), ([[0], [0]], [0, 1]), (None, [1, 1], ..., None), (ALL, [True, False]), ([True, False, True], [1]), (np.array([True, False, True]), (1, 0))]
+OTHERS = [
+    0, -1, range(2), Whole(), np.int16(1), np.array(1), True, None, ..., [],
+    [True, False, True], np.array([True, False, True]), Readable([True, False, True]), slice(0, 2), ([0, 2], [1, 1]),
+    ((0, 0, 2), (1, 1, 0)), ([[0], [0]], [0, 1]), (None, [1, 1], ..., None), (ALL, [True, False]),
+    ([True, False, True], [1]), (np.array([True, False, True]), (1, 0)),
+]
 
 
 def transposed(index, shape, g):
@@ -43,7 +50,9 @@ def transposed(index, shape, g):
 @pytest.mark.parametrize("number", range(len(TWICE) + len(OTHERS)))
 def test_there_and_back(number):
     index = (TWICE[number], ALL) if number < len(TWICE) else OTHERS[number - len(TWICE)]
-    numpys = np.array(index.values) if isinstance(index, Readable) else tuple(np.array(p.values) if isinstance(p, Readable) else p for p in index) if isinstance(index, tuple) else index
+    numpys = np.array(index.values) if isinstance(index, Readable) else tuple(
+        np.array(p.values) if isinstance(p, Readable) else p for p in index
+    ) if isinstance(index, tuple) else index
     x = Tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
     y = x[index]
     np.testing.assert_array_equal(y.data, x.data[numpys])

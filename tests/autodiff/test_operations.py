@@ -144,7 +144,10 @@ def test_fused_rule_equals_the_composed_one(name, number):
 def _defaults(case):
     if isinstance(case.op.forward, np.ufunc):
         return {}
-    return {p.name: p.default for p in list(inspect.signature(case.op.forward).parameters.values())[len(case.op.vjps) :] if p.default is not p.empty}
+    return {
+        p.name: p.default for p in list(inspect.signature(case.op.forward).parameters.values())[len(case.op.vjps) :]
+        if p.default is not p.empty
+    }
 
 
 def test_an_operation_without_a_rule_is_refused():

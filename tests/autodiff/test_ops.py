@@ -1,4 +1,7 @@
-"""sd.ops and its stub hold exactly the table; operations of one's own stand beside it. ``python tests/autodiff/test_ops.py`` writes the stub."""
+"""sd.ops and its stub hold exactly the table; own operations stand beside it.
+
+``python tests/autodiff/test_ops.py`` writes the stub.
+"""
 import copy
 import inspect
 import pickle
@@ -17,7 +20,7 @@ STUB = Path(ops.__file__).with_suffix(".pyi")
 
 def stub() -> str:
     """The names and parameters of the table, for editors and type checkers."""
-    lines = ["# Written by tests/autodiff/test_ops.py from the table of rules.", "from typing import Any", ""]
+    lines = ["# ruff: noqa: E501", "# Written by tests/autodiff/test_ops.py from the table of rules.", "from typing import Any", ""]
     for name in sorted(FUNCTIONS):
         parameters = []
         for p in inspect.signature(FUNCTIONS[name]).parameters.values():
@@ -40,8 +43,10 @@ def test_ops_are_the_table():
 
 @pytest.fixture
 def cube():
-    yield sd.define_op("cube", lambda x, scale=1.0: scale * x**3, lambda g, y, x, scale: g * (3 * scale * x * x), formula="x̄ = 3 ȳ scale x²",
-                       samples=lambda rng: [([rng.standard_normal(3)], {"scale": 2.0})], kinks="none", doc="scale x³")
+    yield sd.define_op(
+        "cube", lambda x, scale=1.0: scale * x**3, lambda g, y, x, scale: g * (3 * scale * x * x),
+        formula="x̄ = 3 ȳ scale x²", samples=lambda rng: [([rng.standard_normal(3)], {"scale": 2.0})],
+        kinks="none", doc="scale x³")
     OWN.pop("cube", None)
 
 
@@ -52,7 +57,8 @@ def test_an_operation_of_one_s_own(cube):
     np.testing.assert_array_equal(first.data, [6.0, 24.0])
     np.testing.assert_array_equal(second.data, [12.0, -24.0])
     sd.gradcheck(cube, np.array([0.3, -1.2]), order=3)
-    assert "x̄ = 3 ȳ scale x²" in cube.__doc__ and "scale x³" in cube.__doc__ and "cube" not in OPS and not hasattr(ops, "cube")
+    assert "x̄ = 3 ȳ scale x²" in cube.__doc__ and "scale x³" in cube.__doc__
+    assert "cube" not in OPS and not hasattr(ops, "cube")
     plan = sd.Plan(lambda a: cube(a))
     for k in range(4):
         np.testing.assert_array_equal(plan(np.array([k], float)), [k**3])

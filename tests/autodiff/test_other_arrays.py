@@ -1,4 +1,6 @@
-"""Arrays of another module: every operation, to second order, and every plan, on CuPy's arrays or on a stand-in that is as strict."""
+"""Arrays of another module: every operation, to second order, and every plan, on CuPy's arrays or on a stand-in that is
+as strict.
+"""
 import numpy as np
 import pytest
 from every_operation import CASES, two_orders
@@ -7,6 +9,7 @@ import sdpadv_np as sd
 from sdpadv_np import Plan, Tensor, ops, xp
 from sdpadv_np.autodiff.registry import OPS
 from sdpadv_np.errors import ArgumentError, OperationError, PlanError
+
 
 def host(values):
     return [xp.to_numpy(v.data if isinstance(v, Tensor) else v) for v in values]
@@ -36,7 +39,8 @@ def test_every_operation_to_second_order(name, number, gpu):
     close(got, want)
 
 
-WAITS = ("affine_sample", "flow_sample", "sample", "scatter")  # the definition's scatter counts by bincount, which waits for the GPU
+# the definition's scatter counts by bincount, which waits for the GPU
+WAITS = ("affine_sample", "flow_sample", "sample", "scatter")
 
 
 @pytest.mark.filterwarnings("ignore:the step cannot be captured")
@@ -58,7 +62,9 @@ def test_inputs_in_main_memory_are_moved_before_the_replay(gpu, rng):
     here = sd.nn.ParameterStore([same := sd.nn.Network("n", [sd.nn.Dense(4, 3, "relu")])], 0)
     np.testing.assert_array_equal(host([store.data]), host([here.data]))
     for k in range(4):
-        x, y, weight = rng.standard_normal((5, 4)).astype(np.float32), rng.integers(0, 3, 5), np.array(k + 1, np.float32)
+        x, y, weight = rng.standard_normal((5, 4)).astype(np.float32), rng.integers(0, 3, 5), np.array(
+            k + 1, np.float32,
+        )
         got = plan(x if k % 2 else gpu.cupy.asarray(x), y, weight)
         assert isinstance(got, gpu.cupy.ndarray)
         close([got], [(k + 1) * ops.cross_entropy(same(x), labels=y).sum()], 1e-5)

@@ -1,4 +1,6 @@
-"""What is no operand: numbers of any kind are taken and kept as Python's; what cannot be differentiated is refused, and each cause has its own remedy."""
+"""What is no operand: numbers of any kind are taken and kept as Python's; what cannot be differentiated is refused, and
+each cause has its own remedy.
+"""
 import numpy as np
 import pytest
 
@@ -14,10 +16,15 @@ def tensor(*shape, dtype=np.float32):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x, n: ops.sum(x, axis=n(1)), lambda x, n: ops.max(x, axis=n(-1)), lambda x, n: ops.mean(x, axis=(n(0), 1)), lambda x, n: ops.transpose(x, axes=(n(1), n(0))),
-        lambda x, n: ops.swapaxes(x, n(0), n(1)), lambda x, n: ops.reshape(x, shape=(n(6),)), lambda x, n: x.reshape(n(3), n(2)), lambda x, n: x[n(1)], lambda x, n: x[:, n(-1)],
-        lambda x, n: ops.concatenate(x, x, axis=n(1)), lambda x, n: ops.broadcast_to(x, shape=(n(2), n(2), n(3))), lambda x, n: ops.reflect_pad(x, width=n(1)), lambda x, n: x ** n(2),
-        lambda x, n: ops.conv2d(x.reshape(1, 1, 2, 3), np.ones((1, 1, 1, 1), np.float32), stride=n(1), padding=((n(0), 0), (0, n(0)))),
+        lambda x, n: ops.sum(x, axis=n(1)), lambda x, n: ops.max(x, axis=n(-1)),
+        lambda x, n: ops.mean(x, axis=(n(0), 1)), lambda x, n: ops.transpose(x, axes=(n(1), n(0))),
+        lambda x, n: ops.swapaxes(x, n(0), n(1)), lambda x, n: ops.reshape(x, shape=(n(6),)),
+        lambda x, n: x.reshape(n(3), n(2)), lambda x, n: x[n(1)], lambda x, n: x[:, n(-1)],
+        lambda x, n: ops.concatenate(x, x, axis=n(1)), lambda x, n: ops.broadcast_to(x, shape=(n(2), n(2), n(3))),
+        lambda x, n: ops.reflect_pad(x, width=n(1)), lambda x, n: x ** n(2),
+        lambda x, n: ops.conv2d(
+            x.reshape(1, 1, 2, 3), np.ones((1, 1, 1, 1), np.float32), stride=n(1), padding=((n(0), 0), (0, n(0))),
+        ),
     ],
 )
 def test_whole_numbers_of_any_kind_there_and_back(call):
@@ -28,11 +35,19 @@ def test_whole_numbers_of_any_kind_there_and_back(call):
         y = call(x, kind)
         np.testing.assert_array_equal(y.data, expected.data)
         for composed in (False, True):
-            np.testing.assert_array_equal(sd.grad(y, [x], g, create_graph=composed)[0].data, sd.grad(expected, [x], g)[0].data)
+            np.testing.assert_array_equal(
+                sd.grad(y, [x], g, create_graph=composed)[0].data, sd.grad(expected, [x], g)[0].data,
+            )
 
 
 @pytest.mark.parametrize("kind", (np.float64, np.float32))
-@pytest.mark.parametrize("call", [lambda x, n: ops.clip(x, n(0.25), n(1.0)), lambda x, n: ops.leaky_relu(x, slope=n(0.25)), lambda x, n: x ** n(0.5), lambda x, n: ops.perturb(x, x.data, eps=n(0.25))])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, n: ops.clip(x, n(0.25), n(1.0)), lambda x, n: ops.leaky_relu(x, slope=n(0.25)),
+        lambda x, n: x ** n(0.5), lambda x, n: ops.perturb(x, x.data, eps=n(0.25)),
+    ],
+)
 def test_real_numbers_of_any_kind_leave_float32_alone(call, kind):
     x = tensor(3)
     y = call(x, kind)
@@ -68,7 +83,10 @@ REMEDIES = [  # call, what is said at the end
     (lambda x: x * "two", "[^t]$"),
     (lambda x: x[7], "out of bounds for axis 0 with size 3$"),
     (lambda x: ops.max(tensor(0)), "which has no identity$"),
-    (lambda x: ops.concatenate(tensor(2, 3), np.zeros(0, np.float32)), r"nothing at all is np.empty\(\(0, ...\)\), not np.empty\(0\)\)$"),
+    (
+        lambda x: ops.concatenate(tensor(2, 3), np.zeros(0, np.float32)),
+        r"nothing at all is np.empty\(\(0, ...\)\), not np.empty\(0\)\)$",
+    ),
 ]
 
 
@@ -83,7 +101,9 @@ def test_each_cause_has_its_own_remedy(number):
 
 def test_one_operand_too_many_is_not_taken_for_the_results_place():
     x, y = np.ones(2), np.zeros(2)
-    for call in (lambda: ops.exp(x, y), lambda: ops.exp(Tensor(x), Tensor(y)), lambda: ops.add(x, x, y), lambda: ops.add(x)):
+    for call in (
+        lambda: ops.exp(x, y), lambda: ops.exp(Tensor(x), Tensor(y)), lambda: ops.add(x, x, y), lambda: ops.add(x),
+    ):
         with pytest.raises(TypeError, match="operands?, got"):
             call()
     np.testing.assert_array_equal(y, 0)
@@ -92,12 +112,21 @@ def test_one_operand_too_many_is_not_taken_for_the_results_place():
 @pytest.mark.parametrize(
     "call, numpys",
     [
-        (lambda x: x.reshape([3, 2]), lambda x: x.reshape([3, 2])), (lambda x: x.reshape(np.array([3, -1])), lambda x: x.reshape(3, -1)), (lambda x: x.reshape(6), lambda x: x.reshape(6)),
-        (lambda x: x[:1, :1].reshape(), lambda x: x[0, 0]), (lambda x: ops.transpose(x.reshape(6), axes=0), lambda x: x.reshape(6)), (lambda x: ops.transpose(x, axes=np.array([1, 0])), lambda x: x.T),
-        (lambda x: ops.sum_to(x.reshape(6), shape=1), lambda x: x.sum(keepdims=True)[0]), (lambda x: ops.sum_to(x, shape=[2, 1]), lambda x: x.sum(1, keepdims=True)),
-        (lambda x: ops.broadcast_to(x.reshape(6), shape=6), lambda x: x.reshape(6)), (lambda x: ops.sum(x, axis=np.array([0])), lambda x: x.sum(0)), (lambda x: ops.max(x, axis=[1, 0]), lambda x: x.max()),
-        (lambda x: ops.clip(x, None, 0.7), lambda x: np.clip(x, None, 0.7)), (lambda x: ops.clip(x, low=0.7, high=None), lambda x: np.clip(x, 0.7, None)),
-        (lambda x: x ** np.array([True, False, True]), lambda x: x ** np.array([True, False, True])), (lambda x: x**True, lambda x: x), (lambda x: x**False, np.ones_like),
+        (lambda x: x.reshape([3, 2]), lambda x: x.reshape([3, 2])),
+        (lambda x: x.reshape(np.array([3, -1])), lambda x: x.reshape(3, -1)),
+        (lambda x: x.reshape(6), lambda x: x.reshape(6)),
+        (lambda x: x[:1, :1].reshape(), lambda x: x[0, 0]),
+        (lambda x: ops.transpose(x.reshape(6), axes=0), lambda x: x.reshape(6)),
+        (lambda x: ops.transpose(x, axes=np.array([1, 0])), lambda x: x.T),
+        (lambda x: ops.sum_to(x.reshape(6), shape=1), lambda x: x.sum(keepdims=True)[0]),
+        (lambda x: ops.sum_to(x, shape=[2, 1]), lambda x: x.sum(1, keepdims=True)),
+        (lambda x: ops.broadcast_to(x.reshape(6), shape=6), lambda x: x.reshape(6)),
+        (lambda x: ops.sum(x, axis=np.array([0])), lambda x: x.sum(0)),
+        (lambda x: ops.max(x, axis=[1, 0]), lambda x: x.max()),
+        (lambda x: ops.clip(x, None, 0.7), lambda x: np.clip(x, None, 0.7)),
+        (lambda x: ops.clip(x, low=0.7, high=None), lambda x: np.clip(x, 0.7, None)),
+        (lambda x: x ** np.array([True, False, True]), lambda x: x ** np.array([True, False, True])),
+        (lambda x: x**True, lambda x: x), (lambda x: x**False, np.ones_like),
         (lambda x: ops.cross_entropy(x, labels=[0, 2]), lambda x: ops.cross_entropy(x, labels=np.array([0, 2]))),
     ],
 )

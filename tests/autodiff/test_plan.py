@@ -16,7 +16,9 @@ def same(got, want):
     for a, b in zip(got, want, strict=True):
         a, b = (getattr(v, "data", v) if isinstance(v, Tensor) else v for v in (a, b))
         assert a.dtype == b.dtype and a.shape == b.shape
-        np.testing.assert_array_equal(np.asarray(a).view(f"u{a.dtype.itemsize}"), np.asarray(b).view(f"u{a.dtype.itemsize}"))
+        np.testing.assert_array_equal(
+            np.asarray(a).view(f"u{a.dtype.itemsize}"), np.asarray(b).view(f"u{a.dtype.itemsize}"),
+        )
 
 
 def arrays(values):
@@ -108,7 +110,10 @@ def test_what_would_be_frozen_is_found_out_on_the_second_batch(step):
         plan(np.full(3, 2.0))
 
 
-@pytest.mark.parametrize("ask", (float, bool, int, lambda t: t.item(), np.asarray, list, lambda t: 1 if t > 0 else 2, lambda t: np.zeros(4)[t]))
+@pytest.mark.parametrize(
+    "ask",
+    (float, bool, int, lambda t: t.item(), np.asarray, list, lambda t: 1 if t > 0 else 2, lambda t: np.zeros(4)[t]),
+)
 def test_a_step_that_asks_for_a_number_is_refused(ask):
     with pytest.raises(PlanError, match="it would be frozen"):
         Plan(lambda x: x * ask(x[0]))(np.ones(3))
@@ -173,7 +178,9 @@ def test_a_whole_training_is_the_same_to_the_bit(glyphs):
         if not planned:
             task.plan = lambda x, y: task.learn(x, y).data
         losses = [task.step(np.arange(64 * k, 64 * k + 64), 0)["loss"] for k in range(20)]
-        weights.append((model.store.data.copy(), task.optimiser.m, task.optimiser.v, task.optimiser.t, np.array(losses)))
+        weights.append(
+            (model.store.data.copy(), task.optimiser.m, task.optimiser.v, task.optimiser.t, np.array(losses))
+        )
     same(*weights)
 
 
@@ -252,4 +259,4 @@ def test_a_plan_within_a_plan_is_part_of_it():
 
 def test_a_plan_that_was_never_called():
     with pytest.raises(PlanError, match="has not been called"):
-        Plan(squares).calls
+        _ = Plan(squares).calls

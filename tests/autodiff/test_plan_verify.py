@@ -1,4 +1,6 @@
-"""What the second call of a plan compares: results and every array that the step changes; and what it leaves when they differ."""
+"""What the second call of a plan compares: results and every array that the step changes; and what it leaves when they
+differ.
+"""
 import numpy as np
 import pytest
 
@@ -142,7 +144,9 @@ def test_memory_is_that_of_the_inputs_and_of_what_is_held_at_one_time():
 
 
 def test_inputs_of_any_layout_are_no_mistake_of_the_step(rng):
-    """Sums are taken in the order of memory, so that another layout has other bits: the step is compared on inputs laid out as the plan has them."""
+    """Sums are taken in the order of memory, so that another layout has other bits: the step is compared on inputs laid
+    out as the plan has them.
+    """
     def step(value):
         return value.sum(axis=0), value.sum(axis=1), value.sum()
 
@@ -154,7 +158,8 @@ def test_inputs_of_any_layout_are_no_mistake_of_the_step(rng):
             for got, want in zip(plan(given), step(given), strict=True):
                 np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-3)
         for _ in range(2):
-            given = np.array(first(rng.standard_normal((97, 103)).astype(np.float32)))  # dense, in the order of axes that the plan was made with
+            # dense, in the order of axes that the plan was made with
+            given = np.array(first(rng.standard_normal((97, 103)).astype(np.float32)))
             for got, want in zip(plan(given), step(given), strict=True):
                 assert np.asarray(got).tobytes() == np.asarray(want).tobytes()
 
@@ -165,7 +170,9 @@ def added_at(value):
     return sums
 
 
-@pytest.mark.parametrize("step, expected", [(added_at, lambda k: [0, 3 * k]), (lambda value: value.mean(axis=0), lambda k: 1.5 * k)])
+@pytest.mark.parametrize(
+    "step, expected", [(added_at, lambda k: [0, 3 * k]), (lambda value: value.mean(axis=0), lambda k: 1.5 * k)],
+)
 def test_these_are_replayed_as_they_are(step, expected):
     """Adding in place into a fresh array, which begins anew in each replay; a mean that does not keep its axis."""
     plan = Plan(step)
@@ -174,7 +181,9 @@ def test_these_are_replayed_as_they_are(step, expected):
 
 
 def test_as_many_shapes_are_kept_as_is_said():
-    """Each is recorded once, and replayed from its third call on, while there are no more of them; one more takes the place of the oldest."""
+    """Each is recorded once, and replayed from its third call on, while there are no more of them; one more takes the
+    place of the oldest.
+    """
     calls = []
     plan = Plan(lambda value: (calls.append(len(value)), value * 2)[1])
 

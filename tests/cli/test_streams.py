@@ -30,7 +30,9 @@ class Failing(io.TextIOBase):
 
 @pytest.fixture(autouse=True)
 def _drawn_once(monkeypatch, glyphs):
-    monkeypatch.setattr(data, "load", lambda name, *_: glyphs if name == "glyphs" else checks.choice("dataset", name, data.DATASETS))
+    monkeypatch.setattr(
+        data, "load", lambda name, *_: glyphs if name == "glyphs" else checks.choice("dataset", name, data.DATASETS),
+    )
 
 
 def test_a_missing_stream_is_no_hindrance(monkeypatch):
@@ -44,7 +46,7 @@ def test_a_missing_stream_is_no_hindrance(monkeypatch):
 
 
 def test_where_errors_cannot_be_shown_work_goes_on(monkeypatch):
-    for stream in (Failing(errno.EPIPE), Failing(errno.ENOSPC), open(os.devnull, "w")):
+    for stream in (Failing(errno.EPIPE), Failing(errno.ENOSPC), open(os.devnull, "w")):  # noqa: SIM115
         stream.close() if not isinstance(stream, Failing) else None
         monkeypatch.setattr(sys, "stderr", stream)
         assert main(["data", "nothing"]) == 1
@@ -71,13 +73,23 @@ def test_a_full_disk_behind_the_output_is_one_line(monkeypatch, capsys):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_as_a_shell_starts_it():
-    """Closed streams, a disk that is full, a reader that left: nothing on standard error that Python adds at the end."""
+    """Closed streams, a disk that is full, a reader that left: nothing on standard error that Python adds at the end.
+    """
     command = f"exec {sys.executable} -m sdpadv_np.cli"
-    cases = ((f"{command} --version >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"), (f"{command} attack --list >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"), (f"{command} data nothing <&- >&- 2>&-", 1, ""))
+    cases = (
+        (f"{command} --version >/dev/full", 1, "sdpadv: standard output: cannot be written: No space left on device\n"),
+        (
+            f"{command} attack --list >/dev/full", 1,
+            "sdpadv: standard output: cannot be written: No space left on device\n",
+        ),
+        (f"{command} data nothing <&- >&- 2>&-", 1, ""),
+    )
     for line, status, said in cases:
         done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
         assert (done.returncode, done.stderr) == (status, said)
-    process = subprocess.Popen([sys.executable, "-m", "sdpadv_np.cli", "attack", "--list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sdpadv_np.cli", "attack", "--list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
     process.stdout.close()
     assert (process.stderr.read(), process.wait()) == (b"", 141)
     process.stderr.close()
@@ -104,14 +116,23 @@ def test_nothing_is_printed_that_a_terminal_obeys(monkeypatch, capsys, tmp_path)
 
 def test_warnings_are_one_line():
     with streams.usable():
-        assert warnings.formatwarning(RuntimeWarning("kernels\ncannot be \x1bkept"), RuntimeWarning, "file.py", 3) == "sdpadv: kernels cannot be \\x1bkept\n"
+        assert warnings.formatwarning(
+            RuntimeWarning("kernels\ncannot be \x1bkept"), RuntimeWarning, "file.py", 3,
+        ) == "sdpadv: kernels cannot be \\x1bkept\n"
     assert "file.py:3" in warnings.formatwarning(RuntimeWarning("x"), RuntimeWarning, "file.py", 3)
 
 
 @pytest.mark.parametrize("error, line", [
-    (ZeroDivisionError("division by zero"), "sdpadv: ZeroDivisionError: division by zero; this should not happen: --debug shows where it did"),
-    (ModuleNotFoundError("No module named 'h5py'", name="h5py"), "sdpadv: the package h5py is not installed, which sdpadv-np needs: pip install sdpadv-np"),
-    (OSError(errno.EIO, "Input/output error", "a file"), "sdpadv: a file: Input/output error"), (MemoryError(), "sdpadv: MemoryError"), (KeyboardInterrupt("go on so"), "\nsdpadv: interrupted; go on so"),
+    (
+        ZeroDivisionError("division by zero"),
+        "sdpadv: ZeroDivisionError: division by zero; this should not happen: --debug shows where it did",
+    ),
+    (
+        ModuleNotFoundError("No module named 'h5py'", name="h5py"),
+        "sdpadv: the package h5py is not installed, which sdpadv-np needs: pip install sdpadv-np",
+    ),
+    (OSError(errno.EIO, "Input/output error", "a file"), "sdpadv: a file: Input/output error"),
+    (MemoryError(), "sdpadv: MemoryError"), (KeyboardInterrupt("go on so"), "\nsdpadv: interrupted; go on so"),
 ])
 def test_every_failure_is_one_line_and_its_traceback_is_to_be_had(monkeypatch, capsys, error, line):
     def fail(*_):
@@ -139,7 +160,8 @@ def test_too_few_files_may_be_open(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("package, command, brought_by", [
-    ("h5py", ["train", "--dataset", "glyphs"], "sdpadv-np"), ("matplotlib", ["train", "--dataset", "glyphs"], r"sdpadv-np[plot]"),
+    ("h5py", ["train", "--dataset", "glyphs"], "sdpadv-np"),
+    ("matplotlib", ["train", "--dataset", "glyphs"], r"sdpadv-np[plot]"),
 ])
 def test_a_missing_package_is_named_before_the_work(monkeypatch, capsys, tmp_path, package, command, brought_by):
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:

@@ -51,7 +51,9 @@ def test_a_new_data_set_needs_one_entry(colours, capsys):
     arrays, folder, _ = colours
     loaded = sd.data.load("colours", folder)
     assert (loaded.image_shape, loaded.classes, loaded.name) == ((3, 4, 5), 3, "colours")
-    np.testing.assert_array_equal(np.concatenate([loaded.x_train, loaded.x_val]), arrays["x_train"].astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(
+        np.concatenate([loaded.x_train, loaded.x_val]), arrays["x_train"].astype(np.float32) / np.float32(255)
+    )
     np.testing.assert_array_equal(loaded.y_val, arrays["y_train"][8:])
     assert main(["data", "colours", "--data-dir", str(folder)]) == 0
     assert "colours" in capsys.readouterr().out
@@ -59,7 +61,8 @@ def test_a_new_data_set_needs_one_entry(colours, capsys):
 
 @pytest.mark.parametrize("change, message", (
     ({"image_shape": (3, 5, 4)}, r"colours: x_train has shape \(12, 3, 4, 5\); its entry .* says \(12, 3, 5, 4\)"),
-    ({"test": 7}, r"x_test has shape \(6, 3, 4, 5\)"), ({"class_names": ("a", "b")}, "y_train has .*labels up to 2; .*at most 1"),
+    ({"test": 7}, r"x_test has shape \(6, 3, 4, 5\)"),
+    ({"class_names": ("a", "b")}, "y_train has .*labels up to 2; .*at most 1"),
 ))
 def test_an_entry_that_does_not_describe_its_files(colours, change, message):
     from dataclasses import replace

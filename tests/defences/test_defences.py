@@ -142,7 +142,10 @@ def test_a_defence_of_ones_own_takes_one_method(glyphs):
     (lambda: AdvTrain(weight=0), "weight is 0.0; it must be above 0"),
     (lambda: AdvTrain(labels="mine"), "choose one of predicted, true"),
     (lambda: AffineAugmentation(gamma=-1), "gamma is -1"),
-    (lambda: AdvTrain().fit(sd.models.ExternalClassifier(lambda x: x), 0, 0, 0, 0), "a defence trains a classifier of this package"),
+    (
+        lambda: AdvTrain().fit(sd.models.ExternalClassifier(lambda x: x), 0, 0, 0, 0),
+        "a defence trains a classifier of this package"
+    ),
 ))
 def test_bad_arguments(make, message):
     with pytest.raises(ArgumentError, match=message):
@@ -157,13 +160,15 @@ def test_a_bare_defence_says_what_to_use(glyphs):
 @pytest.mark.parametrize("defence", (AdvTrain(eps=0.1), AffineAugmentation()), ids=lambda d: d.title)
 def test_a_defended_classifier_is_trained_on_a_gpu(gpu, glyphs, defence):
     data = parts(glyphs, 64)
-    here, there = (defence.fit(sd.models.ModelB(device=d), *data, epochs=1, batch_size=32, progress=False) for d in ("cpu", "cuda"))
+    here, there = (
+        defence.fit(sd.models.ModelB(device=d), *data, epochs=1, batch_size=32, progress=False) for d in ("cpu", "cuda")
+    )
     assert isinstance(there.store.data, gpu.cupy.ndarray)
     np.testing.assert_allclose(there.store.data.get(), here.store.data, rtol=gpu.rtol, atol=gpu.atol)
 
 
 def test_defences_are_found_by_name():
-    assert set(registry.names()) == {"advtrain", "affineaugmentation"}
+    assert set(registry.names()) >= {"advtrain", "affineaugmentation"}
     assert registry.find("Adv-Train") is registry.find("advtrain") is AdvTrain
     with pytest.raises(ArgumentError, match="there is no defence 'prayer'; choose one of advtrain, affineaugmentation"):
         registry.find("prayer")
@@ -175,3 +180,15 @@ def test_a_network_of_ones_own_is_defended_too(rng):
     f = sd.models.Classifier(layers, image_shape=(3, 8, 8), classes=3, name="mine")
     AdvTrain(eps=0.05).fit(f, x, y, x[:20], y[:20], epochs=2, batch_size=16, progress=False)
     assert f.settings["defence"]["eps"] == 0.05 and len(f.history) == 2
+
+
+def test_a_defended_classifier_is_not_reused_for_a_plain_one_or_for_another_defence(glyphs, tmp_path):
+    from sdpadv_np.experiments import reuse
+
+    f, data, defence = sd.models.ModelB(), parts(glyphs, 64), AdvTrain(eps=0.1)
+    sd.save(defence.fit(f, *data, epochs=1, progress=False), tmp_path / "f.h5")
+    assert reuse.verified(tmp_path / "f.h5", f, defence.trained_by(f, *data, epochs=1)).settings == f.settings
+    for other in (f, AdvTrain(eps=0.2)):
+        training = f.trained_by(*data, epochs=1) if other is f else other.trained_by(f, *data, epochs=1)
+        with pytest.raises(FileError, match="was trained with defence = .*'eps': 0.1"):
+            reuse.verified(tmp_path / "f.h5", f, training)

@@ -11,7 +11,9 @@ Y = np.array([1, 1, 0, 1])  # the last is misclassified from the outset
 
 def bright():
     """Class 1: the first pixel is above one half."""
-    return sd.models.ExternalClassifier(lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2)
+    return sd.models.ExternalClassifier(
+        lambda x: np.stack([0.5 - x[:, 0, 0, 0], x[:, 0, 0, 0] - 0.5], axis=1), image_shape=(1, 1, 2), classes=2
+    )
 
 
 def moved(*changes):
@@ -30,7 +32,8 @@ def moved(*changes):
 ])
 def test_accuracy_and_success(changes, accuracy, success):
     result = measure(bright(), X, Y, moved(*changes))
-    assert result.accuracy == accuracy and result.success_rate == pytest.approx(success) and result.clean_accuracy == 3 / 4 and result.count == 4
+    assert result.accuracy == accuracy and result.success_rate == pytest.approx(success)
+    assert result.clean_accuracy == 3 / 4 and result.count == 4
 
 
 def test_l2sq_is_the_mean_of_sums_and_linf_the_largest_change_of_any_pixel():

@@ -33,12 +33,24 @@ def test_known_distortions(size):
     eye, still = np.eye(2), np.zeros(2)
     close(describe_theta(theta_of(eye, still, size), size))
     close(describe_theta(theta_of(eye, np.array([3.0, -1.5]), size), size), shift_right=3.0, shift_down=-1.5)
-    close(describe_theta(theta_of(turned(20), np.array([1.0, 2.0]), size), size), rotation=20.0, shift_right=1.0, shift_down=2.0)
+    close(
+        describe_theta(theta_of(turned(20), np.array([1.0, 2.0]), size), size), rotation=20.0, shift_right=1.0,
+        shift_down=2.0
+    )
     close(describe_theta(theta_of(np.diag([1.3, 0.8]), still, size), size), scale_x=130.0, scale_y=80.0)
-    close(describe_theta(theta_of(turned(-150) @ np.diag([1.3, 0.8]), still, size), size), rotation=-150.0, scale_x=130.0, scale_y=80.0)
-    close(describe_theta(theta_of(turned(30) @ np.diag([-1.2, 0.9]), still, size), size), rotation=30.0, scale_x=-120.0, scale_y=90.0)
+    close(
+        describe_theta(theta_of(turned(-150) @ np.diag([1.3, 0.8]), still, size), size), rotation=-150.0, scale_x=130.0,
+        scale_y=80.0
+    )
+    close(
+        describe_theta(theta_of(turned(30) @ np.diag([-1.2, 0.9]), still, size), size), rotation=30.0, scale_x=-120.0,
+        scale_y=90.0
+    )
     pinched = np.array([[1.0, 0.1], [0.1, 1.0]])
-    close(describe_theta(theta_of(turned(10) @ pinched, still, size), size), rotation=10.0, shear=2 * np.degrees(np.arctan(0.1)))
+    close(
+        describe_theta(theta_of(turned(10) @ pinched, still, size), size), rotation=10.0,
+        shear=2 * np.degrees(np.arctan(0.1))
+    )
 
 
 def test_the_axes_of_a_sheared_picture_meet_at_the_angle_described(rng):
@@ -64,7 +76,9 @@ def test_a_picture_moves_as_described(rng):
         np.testing.assert_allclose(centres[0], [got["shift_right"][0], got["shift_down"][0]], atol=0.05)
         right, down = centres[1] - centres[0], centres[2] - centres[0]
         stretched = turned(-got["rotation"][0]) @ np.stack([right, down], axis=1) / 5
-        np.testing.assert_allclose([100 * stretched[0, 0], 100 * stretched[1, 1]], [got["scale_x"][0], got["scale_y"][0]], atol=1.5)
+        np.testing.assert_allclose(
+            [100 * stretched[0, 0], 100 * stretched[1, 1]], [got["scale_x"][0], got["scale_y"][0]], atol=1.5
+        )
         assert stretched[0, 1] == pytest.approx(stretched[1, 0], abs=0.02)
 
 
@@ -87,8 +101,10 @@ def test_flows(rng):
 
 
 @pytest.mark.parametrize(("call", "message"), (
-    (lambda: describe_theta(np.zeros((3, 5)), (28, 28)), r"theta has shape \(3, 5\)"), (lambda: describe_theta(np.zeros(6), (28, 28)), "theta has shape"),
-    (lambda: describe_theta(np.zeros((3, 6)), (28, 0)), "size is 0"), (lambda: describe_flow(np.zeros((2, 4, 4))), "flow has shape"),
+    (lambda: describe_theta(np.zeros((3, 5)), (28, 28)), r"theta has shape \(3, 5\)"),
+    (lambda: describe_theta(np.zeros(6), (28, 28)), "theta has shape"),
+    (lambda: describe_theta(np.zeros((3, 6)), (28, 0)), "size is 0"),
+    (lambda: describe_flow(np.zeros((2, 4, 4))), "flow has shape"),
 ))
 def test_bad_arguments(call, message):
     with pytest.raises(ArgumentError, match=message):

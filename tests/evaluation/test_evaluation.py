@@ -9,7 +9,8 @@ from sdpadv_np.evaluation.metrics import measure
 
 
 def test_measured_by_hand(rng):
-    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)  # class 0: a bright corner
+    # class 0: a bright corner
+    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], axis=1), classes=2)
     x = np.zeros((4, 1, 2, 2), np.float32)
     x[:3, 0, 0, 0] = 1
     y = np.array([0, 0, 1, 1])  # right, right, wrong, right
@@ -34,9 +35,11 @@ def test_evaluate_any_callable(classifier, glyphs):
 
 
 def test_the_papers_numbers():
-    assert paper.accuracy("mnist", "B", "SdpAdv", 0.1) == 0.0281 and paper.accuracy("fashion-mnist", "A", "SdAdv") == 0.1762
+    assert paper.accuracy("mnist", "B", "SdpAdv", 0.1) == 0.0281
+    assert paper.accuracy("fashion-mnist", "A", "SdAdv") == 0.1762
     assert paper.accuracy("mnist", "B", "FGSM", 0.15) is None and paper.accuracy("glyphs", "B", "FGSM", 0.1) is None
-    assert paper.l2sq("mnist", "SdpAdv", 0.1) == 111.7 and paper.l2sq("mnist", "FGSM", 0.1) is None and paper.l2sq("mnist", "SdAdv") == 120.66
+    assert paper.l2sq("mnist", "SdpAdv", 0.1) == 111.7 and paper.l2sq("mnist", "FGSM", 0.1) is None
+    assert paper.l2sq("mnist", "SdAdv") == 120.66
 
 
 def test_table(classifier, glyphs):
@@ -44,7 +47,8 @@ def test_table(classifier, glyphs):
     table = tables.rows([(paper.CLEAN, None, result), ("SdpAdv", 0.1, result)], "mnist", "B")
     assert tables.text(table).splitlines()[3].split()[:4] == ["SdpAdv", "0.1", f"{result.accuracy:.4f}", "0.0281"]
     lines = tables.markdown(table).splitlines()
-    assert lines[0].startswith("| attack |") and lines[1].startswith("| --- | ---:") and all(line.count("|") == 10 for line in lines)
+    assert lines[0].startswith("| attack |") and lines[1].startswith("| --- | ---:")
+    assert all(line.count("|") == 10 for line in lines)
 
 
 def test_pictures_are_written(tmp_path, classifier, glyphs):
@@ -52,7 +56,10 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
 
     chosen = figures.examples(classifier, glyphs.x_test, glyphs.y_test)
     assert len(chosen) == 10 and sorted(glyphs.y_test[chosen]) == list(range(10))
-    figures.grid(tmp_path / "g.png", figures.steps(sd.models.Generator(), glyphs.x_test[chosen]), "title", classifier, glyphs.class_names)
+    figures.grid(
+        tmp_path / "g.png", figures.steps(sd.models.Generator(), glyphs.x_test[chosen]), "title", classifier,
+        glyphs.class_names
+    )
     figures.curves(tmp_path / "c.png", {"Model B": classifier.history, "empty": []})
     for name in ("g.png", "c.png"):
         assert image.imread(tmp_path / name).std() > 0.05
@@ -60,7 +67,7 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
 
 @pytest.mark.parametrize("name", ("module://matplotlib_inline.backend_inline", "no-backend-at-all", "svg"))
 def test_no_backend_is_needed_and_the_variable_is_left_alone(name):
-    """As Jupyter exports it to a shell where its package is not installed; one that is there is set for whoever uses it."""
+    """As Jupyter exports it to a shell without its package; a backend that is installed is set for others."""
     program = """
 import os, sys
 sys.modules["matplotlib_inline"] = None
@@ -73,7 +80,9 @@ print(os.environ["MPLBACKEND"], matplotlib.rcParams._get("backend") == os.enviro
     import subprocess
     import sys
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"MPLBACKEND": name})
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"MPLBACKEND": name}
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == name and (name != "svg" or done.stdout.split()[1] == "True")
 
@@ -96,7 +105,9 @@ SUMS = {  # the last column of Tables 1 and 2, in the order of the rows
 def test_the_papers_columns_add_up_to_its_sums(dataset, model):
     rows = (paper.CLEAN, paper.STM, paper.STADV, paper.SDADV, "FGSM", "PGD", "MIM", "AdvGAN", "SdpAdv")
     for attack, total in zip(rows, SUMS[dataset, model]):
-        figures = [paper.accuracy(dataset, model, attack, 0.3, defence) for defence in (paper.UNDEFENDED, *paper.DEFENCES)]
+        figures = [
+            paper.accuracy(dataset, model, attack, 0.3, defence) for defence in (paper.UNDEFENDED, *paper.DEFENCES)
+        ]
         assert sum(figures) == pytest.approx(total, abs=1.01e-4), attack  # the paper rounds
     assert paper.accuracy(dataset, model, "FGSM", 0.1, "Adv-Train") is None
     assert paper.seconds("mnist", paper.STADV) == 620.8 and paper.seconds("mnist", "SdpAdv", 0.2) is None
@@ -107,13 +118,19 @@ def test_distortion_text_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
 
     turn = np.radians(-30)
     theta = np.array([[np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0]])
-    assert distortion_text.mean_of_theta(theta, (28, 28)) == pytest.approx({"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3)
+    assert distortion_text.mean_of_theta(theta, (28, 28)) == pytest.approx(
+        {"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3
+    )
     two = [[1, 0, 0.3, 0, 1, -0.4], [2.0, 0, 0, 0, 0.5, 0], np.zeros(6)]  # the last flattens the picture
-    assert distortion_text.mean_of_theta(two, (28, 28)) == pytest.approx({"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5})
+    assert distortion_text.mean_of_theta(two, (28, 28)) == pytest.approx(
+        {"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5}
+    )
     assert distortion_text.mean_of_theta(np.zeros((1, 6)), (28, 28)) == {}
     x = glyphs.x_test[:3]
-    assert distortion_text.mean_distortion(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100 and distortion_text.mean_distortion(sd.models.Generator(eps=0.1), x)["shift"] == 0
-    assert distortion_text.mean_distortion(sd.attacks.FGSM(classifier), x) is None and distortion_text.mean_distortion(sd.attacks.AdvGAN(classifier), x) is None
+    assert distortion_text.mean_distortion(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100
+    assert distortion_text.mean_distortion(sd.models.Generator(eps=0.1), x)["shift"] == 0
+    assert distortion_text.mean_distortion(sd.attacks.FGSM(classifier), x) is None
+    assert distortion_text.mean_distortion(sd.attacks.AdvGAN(classifier), x) is None
 
     class Turned:
         shift_twice = True
@@ -125,7 +142,8 @@ def test_distortion_text_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
         def flow(self, x, y, progress):
             return np.stack([np.full(x.shape[:1] + x.shape[2:], v) for v in (3.0, 4.0)], axis=1)
 
-    assert distortion_text.mean_distortion(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6}) and distortion_text.mean_distortion(Flowing(), x) == {"flow": 5.0}
+    assert distortion_text.mean_distortion(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6})
+    assert distortion_text.mean_distortion(Flowing(), x) == {"flow": 5.0}
     assert distortion_text.text(distortion_text.mean_distortion(Turned(), x)) == "30°, 5.6 px"
     assert distortion_text.text(None) == ""
 
@@ -137,7 +155,13 @@ def test_examples_take_turns_over_the_classes(classifier, glyphs):
     assert figures.examples(classifier, glyphs.x_test[:30], wrong, 5).tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("made, message", ((lambda x: np.where(x > 0.5, np.nan, x), r"what the attack returned\[0\] holds NaN"), (lambda x: x + 1, "what the attack returned has values from"), (lambda x: x[:1], "the attack returned shape")))
+@pytest.mark.parametrize(
+    "made, message",
+    (
+        (lambda x: np.where(x > 0.5, np.nan, x), r"what the attack returned\[0\] holds NaN"),
+        (lambda x: x + 1, "what the attack returned has values from"), (lambda x: x[:1], "the attack returned shape")
+    )
+)
 def test_what_is_no_image_is_not_measured(made, message, rng):
     x, f = rng.random((3, 1, 28, 28), np.float32), sd.models.ModelB()
     with pytest.raises(ArgumentError, match=message):

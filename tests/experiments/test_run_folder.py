@@ -8,7 +8,7 @@ import sdpadv_np as sd
 from sdpadv_np.attacks.amortised import AmortisedTraining
 from sdpadv_np.cli import main, train
 from sdpadv_np.errors import FileError
-from sdpadv_np.experiments import reuse
+from sdpadv_np.experiments import Settings, reuse
 from sdpadv_np.experiments.reuse import Files
 from sdpadv_np.experiments.run_folder import RunFolder
 from sdpadv_np.models.classifier import ClassifierTraining
@@ -114,7 +114,7 @@ def test_a_cache_that_may_not_be_entered_is_no_hindrance(monkeypatch, tmp_path, 
     monkeypatch.setattr(type(path), "exists", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))  # root may enter it
     monkeypatch.setattr(sd.models.ModelB, "fit", lambda self, *_, **__: self)
     new = sd.models.ModelB()
-    assert reuse.classifier(new, glyphs, 1, 128, 0, Files(cache=path), report=said.append) is new
+    assert reuse.trained(new, glyphs, 1, Settings(), Files(cache=path), said.append) is new
     assert said == [f"Model B: not reused: {path}: cannot be read: Permission denied"]
 
 
@@ -131,7 +131,7 @@ def place(tmp_path_factory, classifier, glyphs):
     few = types.SimpleNamespace(x_train=g.x_train[:300], y_train=g.y_train[:300], x_val=g.x_val[:50], y_val=g.y_val[:50])
     sd.save(classifier, folder / "classifier.h5")
     for name, attack in (("generator", sd.attacks.SdpAdv(classifier)), ("wide", sd.attacks.SdpAdv(classifier, eps=0.3)), ("advgan", sd.attacks.AdvGAN(classifier))):
-        reuse.fitted(attack, few, 1, 128, Files(folder / f"{name}.h5"), None)
+        reuse.fitted(attack, few, 1, Settings(), Files(folder / f"{name}.h5"), print, False)
     sd.save(sd.models.ModelA(), folder / "untrained-A.h5")
     sd.save(sd.models.ModelB(), folder / "untrained-B.h5")
     sd.save(sd.models.Generator(), folder / "untrained-generator.h5")
@@ -156,12 +156,12 @@ def test_the_right_classifier_is_taken_and_other_settings_are_named(place, glyph
         with pytest.raises(FileError, match=message):
             verified(path, glyphs, *settings)
     said = []
-    found = reuse.classifier(sd.models.ModelB(), glyphs, 4, 128, 0, Files(cache=path), report=said.append)
+    found = reuse.trained(sd.models.ModelB(), glyphs, 4, Settings(), Files(cache=path), said.append)
     assert found.history and said == [f"Model B: reused from {path} (4 epochs, seed 0)"]
     other = tmp_path / "other.h5"
     other.write_bytes((place[0] / "untrained-A.h5").read_bytes())
     monkeypatch.setattr(sd.models.ModelB, "fit", lambda self, *_, **__: self)
-    reuse.classifier(sd.models.ModelB(), glyphs, 4, 128, 0, Files(cache=other), report=said.append)
+    reuse.trained(sd.models.ModelB(), glyphs, 4, Settings(), Files(cache=other), said.append)
     assert "Model B: not reused" in said[1] and "holds Model A" in said[1]
 
 
@@ -172,9 +172,9 @@ def test_the_right_classifier_is_taken_and_other_settings_are_named(place, glyph
 def test_another_generator_is_refused(place, classifier, name, message):
     folder, few = place
     with pytest.raises(FileError, match=message):
-        reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, 128, Files(folder / f"{name}.h5"), None)
+        reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, Settings(), Files(folder / f"{name}.h5"), print, False)
     said = []
-    attack = reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, 128, Files(folder / "generator.h5"), said.append)
+    attack = reuse.fitted(sd.attacks.SdpAdv(classifier), few, 1, Settings(), Files(folder / "generator.h5"), said.append)
     assert said == [f"SdpAdv: taken from {folder / 'generator.h5'}"] and attack.generator.history
 
 
@@ -182,7 +182,7 @@ def test_a_generator_against_another_classifier_is_refused(place, glyphs):
     folder, few = place
     other = sd.models.ModelB(seed=1).fit(few.x_train, few.y_train, few.x_val, few.y_val, epochs=1, progress=False)
     with pytest.raises(FileError, match="trained with classifier under attack = '.*', here it must be"):
-        reuse.fitted(sd.attacks.SdpAdv(other), few, 1, 128, Files(folder / "generator.h5"), None)
+        reuse.fitted(sd.attacks.SdpAdv(other), few, 1, Settings(), Files(folder / "generator.h5"), print, False)
 
 
 def test_a_classifier_of_another_data_set_is_refused(place):
@@ -214,7 +214,7 @@ def test_a_training_that_broke_off_is_no_whole_one(place, tmp_path, monkeypatch)
     with pytest.raises(FileError, match=message):
         verified(tmp_path / "c.h5", few, 5, 128, 0)
     with pytest.raises(FileError, match=message):
-        reuse.fitted(attack, few, 5, 128, Files(tmp_path / "g.h5"), None)
+        reuse.fitted(attack, few, 5, Settings(), Files(tmp_path / "g.h5"), print, False)
 
 
 def test_exchanged_files_are_one_line(place, folder, capsys):

@@ -4,6 +4,7 @@ from everywhere import ON_GPU
 
 from sdpadv_np.kernels import affine_sample, flow_sample
 
+
 class On:
     """A kernel with its implementation chosen; takes and gives NumPy arrays wherever it runs."""
 
@@ -24,7 +25,10 @@ class On:
         import cupy
 
         there = [cupy.asarray(a) if hasattr(a, "dtype") else a for a in arrays]
-        result = function(*there, implementation=self.name, **{k: cupy.asarray(v) if hasattr(v, "dtype") else v for k, v in options.items()})
+        result = function(
+            *there, implementation=self.name,
+            **{k: cupy.asarray(v) if hasattr(v, "dtype") else v for k, v in options.items()},
+        )
         return result.get() if hasattr(result, "get") else tuple(r if r is None else r.get() for r in result)
 
 

@@ -1,11 +1,15 @@
-"""A kernel's implementations on the CPU as a test's parameters: what cannot run on this processor is skipped, and says why."""
+"""A kernel's implementations on the CPU as a test's parameters: what cannot run on this processor is skipped, and says
+why.
+"""
 import pytest
 
 ON_GPU = ("numba-cuda", "cuda")
 
 
 def everywhere(kernel, cases=((),), but=()):
-    """Parameters (implementation, \\*case), for all implementations that may be had on some CPU, without those in ``but``."""
+    """Parameters (implementation, \\*case), for all implementations that may be had on some CPU, without those in
+    ``but``.
+    """
     package, params = kernel.__name__.rpartition(".")[2], []
     for name, here in kernel.implementations().items():
         if name not in (*ON_GPU, *but):

@@ -23,12 +23,12 @@ def problem(rng, kernel, dtype, size, output=None, n=5, c=2):
 
 
 def everything(module, kernel, g, x, move, convention="half_pixel"):
-    """Values, slopes, and the gradients by slopes read anew and by slopes kept."""
+    """Values, derivatives, and the gradients by derivatives read anew and by derivatives kept."""
     if kernel == "flow_sample":
-        y, slopes = module.forward(x, move, slopes=True)
-        return [y, slopes, *module.backward(g, x, move, (True, True)), *module.backward(g, x, move, (True, True), slopes)]
-    y, slopes = module.forward(x, move, convention, g.shape[2:], slopes=True)
-    return [y, slopes, *module.backward(g, x, move, convention, (True, True)), *module.backward(g, x, move, convention, (True, True), slopes)]
+        y, derivatives = module.forward(x, move, derivatives=True)
+        return [y, derivatives, *module.backward(g, x, move, (True, True)), *module.backward(g, x, move, (True, True), derivatives)]
+    y, derivatives = module.forward(x, move, convention, g.shape[2:], derivatives=True)
+    return [y, derivatives, *module.backward(g, x, move, convention, (True, True)), *module.backward(g, x, move, convention, (True, True), derivatives)]
 
 
 def same_as_the_definition(got, kernel, g, x, move, **options):

@@ -11,7 +11,9 @@ FORMULAS = {
     "leaky_relu": (lambda x: np.where(x > 0, x, 0.2 * x), lambda x: np.where(x > 0, 1, 0.2)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
 }
-LAYOUTS = {"rows": (5, 7), "channels last": (2, 3, 4, 5), "channels first": (2, 3, 4, 5), "empty": (0, 7), "one": (1, 1)}
+LAYOUTS = {
+    "rows": (5, 7), "channels last": (2, 3, 4, 5), "channels first": (2, 3, 4, 5), "empty": (0, 7), "one": (1, 1),
+}
 every = pytest.mark.parametrize("implementation", everywhere(activation))
 
 
@@ -61,9 +63,13 @@ def test_of_dead_units_nothing_but_0_comes(implementation, dtype, layout):
     y = np.array([-0.0, 0.0, 1.0, np.nan, -1.0, np.inf], dtype).reshape(layout)
     for behind in (np.inf, -np.inf, np.nan):
         g = np.full(layout, behind, dtype)
-        np.testing.assert_array_equal(activation.backward(g, y, "relu", implementation).ravel(), [0, 0, behind, 0, 0, behind])
+        np.testing.assert_array_equal(
+            activation.backward(g, y, "relu", implementation).ravel(), [0, 0, behind, 0, 0, behind],
+        )
         np.testing.assert_array_equal(activation.backward(g, y, "leaky_relu", implementation), g)
-    np.testing.assert_array_equal(activation.backward(np.full(layout, np.inf, dtype), np.zeros(layout, dtype), "tanh", implementation), np.inf)
+    np.testing.assert_array_equal(
+        activation.backward(np.full(layout, np.inf, dtype), np.zeros(layout, dtype), "tanh", implementation), np.inf,
+    )
 
 
 @every

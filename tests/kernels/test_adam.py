@@ -26,13 +26,17 @@ def test_three_steps_of_algorithm_1(rng, implementation, dtype):
 
 @every
 def test_tiny_moments_are_flushed(implementation):
-    p, g, m, v = np.zeros(3, np.float32), np.zeros(3, np.float32), np.array([1e-30, -1e-31, 1e-3], np.float32), np.zeros(3, np.float32)
+    p, g, m, v = np.zeros(3, np.float32), np.zeros(3, np.float32), np.array(
+        [1e-30, -1e-31, 1e-3], np.float32,
+    ), np.zeros(3, np.float32)
     adam.step(p, g, m, v, np.array(4), 0.1, 0.9, 0.999, 1e-8, implementation=implementation)
     assert m[0] == 0 and m[1] == 0 and m[2] > 0
 
 
 @every
 def test_a_nan_gradient_is_not_hidden(implementation):
-    p, g, m, v = np.ones(2, np.float32), np.array([np.nan, 1], np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
+    p, g, m, v = np.ones(2, np.float32), np.array(
+        [np.nan, 1], np.float32,
+    ), np.zeros(2, np.float32), np.zeros(2, np.float32)
     adam.step(p, g, m, v, np.array(0), 0.1, 0.9, 0.999, 1e-8, implementation=implementation)
     assert np.isnan(p[0]) and np.isfinite(p[1])

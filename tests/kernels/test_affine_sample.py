@@ -148,19 +148,19 @@ def test_same_bits_twice(rng, affine):
     assert [a.tobytes() for a in first] == [a.tobytes() for a in second]
 
 
-def test_slopes_are_what_theta_moves(rng, affine):
-    """The slopes equal finite differences of the value, and spare the backward pass nothing but time."""
+def test_derivatives_equal_finite_differences(rng, affine):
+    """The derivatives equal finite differences of the value, and spare the backward pass nothing but time."""
     x, theta, g = problem(rng, (6, 5), (4, 7), c=3)
-    y, slopes = affine.forward(x, theta, size=(4, 7), slopes=True)
+    y, derivatives = affine.forward(x, theta, size=(4, 7), derivatives=True)
     np.testing.assert_array_equal(y, affine.forward(x, theta, size=(4, 7)))
     scale = reference.grid((6, 5), (4, 7), "half_pixel", np.dtype(np.float64))[2].ravel()
     for axis in range(2):
         moved = theta.copy()
         moved[:, axis, 2] += 1e-7 / scale[axis]
-        np.testing.assert_allclose((affine.forward(x, moved, size=(4, 7)) - y) / 1e-7, slopes[:, axis], atol=1e-6)
-    np.testing.assert_allclose(affine.backward(g, x, theta, slopes=slopes)[1], affine.backward(g, x, theta)[1], rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose((affine.forward(x, moved, size=(4, 7)) - y) / 1e-7, derivatives[:, axis], atol=1e-6)
+    np.testing.assert_allclose(affine.backward(g, x, theta, derivatives=derivatives)[1], affine.backward(g, x, theta)[1], rtol=1e-11, atol=1e-11)
     with pytest.raises(ValueError, match="pass those of forward"):
-        affine.backward(g, x, theta, slopes=slopes[:, :1])
+        affine.backward(g, x, theta, derivatives=derivatives[:, :1])
 
 
 @given(st.integers(0, 3), st.integers(1, 3), *[st.integers(1, 40)] * 4, st.sampled_from(kernel.CONVENTIONS), st.sampled_from((np.float32, np.float64)))
@@ -216,14 +216,14 @@ def test_misuse_is_explained(rng):
 @pytest.mark.parametrize("implementation", everywhere(kernel))
 def test_results_are_put_where_they_are_wanted(rng, implementation):
     x, theta, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-0.5, 1, (3, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
-    y, slopes = kernel.forward(x, theta, implementation=implementation, slopes=True)
+    y, derivatives = kernel.forward(x, theta, implementation=implementation, derivatives=True)
     wide = np.empty((3, 2, 5, 12), np.float32)
     for out in (np.empty_like(y), wide[..., ::2]):  # the second cannot be written number after number
         assert kernel.forward(x, theta, implementation=implementation, out=out) is out
         np.testing.assert_array_equal(out, y)
-    out = np.empty_like(y), np.empty_like(slopes)
-    assert kernel.forward(x, theta, implementation=implementation, slopes=True, out=out)[1] is out[1]
-    np.testing.assert_array_equal(out[1], slopes)
+    out = np.empty_like(y), np.empty_like(derivatives)
+    assert kernel.forward(x, theta, implementation=implementation, derivatives=True, out=out)[1] is out[1]
+    np.testing.assert_array_equal(out[1], derivatives)
     for needs in ((True, True), (False, True), (True, False)):
         expected = kernel.backward(g, x, theta, implementation=implementation, needs=needs)
         out = tuple(None if e is None else np.empty_like(e) for e in expected)

@@ -1,4 +1,4 @@
-"""Matrix tiles: nothing of a float32 is lost, the sums are as exact as float32's own, and where there are no tiles nobody notices."""
+"""AMX tiles: no bit of a float32 is lost, sums are as exact as float32's own, processors without AMX do not warn."""
 import os
 import subprocess
 import sys
@@ -14,8 +14,10 @@ tiles = pytest.mark.skipif(not dense.implementations()["amx"], reason=f"dense on
 @tiles
 def test_products_with_the_identity_return_every_bit(rng):
     """x = h + m + l, so x times 1 is x: also where the last bits are all set, of any sign and size."""
-    x = rng.standard_normal((256, 256)).astype(np.float32) * np.float32(10.0) ** rng.integers(-25, 38, (256, 256)).astype(np.float32)
-    x[0] = np.float32(np.nextafter(np.float32(2), np.float32(0))) * np.float32(2.0) ** np.arange(-100, 92, 0.75).round().astype(np.float32)
+    powers = np.float32(10.0) ** rng.integers(-25, 38, (256, 256)).astype(np.float32)
+    x = rng.standard_normal((256, 256)).astype(np.float32) * powers
+    powers = np.float32(2.0) ** np.arange(-100, 92, 0.75).round().astype(np.float32)
+    x[0] = np.float32(np.nextafter(np.float32(2), np.float32(0))) * powers
     x[1], x[2] = -x[0], 0
     one = np.eye(256, dtype=np.float32)
     assert np.isfinite(x).all()
@@ -33,13 +35,14 @@ def test_sums_are_as_exact_as_those_of_float32(rng, positive):
     if positive:
         x, W = np.abs(x), np.abs(W)
     exact = x.astype(np.float64) @ W.astype(np.float64)
-    mine, plain = (np.sqrt(np.mean((y - exact) ** 2)) for y in (dense.forward(x, W, np.zeros(200, np.float32), implementation="amx"), x @ W))
-    assert mine <= 1.25 * plain
+    by_tiles = dense.forward(x, W, np.zeros(200, np.float32), implementation="amx")
+    tiles_error, float32_error = (np.sqrt(np.mean((y - exact) ** 2)) for y in (by_tiles, x @ W))
+    assert tiles_error <= 1.25 * float32_error
 
 
 @tiles
 @pytest.mark.parametrize("value", (np.nan, np.inf, -np.inf, 3.4e38))
-def test_what_is_not_finite_or_too_large_becomes_nan_where_it_goes_and_nowhere_else(rng, value):
+def test_numbers_that_are_not_finite_or_too_large_become_nan_in_their_row_only(rng, value):
     x, W = rng.standard_normal((64, 256)).astype(np.float32), rng.standard_normal((256, 128)).astype(np.float32)
     x[5, 7] = value
     bad = np.isnan(dense.forward(x, W, np.zeros(128, np.float32), implementation="amx"))
@@ -47,8 +50,8 @@ def test_what_is_not_finite_or_too_large_becomes_nan_where_it_goes_and_nowhere_e
 
 
 @pytest.mark.parametrize("name, features", (("generic", ""), ("haswell", "+avx2,+fma")))
-def test_without_tiles_the_vectors_are_used_and_nothing_is_said(name, features):
-    """Also on a processor that has tiles, if Numba is told to compile for one that has none."""
+def test_without_tiles_the_vectors_are_used_and_no_warning_is_given(name, features):
+    """Also on a processor that has tiles, if Numba compiles for one that has none."""
     program = """
 import warnings
 import numpy as np
@@ -60,7 +63,8 @@ with warnings.catch_warnings():
 assert dense.implementations()["amx"] is conv2d.implementations()["amx"] is False
 assert "no matrix tiles" in dense.why_not("amx"), dense.why_not("amx")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features})
+    environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
 
 

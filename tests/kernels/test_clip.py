@@ -30,4 +30,6 @@ def test_the_limits_belong_to_it_and_nan_does_not(implementation):
     x = np.array([-1, 1, np.nan, 1.0000001], np.float32)
     np.testing.assert_array_equal(clip.backward(np.ones(4, np.float32), x, -1, 1, implementation), [1, 1, 0, 0])
     for behind in (np.inf, np.nan):  # a mask selects: infinity times 0 would be no number
-        np.testing.assert_array_equal(clip.backward(np.full(4, behind, np.float32), x, -1, 1, implementation), [behind, behind, 0, 0])
+        np.testing.assert_array_equal(
+            clip.backward(np.full(4, behind, np.float32), x, -1, 1, implementation), [behind, behind, 0, 0],
+        )

@@ -23,13 +23,13 @@ def gpu(request):
         def call(*arguments, **options):
             if kernel == "affine_sample" and function == "backward":
                 *arrays, convention, needs = arguments[:5]
-                options |= {"convention": convention, "needs": needs, "slopes": arguments[5] if len(arguments) > 5 else None}
+                options |= {"convention": convention, "needs": needs, "derivatives": arguments[5] if len(arguments) > 5 else None}
             elif kernel == "affine_sample":
                 *arrays, convention, size = arguments
                 options |= {"convention": convention, "size": size}
             elif function == "backward":
                 *arrays, needs = arguments[:4]
-                options |= {"needs": needs, "slopes": arguments[4] if len(arguments) > 4 else None}
+                options |= {"needs": needs, "derivatives": arguments[4] if len(arguments) > 4 else None}
             else:
                 arrays = arguments
             options = {key: cupy.asarray(a) if isinstance(a, np.ndarray) else a for key, a in options.items()}

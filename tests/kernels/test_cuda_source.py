@@ -31,7 +31,7 @@ def gpu(built, monkeypatch):
 
     def choose(kernel, place="shared"):
         for dtype in (np.float32, np.float64):
-            loaded = modules[kernel].kernels(kernel, dtype)
+            loaded = modules[kernel].run_forward.__globals__["kernels"](kernel, dtype)
             monkeypatch.setattr(loaded, "shared_limit", {d: n if place == "shared" else -1 for d, n in loaded.shared_limit.items()})
         return modules[kernel]
 
@@ -95,9 +95,9 @@ def test_wild_theta_reads_nothing(rng, gpu, place, convention, value):
     g, x = rng.standard_normal((2, 6, 1, 4, 4)).astype(np.float32)
     theta = np.tile(np.eye(2, 3, dtype=np.float32), (6, 1, 1))
     theta.reshape(6, 6)[np.arange(6), np.arange(6)] = value
-    y, slopes, *grads = everything(gpu("affine_sample", place), "affine_sample", g, x, theta, convention)
+    y, derivatives, *grads = everything(gpu("affine_sample", place), "affine_sample", g, x, theta, convention)
     translated = [2, 5]  # everything is shifted out of the image
-    for a in (y, slopes, *grads):
+    for a in (y, derivatives, *grads):
         assert np.isfinite(a).all() and not a[translated].any()
 
 
@@ -116,9 +116,9 @@ def test_wild_and_whole_flow(rng, gpu, place, dtype, value):
 def test_only_what_is_needed(rng, gpu, kernel, place):
     g, x, move = problem(rng, kernel, np.float32, (7, 5))
     module, convention = gpu(kernel, place), ["half_pixel"] * (kernel == "affine_sample")
-    y, slopes, grad_x, grad_move, *_ = everything(module, kernel, g, x, move)
+    y, derivatives, grad_x, grad_move, *_ = everything(module, kernel, g, x, move)
     np.testing.assert_array_equal(module.forward(x, move, *convention, *[(7, 5)] * len(convention)), y)
-    for kept in (None, slopes):
+    for kept in (None, derivatives):
         only_x, only_move = (module.backward(g, x, move, *convention, needs, kept) for needs in ((True, False), (False, True)))
         assert only_x[1] is None and only_move[0] is None
         np.testing.assert_array_equal(only_x[0], grad_x)
@@ -190,7 +190,7 @@ import cuda_on_cpu, numpy as np
 from sdpadv_np.kernels.affine_sample import CONVENTIONS
 cupy, modules = cuda_on_cpu.load({folder!r}, sanitize=True)
 import samplers as t
-modules["affine_sample"].kernels.__globals__["PADDING"] -= {narrower}
+modules["affine_sample"].run_forward.__globals__["PADDING"] -= {narrower}
 rng = np.random.default_rng(0)
 for kernel, module in modules.items():
     for place in ("shared", "global"):
@@ -200,7 +200,7 @@ for kernel, module in modules.items():
                 move[0, :, :2] += value
                 for convention in CONVENTIONS:
                     t.everything(module, kernel, g, x, move, convention)
-        loaded = module.kernels(kernel, np.float32)
+        loaded = module.run_forward.__globals__["kernels"](kernel, np.float32)
         loaded.shared_limit = dict.fromkeys(loaded.shared_limit, -1)
 """
 

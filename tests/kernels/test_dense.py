@@ -9,9 +9,10 @@ from sdpadv_np.kernels import activation as activations
 from sdpadv_np.kernels import dense
 
 SHAPES = {  # (N, K, O)
-    "Model B 1": (128, 784, 200), "Model B 2": (128, 200, 200), "h_p 1": (128, 784, 128), "h_p 3": (128, 128, 784), "critic": (128, 784, 64),
-    "odd": (37, 301, 99), "one panel of five": (100, 130, 80), "rows of 5": (256, 61, 133), "deep": (50, 1000, 49), "one image": (1, 2000, 600),
-    "small": (3, 4, 2), "nothing": (0, 4, 2), "many images": (300, 100, 100), "two outputs": (128, 784, 2), "for two threads": (256, 1200, 400),
+    "Model B 1": (128, 784, 200), "Model B 2": (128, 200, 200), "h_p 1": (128, 784, 128), "h_p 3": (128, 128, 784),
+    "critic": (128, 784, 64), "odd": (37, 301, 99), "one panel of five": (100, 130, 80), "rows of 5": (256, 61, 133),
+    "deep": (50, 1000, 49), "one image": (1, 2000, 600), "small": (3, 4, 2), "nothing": (0, 4, 2),
+    "many images": (300, 100, 100), "two outputs": (128, 784, 2), "for two threads": (256, 1200, 400),
 }
 CASES = everywhere(dense, [(name,) for name in SHAPES], but=("numpy",))
 fast = pytest.mark.parametrize("implementation", everywhere(dense, but=("numpy",)))
@@ -23,7 +24,8 @@ class Layer:
 
     def __init__(self, rng, name):
         n, k, o = SHAPES[name]
-        self.x, self.W, self.b, self.g = (rng.standard_normal(shape).astype(np.float32) for shape in ((n, k), (k, o), o, (n, o)))
+        shapes = (n, k), (k, o), o, (n, o)
+        self.x, self.W, self.b, self.g = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
         x, W, g = (a.astype(np.float64) for a in (self.x, self.W, self.g))
         self.expected = x @ W + self.b, g @ W.T, x.T @ g
 
@@ -50,7 +52,7 @@ def test_is_the_definition(rng, implementation, name):
 
 
 @pytest.mark.parametrize("implementation, name", CASES)
-def test_writes_into_what_it_is_given(rng, implementation, name):
+def test_writes_into_out(rng, implementation, name):
     layer = Layer(rng, name)
     for make in (np.full, lambda shape, *a: np.full((shape[0], 2 * shape[1]), *a)[:, ::2]):
         outs = [make(e.shape, np.nan, np.float32) for e in layer.expected]
@@ -59,14 +61,15 @@ def test_writes_into_what_it_is_given(rng, implementation, name):
             np.testing.assert_array_equal(out, alone)
 
 
-@pytest.mark.parametrize("implementation, name", everywhere(dense, [("Model B 1",), ("odd",), ("deep",), ("small",)], but=("numpy",)))
+@pytest.mark.parametrize(
+    "implementation, name", everywhere(dense, [("Model B 1",), ("odd",), ("deep",), ("small",)], but=("numpy",)))
 @pytest.mark.parametrize("activation", activations.ACTIVATIONS)
 def test_bias_and_activation(rng, implementation, name, activation):
     layer = Layer(rng, name)
     expected = layer.expected[0].copy()
     activations.forward(expected, None, activation)
     difference = np.abs(dense.forward(layer.x, layer.W, layer.b, activation, implementation) - expected).max()
-    assert difference < ERROR * np.abs(layer.expected[0]).max()  # of what goes into the activation
+    assert difference < ERROR * np.abs(layer.expected[0]).max()  # of the activation's input
 
 
 @fast
@@ -82,13 +85,14 @@ def test_arguments_are_not_changed_and_may_be_read_only(rng, implementation):
 
 
 @fast
-def test_what_is_not_a_number_is_not_hidden(implementation):
+def test_nan_and_infinity_are_not_hidden(implementation):
     x, W = np.ones((64, 256), np.float32), np.ones((256, 64), np.float32)
     x[5, 7], x[6, 7] = np.nan, np.inf
-    infinite = np.isnan if implementation == "amx" else np.isposinf  # tiles take numbers apart, which infinity does not survive
+    infinite = np.isnan if implementation == "amx" else np.isposinf  # split into three terms, infinity becomes NaN
     for name in ("relu", "leaky_relu", "linear"):
         y = dense.forward(x, W, np.zeros(64, np.float32), name, implementation)
-        assert np.isnan(y[5]).all() and infinite(y[6]).all() and np.isfinite(np.delete(y, (5, 6), axis=0)).all()
+        assert np.isnan(y[5]).all() and infinite(y[6]).all()
+        assert np.isfinite(np.delete(y, (5, 6), axis=0)).all()
 
 
 @fast
@@ -97,7 +101,12 @@ def test_same_bits_for_any_number_of_threads(rng, implementation, monkeypatch):
 
     layer = Layer(rng, "for two threads")
     expected = [a.tobytes() for a in layer.faces(implementation)]
-    monkeypatch.setattr(threads, "run_parts", lambda part, parts, *arguments: [part(i, parts, *arguments) for i in range(parts)])
+
+    def one_after_the_other(part, parts, *arguments):
+        for i in range(parts):
+            part(i, parts, *arguments)
+
+    monkeypatch.setattr(threads, "run_parts", one_after_the_other)
     for parts in (1, 2, 3):
         monkeypatch.setattr(threads, "part_count", lambda count, work: parts)
         assert [a.tobytes() for a in layer.faces(implementation)] == expected
@@ -112,12 +121,12 @@ def test_dtype_stays(rng, implementation, dtype):
 
 @pytest.mark.parametrize("call, message", [
     (lambda a: dense.forward(a, a[:3], a[0]), r"x \[4, 4\] must be \(N, K\) and W \[3, 4\]"),
-    (lambda a: dense.forward(a, a, a), r"b has the shape \[4, 4\]; W makes 4 outputs"),
+    (lambda a: dense.forward(a, a, a), r"b has the shape \[4, 4\]; W makes 4 outputs, so b must have 4 elements"),
     (lambda a: dense.forward(a, a, a[0], "sigmoid"), "activation is 'sigmoid'"),
     (lambda a: dense.forward(a, a, a[0], out=a[:2]), r"out has the shape \[2, 4\], the result \[4, 4\]"),
     (lambda a: dense.input_gradient(a, a[:, :3]), "with the same O"),
     (lambda a: dense.weight_gradient(a, a[:3]), "with the same N"),
 ])
-def test_what_cannot_be_is_refused(call, message):
+def test_wrong_shapes_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((4, 4), np.float32))

@@ -59,10 +59,10 @@ CALLS = {
     "perturb forward": Call(perturb.forward, normal(("n", 24), ("n", 24)), eps=0.3),
     "perturb backward": Call(perturb.backward, normal(("n", 24), ("n", 24), ("n", 24)), eps=0.3),
     "affine forward": Call(affine_sample.forward, images_and(theta)),
-    "affine forward with slopes": Call(affine_sample.forward, images_and(theta), slopes=True),
+    "affine forward with derivatives": Call(affine_sample.forward, images_and(theta), derivatives=True),
     "affine backward": Call(affine_sample.backward, with_gradient(images_and(theta))),
     "flow forward": Call(flow_sample.forward, images_and(flow)),
-    "flow forward with slopes": Call(flow_sample.forward, images_and(flow), slopes=True),
+    "flow forward with derivatives": Call(flow_sample.forward, images_and(flow), derivatives=True),
     "flow backward": Call(flow_sample.backward, with_gradient(images_and(flow))),
     "flow smoothness": Call(flow_smoothness.value_and_gradient, lambda rng, n: [flow(rng, n)], out=False),
 }

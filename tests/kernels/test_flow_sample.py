@@ -37,14 +37,14 @@ def test_the_definition_is_the_formula(rng, size):
 def test_equals_the_definition(rng, flow, dtype, size, n, c):
     x, f, g = problem(rng, size, n, c, dtype)
     tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
-    want_y, want_slopes = kernel.forward(x, f, "numpy", slopes=True)
-    y, slopes = flow.forward(x, f, slopes=True)
-    assert y.dtype == slopes.dtype == dtype
+    want_y, want_derivatives = kernel.forward(x, f, "numpy", derivatives=True)
+    y, derivatives = flow.forward(x, f, derivatives=True)
+    assert y.dtype == derivatives.dtype == dtype
     np.testing.assert_allclose(y, want_y, **tolerance)
-    np.testing.assert_allclose(slopes, want_slopes, **tolerance)
+    np.testing.assert_allclose(derivatives, want_derivatives, **tolerance)
     want = kernel.backward(g, x, f, "numpy")
-    for given in (None, slopes):
-        for a, b in zip(flow.backward(g, x, f, slopes=given), want):
+    for given in (None, derivatives):
+        for a, b in zip(flow.backward(g, x, f, derivatives=given), want):
             assert a.dtype == dtype
             np.testing.assert_allclose(a, b, **tolerance)
     assert flow.backward(g, x, f, needs=(False, True))[0] is None and flow.backward(g, x, f, needs=(True, False))[1] is None
@@ -102,11 +102,11 @@ def test_misuse_is_explained(rng):
 @pytest.mark.parametrize("implementation", everywhere(kernel))
 def test_results_are_put_where_they_are_wanted(rng, implementation):
     x, flow, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-2, 2, (3, 2, 5, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
-    y, slopes = kernel.forward(x, flow, implementation, slopes=True)
-    out = np.full_like(y, 7), np.full_like(slopes, 7)
-    kernel.forward(x, flow, implementation, slopes=True, out=out)
+    y, derivatives = kernel.forward(x, flow, implementation, derivatives=True)
+    out = np.full_like(y, 7), np.full_like(derivatives, 7)
+    kernel.forward(x, flow, implementation, derivatives=True, out=out)
     np.testing.assert_array_equal(out[0], y)
-    np.testing.assert_array_equal(out[1], slopes)
+    np.testing.assert_array_equal(out[1], derivatives)
     for needs in ((True, True), (False, True), (True, False)):
         expected = kernel.backward(g, x, flow, implementation, needs)
         out = tuple(None if e is None else np.full_like(e, 7) for e in expected)

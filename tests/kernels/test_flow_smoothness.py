@@ -31,7 +31,9 @@ def recorded(flow, padding):
         above = ops.concatenate(flow[:, :, :1], flow, flow[:, :, -1:], axis=2)
         padded = ops.concatenate(above[:, :, :, :1], above, above[:, :, :, -1:], axis=3)
     else:
-        padded = ops.place(flow, index=(slice(None), slice(None), slice(1, h + 1), slice(1, w + 1)), shape=(n, 2, h + 2, w + 2))
+        padded = ops.place(
+            flow, index=(slice(None), slice(None), slice(1, h + 1), slice(1, w + 1)), shape=(n, 2, h + 2, w + 2),
+        )
     shifted = (padded[:, :, i : i + h, j : j + w] for i in (0, 2) for j in (0, 2))
     return sum(ops.sum(ops.sqrt(ops.sum(ops.square(flow - other), axis=1) + 1e-8), axis=(1, 2)) for other in shifted)
 
@@ -54,7 +56,9 @@ def test_the_formula_and_its_gradient(rng, implementation, padding, size):
 @paddings
 def test_no_flow_and_equal_flow(implementation, padding):
     for level, free in ((0.0, True), (4.3, padding == "symmetric")):
-        value, gradient = flow_smoothness.value_and_gradient(np.full((2, 2, 7, 6), level, np.float32), padding, implementation)
+        value, gradient = flow_smoothness.value_and_gradient(
+            np.full((2, 2, 7, 6), level, np.float32), padding, implementation,
+        )
         assert np.isfinite(gradient).all()
         if free:
             np.testing.assert_allclose(value, 4 * 42 * 1e-4, rtol=1e-5)
@@ -69,7 +73,9 @@ def test_any_layout_and_no_image_and_not_a_number(rng, implementation):
     other = flow[::2, :, ::-1]
     other.flags.writeable = False
     got = flow_smoothness.value_and_gradient(other, implementation=implementation)
-    for a, b in zip(got, flow_smoothness.value_and_gradient(np.ascontiguousarray(other), implementation=implementation)):
+    for a, b in zip(
+        got, flow_smoothness.value_and_gradient(np.ascontiguousarray(other), implementation=implementation),
+    ):
         np.testing.assert_array_equal(a, b)
     assert flow_smoothness.value_and_gradient(flow[:0], implementation=implementation)[1].shape == (0, 2, 8, 9)
     flow[1, 0, 3, 3] = np.nan
@@ -79,7 +85,8 @@ def test_any_layout_and_no_image_and_not_a_number(rng, implementation):
 
 @pytest.mark.parametrize(("flow", "padding", "message"), (
     (np.zeros((2, 3, 4, 4)), "symmetric", "must be"), (np.zeros((2, 2, 4)), "symmetric", "must be"),
-    (np.zeros((2, 2, 4, 4), int), "symmetric", "float32 or float64"), (np.zeros((2, 2, 4, 4)), "reflect", "choose one of symmetric, constant"),
+    (np.zeros((2, 2, 4, 4), int), "symmetric", "float32 or float64"),
+    (np.zeros((2, 2, 4, 4)), "reflect", "choose one of symmetric, constant"),
 ))
 def test_bad_arguments(flow, padding, message):
     with pytest.raises(ValueError, match=message):

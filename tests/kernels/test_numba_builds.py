@@ -1,4 +1,4 @@
-"""The Numba kernels of samplers and convolutions as compiled programs: with bounds checks, and kept on disk, on several threads."""
+"""The Numba kernels as compiled programs: bounds checks, the cache on disk, the bits on several threads."""
 import os
 import subprocess
 import sys
@@ -9,6 +9,12 @@ from everywhere import everywhere
 
 from sdpadv_np.kernels import affine_sample, conv2d, flow_sample
 from sdpadv_np.kernels.runtime import threads
+
+
+def outputs(program, env, times):
+    """The words that a program prints, in so many processes."""
+    command = [sys.executable, "-c", program]
+    return [subprocess.check_output(command, text=True, env=env).split() for _ in range(times)]
 
 
 def test_no_vector_reaches_beyond_its_array(tmp_path):
@@ -25,12 +31,12 @@ for size in ((1, 1), (1, 7), (5, 1), (28, 28), (3, 17)):
         flow = rng.uniform(-3, 3, (6, 2, *size)).astype(np.float32)
         flow.reshape(-1)[::3] = wild
         for convention in affine_sample.CONVENTIONS:
-            y, slopes = affine_sample.forward(x, theta, convention, slopes=True, implementation="numba")
-            for s in (None, slopes):
-                affine_sample.backward(y, x, theta, convention, slopes=s, implementation="numba")
-        y, slopes = flow_sample.forward(x, flow, slopes=True, implementation="numba")
-        for s in (None, slopes):
-            flow_sample.backward(y, x, flow, slopes=s, implementation="numba")
+            y, derivatives = affine_sample.forward(x, theta, convention, derivatives=True, implementation="numba")
+            for s in (None, derivatives):
+                affine_sample.backward(y, x, theta, convention, derivatives=s, implementation="numba")
+        y, derivatives = flow_sample.forward(x, flow, derivatives=True, implementation="numba")
+        for s in (None, derivatives):
+            flow_sample.backward(y, x, flow, derivatives=s, implementation="numba")
 """
     env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
@@ -42,28 +48,31 @@ def test_the_next_process_finds_the_compiled_kernels(tmp_path):
 import numpy as np
 from sdpadv_np.kernels import affine_sample
 x, theta = np.zeros((1, 1, 4, 4), np.float32), np.zeros((1, 6), np.float32)
-y, slopes = affine_sample.forward(x, theta, slopes=True, implementation="numba")
+y, derivatives = affine_sample.forward(x, theta, derivatives=True, implementation="numba")
 affine_sample.backward(y, x, theta, implementation="numba")
-affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), slopes=slopes)
+affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), derivatives=derivatives)
 from sdpadv_np.kernels.affine_sample import numba_cpu as n
 print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients_part, n._saved_part)))
 """
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    hits = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True).stdout.split() for _ in range(2)]
+    hits = outputs(program, env, 2)
     assert hits == [["0", "0", "0"], ["1", "1", "1"]]
 
 
 @pytest.mark.parametrize("kernel", (affine_sample, flow_sample))
 def test_threads_change_no_bit(rng, kernel, monkeypatch):
     x, g = rng.random((2, 700, 1, 28, 28), np.float32)
-    moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (700, 2, 3)) if kernel is affine_sample else rng.uniform(-2, 2, (700, 2, 28, 28))
+    if kernel is affine_sample:
+        moved = np.eye(2, 3) + rng.uniform(-0.3, 0.3, (700, 2, 3))
+    else:
+        moved = rng.uniform(-2, 2, (700, 2, 28, 28))
     moved, results = moved.astype(np.float32), []
     for count in (1, 2, 5):
         monkeypatch.setattr(threads._limit, "count", count)
-        y, slopes = kernel.forward(x, moved, slopes=True, implementation="numba")
+        y, derivatives = kernel.forward(x, moved, derivatives=True, implementation="numba")
         both = kernel.backward(g, x, moved, implementation="numba")
-        alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), slopes=slopes)[1]
-        results.append([a.tobytes() for a in (y, slopes, *both, alone)])
+        alone = kernel.backward(g, x, moved, implementation="numba", needs=(False, True), derivatives=derivatives)[1]
+        results.append([a.tobytes() for a in (y, derivatives, *both, alone)])
     assert results[0] == results[1] == results[2]
 
 
@@ -75,12 +84,15 @@ for algorithm, shape, outputs, kernel, stride, padding in {cases}:
     x, w = rng.random(shape, np.float32), rng.random((outputs, shape[1], *kernel), np.float32)
     padding = conv2d.resolve_padding(padding, shape[2:], kernel, stride)
     y = conv2d.forward(x, w, stride, padding, w[:, 0, 0, 0], "relu", algorithm)
-    dx, dw = conv2d.input_gradient(y, w, shape[2:], stride, padding, algorithm), conv2d.weight_gradient(y, x, kernel, stride, padding, algorithm)
+    conv2d.input_gradient(y, w, shape[2:], stride, padding, algorithm)
+    conv2d.weight_gradient(y, x, kernel, stride, padding, algorithm)
 """
 _CASES = [
-    ("direct", (3, 1, 1, 1), 1, (1, 1), 1, 0), ("direct", (2, 1, 9, 7), 33, (8, 5), 2, "same"), ("direct", (0, 3, 4, 4), 5, (3, 3), 1, 1),
-    ("direct", (2, 7, 5, 5), 80, (5, 5), 1, 0), ("direct", (3, 16, 15, 13), 33, (2, 4), 1, "same"), ("direct", (3, 3, 8, 8), 17, (3, 2), 3, ((1, 0), (0, 3))),
-    ("winograd", (3, 16, 14, 14), 16, (6, 6), 2, 0), ("winograd", (2, 16, 9, 12), 48, (3, 3), 1, 1), ("winograd", (2, 8, 7, 9), 80, (5, 5), 2, "same"),
+    ("direct", (3, 1, 1, 1), 1, (1, 1), 1, 0), ("direct", (2, 1, 9, 7), 33, (8, 5), 2, "same"),
+    ("direct", (0, 3, 4, 4), 5, (3, 3), 1, 1), ("direct", (2, 7, 5, 5), 80, (5, 5), 1, 0),
+    ("direct", (3, 16, 15, 13), 33, (2, 4), 1, "same"), ("direct", (3, 3, 8, 8), 17, (3, 2), 3, ((1, 0), (0, 3))),
+    ("winograd", (3, 16, 14, 14), 16, (6, 6), 2, 0), ("winograd", (2, 16, 9, 12), 48, (3, 3), 1, 1),
+    ("winograd", (2, 8, 7, 9), 80, (5, 5), 2, "same"),
 ]
 
 
@@ -93,8 +105,11 @@ for n, k, o in (128, 784, 200), (130, 101, 97), (600, 50, 49):
 
 
 def test_no_product_reaches_beyond_its_arrays(tmp_path):
-    env = os.environ | {"SDPADV_KERNEL": "", "NUMBA_BOUNDSCHECK": "1", "NUMBA_OPT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}  # compiling took four times as long optimised
-    done = subprocess.run([sys.executable, "-c", _CONVOLUTIONS.format(cases=_CASES) + _DENSE], capture_output=True, text=True, env=env)
+    env = os.environ | {
+        "SDPADV_KERNEL": "", "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path),
+        "NUMBA_OPT": "0"}  # compiling took four times as long optimised
+    program = _CONVOLUTIONS.format(cases=_CASES) + _DENSE
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
 
 
@@ -105,8 +120,8 @@ from numba.core import event, types
 compiled = Counter()
 class Count(event.Listener):
     def on_start(self, event):
-        of = event.data["dispatcher"].py_func
-        compiled[of.__module__, of.__name__, tuple(map(types.unliteral, event.data["args"]))] += of.__module__.startswith("sdpadv_np")
+        function, arguments = event.data["dispatcher"].py_func, tuple(map(types.unliteral, event.data["args"]))
+        compiled[function.__module__, function.__name__, arguments] += function.__module__.startswith("sdpadv_np")
     def on_end(self, event):
         pass
 event.register("numba:compile", Count())
@@ -116,7 +131,7 @@ parts = [getattr(m, name) for m in (_direct, _winograd) for name in ("_forward_p
 print(*(sum(f.stats.cache_hits.values()) for f in parts), max(compiled.values(), default=0))
 """
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": "numba"}
-    hits = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True).stdout.split() for _ in range(2)]
+    hits = outputs(program, env, 2)
     assert hits == [[*"000000", "1"], [*"111111", "0"]]
 
 
@@ -129,6 +144,7 @@ def test_threads_change_no_bit_of_a_convolution(rng, algorithm, implementation, 
     for count in (1, 2, 5):
         monkeypatch.setattr(threads._limit, "count", count)
         y = conv2d.forward(x, w, 2, padding, None, "linear", algorithm, implementation)
-        dx, dw = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm, implementation), conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm, implementation)
+        dx = conv2d.input_gradient(g, w, (14, 14), 2, padding, algorithm, implementation)
+        dw = conv2d.weight_gradient(g, x, (6, 6), 2, padding, algorithm, implementation)
         results.append([a.tobytes() for a in (y, dx, dw)])
     assert results[0] == results[1] == results[2]

@@ -56,7 +56,7 @@ for r in (float32, float64):
     units, sums = float64[::1], int64[:, :, :, ::1]
     for kernel, arguments in (
         (affine._forward, (four, three, two, two, boolean, three, four, boolean)),
-        (affine._backward_x, (three, three, two, two, boolean, units, sums)),
+        (affine._backward_x, (four, three, two, two, boolean, units, sums)),
         (affine._backward_theta, (three, four, two, two, three)),
         (flow._forward, (four, four, four, five, boolean)),
         (flow._backward_x, (four, four, units, sums)),

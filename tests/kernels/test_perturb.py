@@ -30,7 +30,9 @@ def test_is_the_definition(rng, implementation, dtype, shape):
         out = [np.empty_like(x) for _ in range(3)]
         assert perturb.forward(b, c, 0.25, implementation, out=out[0]) is out[0]
         perturb.backward(a, b, c, 0.25, implementation=implementation, out=(out[1], out[2]))
-        alone = perturb.forward(b, c, 0.25, implementation), *perturb.backward(a, b, c, 0.25, implementation=implementation)
+        alone = perturb.forward(b, c, 0.25, implementation), *perturb.backward(
+            a, b, c, 0.25, implementation=implementation,
+        )
         for got, again, want in zip(alone, out, expected):
             assert got.dtype == dtype
             np.testing.assert_array_equal(got, want)

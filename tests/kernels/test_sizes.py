@@ -1,4 +1,5 @@
-"""What is compiled looks at no size: arrays that do not agree are refused before it, for every kernel's every argument."""
+"""What is compiled looks at no size: arrays that do not agree are refused before it, for every kernel's every argument.
+"""
 import numpy as np
 import pytest
 
@@ -11,7 +12,10 @@ def ones(*shape):
 
 T, LABELS = np.zeros((), np.int64), np.zeros(4, np.int64)
 CASES = {
-    **{f"adam {k}": (lambda k=k: adam.step(*(ones(5 if i != k else 4) for i in range(4)), T, 0.1, 0.9, 0.999, 1e-8)) for k in range(4)},
+    **{
+        f"adam {k}": (lambda k=k: adam.step(*(ones(5 if i != k else 4) for i in range(4)), T, 0.1, 0.9, 0.999, 1e-8))
+        for k in range(4)
+    },
     "adam, two axes": lambda: adam.step(*(ones(2, 3) for _ in range(4)), T, 0.1, 0.9, 0.999, 1e-8),
     "bias": lambda: activation.forward(ones(2, 3), ones(2), "relu"),
     "slope, g": lambda: activation.backward(ones(2, 3), ones(4, 5), "relu"),
@@ -23,9 +27,13 @@ CASES = {
     "losses, out": lambda: logit_loss.cross_entropy(ones(4, 3), LABELS, out=(ones(4), ones(2, 3))),
     "margins, out": lambda: logit_loss.margin(ones(4, 3), LABELS, out=(ones(2), ones(4, 3))),
     "affine, out": lambda: affine_sample.forward(ones(3, 1, 9, 9), ones(3, 6), out=ones(1, 1, 9, 9)),
-    "affine backward, out": lambda: affine_sample.backward(ones(3, 1, 9, 9), ones(3, 1, 9, 9), ones(3, 6), out=(ones(1, 1, 9, 9), ones(3, 6))),
+    "affine backward, out": lambda: affine_sample.backward(
+        ones(3, 1, 9, 9), ones(3, 1, 9, 9), ones(3, 6), out=(ones(1, 1, 9, 9), ones(3, 6)),
+    ),
     "flow, out": lambda: flow_sample.forward(ones(3, 1, 9, 9), ones(3, 2, 9, 9), out=ones(3, 1, 9, 8)),
-    "flow, out of another dtype": lambda: flow_sample.forward(ones(3, 1, 9, 9), ones(3, 2, 9, 9), out=np.ones((3, 1, 9, 9))),
+    "flow, out of another dtype": lambda: flow_sample.forward(
+        ones(3, 1, 9, 9), ones(3, 2, 9, 9), out=np.ones((3, 1, 9, 9)),
+    ),
     "dense, out": lambda: dense.forward(ones(9, 8), ones(8, 7), ones(7), out=ones(9, 6)),
 }
 

@@ -20,7 +20,9 @@ def test_shapes_and_sizes(model, parameters, rng):
 
 def test_weights_begin_within_one_over_the_root_of_fan_in():
     b, a = sd.models.ModelB().store.tensors, sd.models.ModelA().store.tensors
-    for weights, fan_in in ((b["model_b/1/W"], 784), (b["model_b/3/W"], 200), (a["model_a/0/W"], 64), (a["model_a/1/W"], 64 * 36)):
+    for weights, fan_in in (
+        (b["model_b/1/W"], 784), (b["model_b/3/W"], 200), (a["model_a/0/W"], 64), (a["model_a/1/W"], 64 * 36),
+    ):
         assert 0.95 < np.abs(weights.data).max() * np.sqrt(fan_in) <= 1
     assert not b["model_b/1/b"].data.any()
 
@@ -47,7 +49,9 @@ def test_same_seed_same_bits(glyphs):
     d = glyphs
 
     def weights(seed):
-        return sd.models.ModelB(seed).fit(d.x_train, d.y_train, d.x_val, d.y_val, epochs=1, seed=seed, progress=False).store.data.tobytes()
+        return sd.models.ModelB(seed).fit(
+            d.x_train, d.y_train, d.x_val, d.y_val, epochs=1, seed=seed, progress=False,
+        ).store.data.tobytes()
 
     assert weights(0) == weights(0) != weights(1)
 

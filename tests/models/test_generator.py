@@ -51,7 +51,9 @@ def test_projection_leaves_alone_what_is_near(rng):
 
 def test_l2_projection_keeps_the_direction():
     theta = np.array([[1.6, 0, 0.8, 0, 1, 0]], np.float32)
-    np.testing.assert_allclose(Generator(eps=0.0, projection="l2")._project(theta), [[1.18, 0, 0.24, 0, 1, 0]], rtol=1e-5)
+    np.testing.assert_allclose(
+        Generator(eps=0.0, projection="l2")._project(theta), [[1.18, 0, 0.24, 0, 1, 0]], rtol=1e-5,
+    )
     np.testing.assert_allclose(Generator(eps=0.0)._project(theta), [[1.3, 0, 0.3, 0, 1, 0]], rtol=1e-6)
 
 
@@ -106,8 +108,10 @@ def test_other_image_sizes(rng):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"eps": -0.1}, "eps is -0.1; it must be at least 0 and at most 1"), ({"eps": 1.5}, "at most 1"), ({"eps": float("nan")}, "eps is nan"),
-        ({"eps": "0.1"}, r"eps is '0.1' \(str\); give a number"), ({"gamma": -1}, "gamma is -1.0"), ({"gamma": float("nan")}, "gamma is nan"),
+        ({"eps": -0.1}, "eps is -0.1; it must be at least 0 and at most 1"), ({"eps": 1.5}, "at most 1"),
+        ({"eps": float("nan")}, "eps is nan"),
+        ({"eps": "0.1"}, r"eps is '0.1' \(str\); give a number"), ({"gamma": -1}, "gamma is -1.0"),
+        ({"gamma": float("nan")}, "gamma is nan"),
         ({"gamma": None}, "gamma is None"), ({"projection": "l1"}, "projection is 'l1'; choose one of box, l2"),
         ({"convention": "x"}, "choose one of half_pixel"), ({"seed": -1}, "seed is -1"), ({"eps": True}, "eps is True"),
     ],

@@ -1,4 +1,5 @@
-"""Normalisation, residual blocks, transposed convolution, reflected borders: against PyTorch, and by their derivatives."""
+"""Normalisation, residual blocks, transposed convolution, reflected borders: against PyTorch, and by their derivatives.
+"""
 import numpy as np
 import pytest
 
@@ -17,7 +18,12 @@ def made(*layers, dtype=np.float64):
 
 
 def residual():
-    return Residual((ReflectPad(1), Conv2d(3, 3, (3, 3)), BatchNorm(3, "tanh", spread=0.2), ReflectPad(1), Conv2d(3, 3, (3, 3)), BatchNorm(3)))
+    return Residual(
+        (
+            ReflectPad(1), Conv2d(3, 3, (3, 3)), BatchNorm(3, "tanh", spread=0.2), ReflectPad(1), Conv2d(3, 3, (3, 3)),
+            BatchNorm(3),
+        )
+    )
 
 
 LAYERS = {
@@ -33,7 +39,7 @@ LAYERS = {
 def test_derivatives(name, training, rng):
     layer, shape = LAYERS[name]
     network, store = made(layer)
-    for key, t in store.tensors.items():  # running statistics that differ from where they begin
+    for t in store.tensors.values():  # running statistics that differ from where they begin
         t.data[...] += 0.3 * rng.random(t.shape)
     x = rng.standard_normal(shape)
     sd.gradcheck(lambda x: network(x, training), x, order=2)
@@ -55,7 +61,9 @@ def test_derivatives(name, training, rng):
 
 
 def _where(store, tensor):
-    start = (tensor.data.__array_interface__["data"][0] - store.data.__array_interface__["data"][0]) // store.data.itemsize
+    start = (
+        tensor.data.__array_interface__["data"][0] - store.data.__array_interface__["data"][0]
+    ) // store.data.itemsize
     return slice(start, start + tensor.size)
 
 
@@ -88,7 +96,9 @@ def test_an_optimiser_leaves_the_running_statistics_alone(rng):
 
 def test_instance_norm_is_pytorchs(rng):
     x = 2 + 3 * rng.standard_normal((4, 3, 5, 6))
-    np.testing.assert_allclose(made(InstanceNorm())[0](x), torch.nn.functional.instance_norm(torch.from_numpy(x)).numpy(), rtol=1e-9)
+    np.testing.assert_allclose(
+        made(InstanceNorm())[0](x), torch.nn.functional.instance_norm(torch.from_numpy(x)).numpy(), rtol=1e-9,
+    )
 
 
 def test_transposed_convolution_is_pytorchs(rng):
@@ -102,7 +112,9 @@ def test_transposed_convolution_is_pytorchs(rng):
 
 def test_reflected_borders_are_numpys(rng):
     x = rng.standard_normal((2, 3, 4, 5))
-    np.testing.assert_array_equal(ops.reflect_pad(x, width=3), np.pad(x, ((0, 0), (0, 0), (3, 3), (3, 3)), mode="reflect"))
+    np.testing.assert_array_equal(
+        ops.reflect_pad(x, width=3), np.pad(x, ((0, 0), (0, 0), (3, 3), (3, 3)), mode="reflect"),
+    )
     with pytest.raises(OperationError, match="cannot mirror 4 of 4"):
         ops.reflect_pad(Tensor(x), width=4)
 

@@ -9,7 +9,13 @@ from sdpadv_np.nn import Conv2d, Dense, Flatten, Network, ParameterStore
 
 
 def small(dtype=np.float64, seed=0):
-    network = Network("net", [Conv2d(1, 2, (3, 3), activation="tanh"), Flatten(), Dense(8, 3, "tanh"), Dense(3, 2, init="zero", bias=(1.0, -1.0))])
+    network = Network(
+        "net",
+        [
+            Conv2d(1, 2, (3, 3), activation="tanh"), Flatten(), Dense(8, 3, "tanh"),
+            Dense(3, 2, init="zero", bias=(1.0, -1.0)),
+        ],
+    )
     return network, ParameterStore([network], seed, dtype)
 
 
@@ -86,7 +92,8 @@ def test_gradients_flow_through_a_network_twice(rng):
 
 
 def test_a_convolution_computes_with_the_algorithm_it_names(rng):
-    x = rng.standard_normal((4, 32, 10, 10)).astype(np.float32)  # four tiles of 5 x 5: winograd saves most, whatever does the products
+    # four tiles of 5 x 5: winograd saves most, whatever does the products
+    x = rng.standard_normal((4, 32, 10, 10)).astype(np.float32)
     results = []
     for algorithm in ("auto", "direct", "winograd"):
         network = Network("net", [Conv2d(32, 32, (3, 3), padding="same", activation="relu", algorithm=algorithm)])
@@ -96,5 +103,5 @@ def test_a_convolution_computes_with_the_algorithm_it_names(rng):
     assert not np.array_equal(results[0], results[1])
     np.testing.assert_allclose(results[1], results[2], atol=1e-4)
     network.layers[0] = Conv2d(32, 32, (3, 3), stride=2, algorithm="winograd")
-    with pytest.raises(ValueError, match="winograd is for kernels of three taps a stride"):
+    with pytest.raises(ValueError, match="winograd is for kernels of three taps per stride"):
         network(x)

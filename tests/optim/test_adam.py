@@ -1,4 +1,6 @@
-"""Adam on a parameter store: ten steps of Algorithm 1 by hand, in float64, with a rate that changes; what a checkpoint holds."""
+"""Adam on a parameter store: ten steps of Algorithm 1 by hand, in float64, with a rate that changes; what a checkpoint
+holds.
+"""
 import math
 
 import numpy as np
@@ -30,7 +32,9 @@ def by_hand(p, gradients, rates, beta1=0.9, beta2=0.999, eps=1e-8):
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_ten_steps_with_a_falling_rate(rng, dtype, options):
     s = store(dtype)
-    start, gradients, rates = s.data.copy(), rng.standard_normal((10, s.data.size)).astype(dtype), [1e-2 * (1 - k / 10) for k in range(10)]
+    start, gradients, rates = s.data.copy(), rng.standard_normal((10, s.data.size)).astype(dtype), [
+        1e-2 * (1 - k / 10) for k in range(10)
+    ]
     adam = Adam(s, lr=1e-2, **options)
     for k, (g, rate) in enumerate(zip(gradients, rates)):
         adam.lr[...] = rate
@@ -56,7 +60,13 @@ def test_the_defaults_are_the_paper_s():
     assert not adam.m.any() and not adam.v.any() and adam.t == 0
 
 
-@pytest.mark.parametrize("name, taken, refused", [("lr", (0.0, 2.0), (-1e-9,)), ("beta1", (0.0, 1.0), (-1e-9, 1.0001)), ("beta2", (0.0, 1.0), (-1e-9, 1.0001)), ("eps", (0.0,), (-1e-9,))])
+@pytest.mark.parametrize(
+    "name, taken, refused",
+    [
+        ("lr", (0.0, 2.0), (-1e-9,)), ("beta1", (0.0, 1.0), (-1e-9, 1.0001)), ("beta2", (0.0, 1.0), (-1e-9, 1.0001)),
+        ("eps", (0.0,), (-1e-9,)),
+    ],
+)
 def test_what_is_taken_and_what_is_refused(name, taken, refused):
     for value in taken:
         assert float(getattr(Adam(store(), **{name: value}), name)) == value

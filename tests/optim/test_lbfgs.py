@@ -44,15 +44,16 @@ def one(function, which):
 @pytest.mark.parametrize("memory", (3, 10))
 def test_scipy_finds_the_same_with_as_many_evaluations(rng, memory):
     optimize = pytest.importorskip("scipy.optimize")
-    quadratic, least = quadratics(rng, 8, 12)
+    quadratic, _ = quadratics(rng, 8, 12)
     for function, x0 in ((rosenbrock, rng.uniform(-2, 2, (30, 6))), (quadratic, np.zeros((8, 12)))):
         found = minimise(function, x0, memory=memory)
         theirs = [optimize.fmin_l_bfgs_b(one(function, n), x0[n], m=memory) for n in range(len(x0))]
         agreed = 0
-        for n, (x, value, info) in enumerate(theirs):
+        for n, (x, value, _) in enumerate(theirs):
             assert found.value[n] < 1e-6 or found.value[n] == pytest.approx(value, abs=1e-5), n
             agreed += np.allclose(found.x[n], x, atol=0.02)
-        assert agreed >= 0.9 * len(x0)  # Rosenbrock in 6 dimensions has a second valley, and which is entered is rounding's choice
+        # Rosenbrock in 6 dimensions has a second valley, and which is entered is rounding's choice
+        assert agreed >= 0.9 * len(x0)
         ours, scipys = found.evaluations.mean(), np.mean([info["funcalls"] for _, _, info in theirs])
         assert 0.8 * scipys < ours < 1.2 * scipys, (ours, scipys)
 
@@ -77,7 +78,7 @@ def test_functions_do_not_influence_each_other(rng):
 
 
 def test_each_function_is_asked_by_its_number_and_only_while_it_is_active(rng):
-    function, least = quadratics(rng, 6, 8)
+    function, _ = quadratics(rng, 6, 8)
     asked = np.zeros(6, int)
 
     def counted(x, which):
@@ -144,7 +145,10 @@ def test_a_line_search_that_fails_begins_anew_from_the_steepest_descent(rng):
 
     found = minimise(lame, np.full((1, 4), -1.5))
     assert reasons(found) != ["line search"] and found.value[0] < 1e-6
-    begun = next(k for k in range(16, 40) if np.linalg.norm(asked[k + 1] - asked[k]) > np.linalg.norm(asked[k] - asked[k - 1]) * 2)
+    begun = next(
+        k for k in range(16, 40)
+        if np.linalg.norm(asked[k + 1] - asked[k]) > np.linalg.norm(asked[k] - asked[k - 1]) * 2
+    )
     x = asked[begun]  # after 20 halvings as good as the iterate itself
     _, gradient = rosenbrock(x[None])
     np.testing.assert_allclose(asked[begun + 1] - x, -gradient[0] / np.linalg.norm(gradient), atol=1e-3)
@@ -176,7 +180,8 @@ def test_nothing_to_minimise_and_nothing_changed(rng):
 
 
 @pytest.mark.parametrize(("x0", "options", "message"), (
-    (np.zeros(3), {}, r"x0 is float64\[3\]; expected"), (np.zeros((2, 3), int), {}, "x0 is int64"), ([1.0], {}, "x0 is list"),
+    (np.zeros(3), {}, r"x0 is float64\[3\]; expected"), (np.zeros((2, 3), int), {}, "x0 is int64"),
+    ([1.0], {}, "x0 is list"),
     (np.zeros((2, 3)), {"memory": 0}, "memory is 0"), (np.zeros((2, 3)), {"evaluations": 1}, "evaluations is 1"),
     (np.zeros((2, 3)), {"gtol": -1.0}, "gtol is -1.0"), (np.zeros((2, 3)), {"ftol": "small"}, "ftol is 'small'"),
 ))

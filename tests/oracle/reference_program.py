@@ -8,7 +8,11 @@ def weights(path):
     """{name: tensor} of a saved classifier or generator."""
     found = {}
     with h5py.File(path) as file:
-        file["arrays"].visititems(lambda name, item: found.update({name: torch.from_numpy(item[()])}) if isinstance(item, h5py.Dataset) else None)
+        file["arrays"].visititems(
+            lambda name, item: found.update(
+                {name: torch.from_numpy(item[()])}
+            ) if isinstance(item, h5py.Dataset) else None
+        )
     return found
 
 
@@ -62,4 +66,6 @@ def loss_terms(out, y, classifier, d, eps, objective, kappa, gan_loss):
     real, fake = d(x_t).log_softmax(1), d(x_a).log_softmax(1)
     l_gan = -fake[:, 1].mean() if gan_loss == "nonsaturating" else real[:, 1].mean() + fake[:, 0].mean()
     real, fake = d(x_t.detach()).log_softmax(1), d(x_a.detach()).log_softmax(1)
-    return {"L_adv": l_adv, "L_theta": l_theta, "L_eta": l_eta, "L_GAN": l_gan}, -(real[:, 1].mean() + fake[:, 0].mean())
+    return {
+        "L_adv": l_adv, "L_theta": l_theta, "L_eta": l_eta, "L_GAN": l_gan,
+    }, -(real[:, 1].mean() + fake[:, 0].mean())

@@ -13,8 +13,8 @@ import sdpadv_np as sd
 
 pytest.importorskip("torch", reason="oracle: PyTorch is not installed")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import attack_libraries as bench  # noqa: E402
-import attack_peers as peers  # noqa: E402
+import attack_libraries as bench
+import attack_peers as peers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
 SLOW = {"CW": 6, "SPSA": 60, "DeepFool": 40}  # images, where an attack or a library takes long
@@ -37,7 +37,9 @@ def images(case, most):
 @pytest.fixture(scope="module")
 def model_a(glyphs):
     d = glyphs
-    return sd.models.ModelA().fit(d.x_train[:1500], d.y_train[:1500], d.x_val[:200], d.y_val[:200], epochs=3, progress=False)
+    return sd.models.ModelA().fit(
+        d.x_train[:1500], d.y_train[:1500], d.x_val[:200], d.y_val[:200], epochs=3, progress=False,
+    )
 
 
 def check(case, classifier, x):

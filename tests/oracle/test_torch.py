@@ -24,7 +24,9 @@ def t(array, grad=False):
 
 
 def close(ours, theirs, rtol=1e-10, atol=1e-12):
-    np.testing.assert_allclose(ours.data if isinstance(ours, Tensor) else ours, theirs.detach().numpy(), rtol=rtol, atol=atol)
+    np.testing.assert_allclose(
+        ours.data if isinstance(ours, Tensor) else ours, theirs.detach().numpy(), rtol=rtol, atol=atol,
+    )
 
 
 def wild_generator(rng, **parameters):
@@ -35,8 +37,12 @@ def wild_generator(rng, **parameters):
 
 
 @pytest.mark.parametrize("model", ("A", "B"))
-@pytest.mark.parametrize("objective, gan_loss, projection", (("margin", "nonsaturating", "box"), ("cross_entropy", "minimax", "l2")))
-def test_gradients_of_every_loss_term_with_respect_to_every_parameter(rng, glyphs, model, objective, gan_loss, projection):
+@pytest.mark.parametrize(
+    "objective, gan_loss, projection", (("margin", "nonsaturating", "box"), ("cross_entropy", "minimax", "l2")),
+)
+def test_gradients_of_every_loss_term_with_respect_to_every_parameter(
+    rng, glyphs, model, objective, gan_loss, projection,
+):
     f = sd.models.ARCHITECTURES[model](dtype=np.float64)
     attack = sd.attacks.SdpAdv(f, eps=0.1, objective=objective, gan_loss=gan_loss, projection=projection, kappa=0.5)
     g, (d, d_store) = wild_generator(rng, eps=0.1, projection=projection), discriminator((1, 28, 28), 0, np.float64)
@@ -54,7 +60,8 @@ def test_gradients_of_every_loss_term_with_respect_to_every_parameter(rng, glyph
     theirs_out = oracle.generator(t(x), w, 0.1, 0.3, projection)
     classifier = oracle.model_a if model == "A" else oracle.model_b
     theirs, theirs_d = oracle.loss_terms(
-        theirs_out, t(y), lambda v: classifier(v, wf), lambda v: oracle.mlp(v, wd, "d", torch.relu, 3), 0.1, objective, 0.5, gan_loss
+        theirs_out, t(y), lambda v: classifier(v, wf), lambda v: oracle.mlp(v, wd, "d", torch.relu, 3), 0.1, objective,
+        0.5, gan_loss
     )
     for name, term in ours.items():
         close(term, theirs[name], rtol=1e-8)
@@ -74,8 +81,12 @@ def test_gradients_of_every_loss_term_with_respect_to_every_parameter(rng, glyph
 def test_saved_files_give_the_same_accuracy_to_the_image(tmp_path, glyphs, classifier, model):
     d = glyphs
     if model == "A":
-        classifier = sd.models.ModelA().fit(d.x_train[:1000], d.y_train[:1000], d.x_val, d.y_val, epochs=2, progress=False)
-    attack = sd.attacks.SdpAdv(classifier).fit(d.x_train[:2000], d.y_train[:2000], d.x_val[:200], d.y_val[:200], epochs=1, progress=False)
+        classifier = sd.models.ModelA().fit(
+            d.x_train[:1000], d.y_train[:1000], d.x_val, d.y_val, epochs=2, progress=False,
+        )
+    attack = sd.attacks.SdpAdv(classifier).fit(
+        d.x_train[:2000], d.y_train[:2000], d.x_val[:200], d.y_val[:200], epochs=1, progress=False,
+    )
     x_a = attack(d.x_test)
     sd.save(classifier, tmp_path / "c.h5")
     sd.save(attack, tmp_path / "g.h5")
@@ -110,7 +121,9 @@ def test_affine_sampling_and_its_two_orders_of_gradients(rng, convention, align,
 @pytest.mark.parametrize("size", ((5, 6), (28, 28), (2, 3)))
 def test_flow_sampling_and_its_two_orders_of_gradients(rng, size):
     """In PyTorch: a grid of places plus flow, border padding."""
-    x, flow, g = rng.standard_normal((3, 2, *size)), rng.uniform(-2.5, 2.5, (3, 2, *size)), rng.standard_normal((3, 2, *size))
+    x, flow, g = rng.standard_normal((3, 2, *size)), rng.uniform(
+        -2.5, 2.5, (3, 2, *size),
+    ), rng.standard_normal((3, 2, *size))
     a, b = t(x, True), t(flow, True)
     rows, columns = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in size), indexing="ij")
     grid = torch.stack([2 * (columns + b[:, 1]) / (size[1] - 1) - 1, 2 * (rows + b[:, 0]) / (size[0] - 1) - 1], dim=-1)
@@ -172,8 +185,10 @@ def test_adam(rng):
 
 
 ELEMENTWISE = {
-    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "softplus": F.softplus, "square": torch.square, "abs": torch.abs,
-    "softmax": lambda x: x.softmax(-1), "log_softmax": lambda x: x.log_softmax(-1), "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "softplus": F.softplus,
+    "square": torch.square, "abs": torch.abs,
+    "softmax": lambda x: x.softmax(-1), "log_softmax": lambda x: x.log_softmax(-1),
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
 }
 
 
@@ -188,7 +203,9 @@ def test_operation(rng, name):
 
 @pytest.mark.parametrize("attack", (sd.attacks.FGSM, sd.attacks.BIM, sd.attacks.MIM))
 def test_gradient_attacks_written_again(classifier, glyphs, attack):
-    """The update rules of CleverHans 3.0.1 in PyTorch, on the same weights; in float64, where the sign of a tiny gradient is no accident."""
+    """The update rules of CleverHans 3.0.1 in PyTorch, on the same weights; in float64, where the sign of a tiny
+    gradient is no accident.
+    """
     x, eps = glyphs.x_test[:100].astype(np.float64), 0.3
     double = sd.models.ModelB(dtype=np.float64)
     double.store.data[...] = classifier.store.data

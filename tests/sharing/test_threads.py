@@ -98,26 +98,27 @@ def test_recording_is_seen_by_the_recording_thread_alone(classifier):
     assert type(classifier.store.tensors["model_b/1/W"].data) is np.ndarray
 
 
-class Waiting(sd.models.ModelB):
-    """A classifier whose training waits in its first step until it is told to go on."""
+class Waiting(sd.nn.Network):
+    """A network whose training waits in its first step until ``go_on`` is set."""
 
-    def logits(self, x):
-        if isinstance(x, sd.Tensor) and not self.reached.is_set():
+    def __call__(self, x, training=False):
+        if training and not self.reached.is_set():
             self.reached.set()
             assert self.go_on.wait(30)
-        return super().logits(x)
+        return super().__call__(x, training)
 
 
 @pytest.fixture
 def in_training(few):
-    """A model whose training goes on in another thread for as long as the test lasts."""
-    model = Waiting()
-    model.reached, model.go_on = threading.Event(), threading.Event()
+    """A model that is trained in another thread during the test."""
+    model = sd.models.ModelB()
+    network = model.network
+    network.__class__, network.reached, network.go_on = Waiting, threading.Event(), threading.Event()
     thread = threading.Thread(target=lambda: model.fit(*few, epochs=1, progress=False))
     thread.start()
-    assert model.reached.wait(30)
+    assert network.reached.wait(30)
     yield model
-    model.go_on.set()
+    network.go_on.set()
     thread.join()
     model.fit(*few, epochs=1, progress=False)  # free again
 

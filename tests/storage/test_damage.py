@@ -8,10 +8,16 @@ PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "damage.py"
 
 
 def test_some_hundred_damaged_files(tmp_path):
-    done = subprocess.run([sys.executable, str(PROGRAM), "--quick", "--count", "300", "--output", str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), "--quick", "--count", "300", "--output", str(tmp_path)], capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((tmp_path / "damage.json").read_text())
-    seen = {outcome: sum(counts[outcome] for row in record["table"].values() for counts in row.values()) for outcome in ("refused", "right", "as said")}
+    seen = {
+        outcome: sum(counts[outcome] for row in record["table"].values() for counts in row.values())
+        for outcome in ("refused", "right", "as said")
+    }
     assert record["bad"] == [] and all(count > 5 for count in seen.values()) and len(record["table"]) > 14
 
 
@@ -42,7 +48,10 @@ damage.__file__ = __file__
 sys.exit(damage.main())
 """
     (tmp_path / "program.py").write_text(program)
-    done = subprocess.run([sys.executable, str(tmp_path / "program.py"), "--count", "12", "--output", str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), "--count", "12", "--output", str(tmp_path)], capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     (row,) = json.loads((tmp_path / "damage.json").read_text())["table"].values()
     total = {outcome: row["plain"][outcome] + row["checked"][outcome] for outcome in row["plain"]}

@@ -51,10 +51,18 @@ def train(task, **options):
 
 
 @pytest.mark.parametrize("bad", (np.nan, np.inf))
-@pytest.mark.parametrize("where, message", (("first", "loss is (nan|inf) in epoch 3, step 1"), ("last", "loss is (nan|inf) in epoch 3, step 2"), ("figure", "score is (nan|inf) in epoch 3, step 2"), ("weight", "a weight is (nan|inf) in epoch 3, step 2")))
+@pytest.mark.parametrize(
+    "where, message",
+    (
+        ("first", "loss is (nan|inf) in epoch 3, step 1"), ("last", "loss is (nan|inf) in epoch 3, step 2"),
+        ("figure", "score is (nan|inf) in epoch 3, step 2"), ("weight", "a weight is (nan|inf) in epoch 3, step 2")
+    )
+)
 def test_the_best_epoch_is_left(bad, where, message, tmp_path):
     losses = [1.0] * 4 + [bad if where == "first" else 1.0, bad if where == "last" else 1.0]
-    task = Scripted(losses, (0.1, 0.9, bad if where == "figure" else 0.5), (1.0, 2.0, bad if where == "weight" else 3.0))
+    task = Scripted(
+        losses, (0.1, 0.9, bad if where == "figure" else 0.5), (1.0, 2.0, bad if where == "weight" else 3.0)
+    )
     with pytest.raises(TrainingError, match=f"^task: {message}; lower the learning rate"):
         train(task, checkpoint=tmp_path / "c.h5")
     np.testing.assert_array_equal(task.w, 1.0)
@@ -83,11 +91,20 @@ def test_an_interrupted_training_leaves_the_best_epoch_too():
     assert len(task.history) == 2
 
 
-@pytest.mark.parametrize("first, last, told", ((2.0, 2001.0, True), (2.0, 1999.0, False), (2.0, 2000.0, False), (0.001, 999.0, False), (0.001, -1001.0, True), (-5e10, 5e10, False)))
+@pytest.mark.parametrize(
+    "first, last, told",
+    (
+        (2.0, 2001.0, True), (2.0, 1999.0, False), (2.0, 2000.0, False), (0.001, 999.0, False), (0.001, -1001.0, True),
+        (-5e10, 5e10, False)
+    )
+)
 def test_a_loss_that_has_grown_beyond_use_is_told(first, last, told):
     task = Scripted([first, 1.0, 1.0, last], (0.1, 0.2))
     if told:
-        with pytest.warns(RuntimeWarning, match="task: loss was .* at first and is .* at the end: the training diverged; lower the learning rate"):
+        with pytest.warns(
+            RuntimeWarning,
+            match="task: loss was .* at first and is .* at the end: the training diverged; lower the learning rate"
+        ):
             train(task)
     else:
         train(task)
@@ -103,7 +120,9 @@ def test_a_resumed_training_knows_where_it_began(tmp_path):
 def test_a_real_classifier(glyphs):
     d, f = glyphs, sd.models.ModelB()
     before = f.store.data.copy()
-    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="Model B: .* epoch 1, step 2; lower the learning rate"):
+    with np.errstate(all="ignore"), pytest.raises(
+        TrainingError, match="Model B: .* epoch 1, step 2; lower the learning rate"
+    ):
         f.fit(d.x_train[:256], d.y_train[:256], d.x_val[:50], d.y_val[:50], epochs=3, lr=1e30, progress=False)
     assert f.store.data.tobytes() == before.tobytes() and f.history == []
     with pytest.warns(RuntimeWarning, match="Model B: loss was 2.3"):

@@ -53,7 +53,9 @@ TASKS = {
     "AdvTrain": defence_task(sd.defences.AdvTrain(eps=0.05)),
     "AffineAugmentation": defence_task(sd.defences.AffineAugmentation()),
     "SdpAdv": attack_task(sd.attacks.SdpAdv),
-    "SdpAdv minimax, l2": attack_task(sd.attacks.SdpAdv, gan_loss="minimax", projection="l2", objective="cross_entropy"),
+    "SdpAdv minimax, l2": attack_task(
+        sd.attacks.SdpAdv, gan_loss="minimax", projection="l2", objective="cross_entropy"
+    ),
     "SdpAdv with a target": attack_task(sd.attacks.SdpAdv, target=2),
     "SdAdv": attack_task(sd.attacks.SdAdv),
     "AdvGAN": attack_task(sd.attacks.AdvGAN),
@@ -63,13 +65,14 @@ TASKS = {
     "ConvAdvGAN": attack_task(sd.attacks.ConvAdvGAN, (1, 24, 24)),
 }
 CLASSIFIERS = ("Model A", "Model B", "distillation", "AdvTrain", "AffineAugmentation")
-FALLS = {"ATN aae": "L_x", "ATN": "L_y", **dict.fromkeys(CLASSIFIERS, "loss")}  # the loss that falls from the first to the last epoch, if not L_adv
+# the loss that falls from the first to the last epoch, if not L_adv
+FALLS = {"ATN aae": "L_x", "ATN": "L_y", **dict.fromkeys(CLASSIFIERS, "loss")}
 SLOW = ("Model A", "ConvAdvGAN")
 every_task = pytest.mark.parametrize("name", TASKS)
 
 
 def run(task, checkpoint=None, stop_at=None):
-    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen`` are its steps: (epoch, images)."""
+    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen``: (epoch, images) of steps."""
     step, task.seen = task.step, []
 
     def watched(chosen, epoch):
@@ -122,7 +125,8 @@ def test_the_state_is_live_and_holds_the_weights(name):
     assert any(np.shares_memory(task.weights(), a) for a in arrays.values())
     task.step(np.arange(BATCH), 0)
     assert all(a is b for a, b in zip(arrays.values(), task.state().values(), strict=True))
-    assert {k for k, a in arrays.items() if a.tobytes() != before[k]} == set(arrays), "everything in it changes in a step, or it need not be there"
+    changed = {k for k, a in arrays.items() if a.tobytes() != before[k]}
+    assert changed == set(arrays), "everything in it changes in a step, or it need not be there"
 
 
 @every_task
@@ -156,13 +160,18 @@ def test_it_lets_go_of_its_plan(name, whole):
 def test_it_learns(name, whole):
     history = whole(name)[1]
     key = FALLS.get(name, "L_adv")
-    assert history[-1][key] < 0.9 * history[0][key] if history[0][key] > 0 else history[-1][key] < history[0][key] - 0.1, [row[key] for row in history]
+    course = [row[key] for row in history]
+    assert course[-1] < (0.9 * course[0] if course[0] > 0 else course[0] - 0.1), course
 
 
 LOSSES = {
     **dict.fromkeys(CLASSIFIERS, {"loss"}),
-    **dict.fromkeys(("SdpAdv", "SdpAdv minimax, l2", "SdpAdv with a target", "SdpAdvPlus"), {"L_adv", "L_theta", "L_eta", "L_GAN", "L_D"}),
-    **dict.fromkeys(("AdvGAN", "ConvAdvGAN"), {"L_adv", "L_eta", "L_GAN", "L_D"}), "SdAdv": {"L_adv", "L_theta"}, "ATN": {"L_x", "L_y"}, "ATN aae": {"L_x", "L_y"},
+    **dict.fromkeys(
+        ("SdpAdv", "SdpAdv minimax, l2", "SdpAdv with a target", "SdpAdvPlus"),
+        {"L_adv", "L_theta", "L_eta", "L_GAN", "L_D"}
+    ),
+    **dict.fromkeys(("AdvGAN", "ConvAdvGAN"), {"L_adv", "L_eta", "L_GAN", "L_D"}), "SdAdv": {"L_adv", "L_theta"},
+    "ATN": {"L_x", "L_y"}, "ATN aae": {"L_x", "L_y"},
 }
 
 
@@ -230,7 +239,9 @@ def test_conv_advgan_s_rates_are_a_tenth_in_the_last_sixth(epochs):
 
 def test_sdpadv_s_rates_stay_and_its_alpha_falls_with_the_epochs():
     t = tiny()
-    task = sd.attacks.SdpAdv(t.classifier, lr=3e-3, lr_d=2e-4, alpha=4.0, alpha_decay=0.5, alpha_floor=0.3)._training(t.x, t.y, t.x_val, t.y_val, 20, 64)
+    task = sd.attacks.SdpAdv(
+        t.classifier, lr=3e-3, lr_d=2e-4, alpha=4.0, alpha_decay=0.5, alpha_floor=0.3
+    )._training(t.x, t.y, t.x_val, t.y_val, 20, 64)
     alphas = []
     task.plan = lambda x, y, alpha: alphas.append(float(alpha)) or {"L": float(task.optimiser.lr + task.d_optimiser.lr)}
     history = run(task)
@@ -242,7 +253,10 @@ def test_sdpadv_s_rates_stay_and_its_alpha_falls_with_the_epochs():
 @pytest.mark.parametrize("name", [name for name in TASKS if name not in CLASSIFIERS])
 def test_what_is_kept_is_the_lowest_accuracy_then_the_least_change(name):
     task = TASKS[name]()
-    low, high, near = ({"validation accuracy": a, "L2sq": d, **({"target reached": 1 - a} if task.attack.target is not None else {})} for a, d in ((0.1, 9.0), (0.9, 1.0), (0.1, 8.0)))
+    low, high, near = ({"validation accuracy": a, "L2sq": d} for a, d in ((0.1, 9.0), (0.9, 1.0), (0.1, 8.0)))
+    if task.attack.target is not None:
+        for figures in (low, high, near):
+            figures["target reached"] = 1 - figures["validation accuracy"]
     assert sorted([high, low, near], key=task.score) == [near, low, high]
 
 

@@ -23,7 +23,10 @@ def fit(glyphs, checkpoint, classifier=None, stop_after=None, epochs=4, **option
 
     sd.Plan.__call__ = step
     try:
-        model.fit(d.x_train[:640], d.y_train[:640], d.x_val[:200], d.y_val[:200], epochs=epochs, checkpoint=checkpoint, progress=False, **options)
+        model.fit(
+            d.x_train[:640], d.y_train[:640], d.x_val[:200], d.y_val[:200], epochs=epochs, checkpoint=checkpoint,
+            progress=False, **options
+        )
     finally:
         sd.Plan.__call__ = original
     return model
@@ -47,7 +50,10 @@ def test_sdpadv_resumes_with_both_optimisers(glyphs, tmp_path, classifier):
         return sd.attacks.SdpAdv(classifier)
 
     def go(attack, epochs, checkpoint=None):
-        return attack.fit(d.x_train[:640], d.y_train[:640], d.x_val[:200], d.y_val[:200], epochs=epochs, checkpoint=checkpoint, progress=False)
+        return attack.fit(
+            d.x_train[:640], d.y_train[:640], d.x_val[:200], d.y_val[:200], epochs=epochs, checkpoint=checkpoint,
+            progress=False
+        )
 
     whole = go(attack(), 4)
 
@@ -99,7 +105,8 @@ def test_lines_where_nobody_watches(capsys, glyphs):
     d = glyphs
     sd.models.ModelB().fit(d.x_train[:256], d.y_train[:256], d.x_val[:50], d.y_val[:50], epochs=2)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and lines[0].startswith("Model B: epoch 1/2  loss ") and "validation accuracy" in lines[0] and "s left]" in lines[0]
+    assert len(lines) == 2 and lines[0].startswith("Model B: epoch 1/2  loss ") and "validation accuracy" in lines[0]
+    assert "s left]" in lines[0]
 
 
 def test_a_bar_where_somebody_does(monkeypatch):
@@ -112,4 +119,5 @@ def test_a_bar_where_somebody_does(monkeypatch):
         for _ in range(40):
             bar.update({"loss": 0.5})
         bar.line("epoch 1/1  loss 0.5")
-    assert "job" in screen.getvalue() and "40/40" in screen.getvalue() and "job: epoch 1/1  loss 0.5" in screen.getvalue()
+    assert "job" in screen.getvalue() and "40/40" in screen.getvalue()
+    assert "job: epoch 1/1  loss 0.5" in screen.getvalue()

@@ -1,4 +1,4 @@
-"""A checkpoint of another training is refused, whatever is trained; what cannot be stored is refused before the work."""
+"""A checkpoint of another training is refused; settings that cannot be stored are refused before the work."""
 import types
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from sdpadv_np.training import fingerprints
 
 OLD = Path(__file__).parent.parent / "storage" / "old_files"
 RNG = np.random.default_rng(0)
-W, X, Y = RNG.standard_normal((4, 10)).astype(np.float32), RNG.random((8, 1, 2, 2)).astype(np.float32), np.arange(8)  # those of old_files/checkpoint.h5
+# those of old_files/checkpoint.h5
+W, X, Y = RNG.standard_normal((4, 10)).astype(np.float32), RNG.random((8, 1, 2, 2)).astype(np.float32), np.arange(8)
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,10 @@ def _nothing_to_compile(monkeypatch):
 
 def foreign(W=W, noise=0.0):
     draw = np.random.default_rng(1)
-    return sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W + noise * draw.standard_normal((len(x), 10)), lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(1, 2, 2))
+    return sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ W + noise * draw.standard_normal((len(x), 10)),
+        lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(1, 2, 2)
+    )
 
 
 def _model(data, checkpoint, seed=0, **_):
@@ -31,22 +35,32 @@ def _model(data, checkpoint, seed=0, **_):
 
 def _distil(data, checkpoint, **_):
     x, y, x_val, y_val = data
-    return sd.models.distil(x, np.eye(10, dtype=np.float32)[y], x_val, np.eye(10, dtype=np.float32)[y_val], epochs=1, batch_size=8, checkpoint=checkpoint, progress=False)
+    return sd.models.distil(
+        x, np.eye(10, dtype=np.float32)[y], x_val, np.eye(10, dtype=np.float32)[y_val], epochs=1, batch_size=8,
+        checkpoint=checkpoint, progress=False
+    )
 
 
 def _attack(kind):
     def fit(data, checkpoint, classifier=None):
-        return kind(sd.models.ModelB() if classifier is None else classifier).fit(*data, epochs=1, batch_size=8, checkpoint=checkpoint, progress=False)
+        return kind(sd.models.ModelB() if classifier is None else classifier).fit(
+            *data, epochs=1, batch_size=8, checkpoint=checkpoint, progress=False
+        )
 
     return fit
 
 
 def _black_box(data, checkpoint, classifier=None):
-    attack = sd.attacks.BlackBoxSdpAdv((sd.models.ModelB() if classifier is None else classifier).probabilities, substitute_epochs=1)
+    attack = sd.attacks.BlackBoxSdpAdv(
+        (sd.models.ModelB() if classifier is None else classifier).probabilities, substitute_epochs=1
+    )
     return attack.fit(*data, epochs=1, batch_size=8, checkpoint=checkpoint, progress=False)
 
 
-TASKS = {"classifier": _model, "distillation": _distil, "SdpAdv": _attack(sd.attacks.SdpAdv), "ATN": _attack(sd.attacks.ATN), "ConvAdvGAN": _attack(sd.attacks.ConvAdvGAN), "black box": _black_box}
+TASKS = {
+    "classifier": _model, "distillation": _distil, "SdpAdv": _attack(sd.attacks.SdpAdv), "ATN": _attack(sd.attacks.ATN),
+    "ConvAdvGAN": _attack(sd.attacks.ConvAdvGAN), "black box": _black_box
+}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -55,13 +69,18 @@ def test_a_checkpoint_made_from_other_data_or_another_classifier_is_refused(tmp_
     data = (d.x_train[:16], d.y_train[:16], d.x_val[:16], d.y_val[:16])
     fit(data, tmp_path / "c")
     others = {
-        "set of training images": (data[0][::-1], *data[1:]), "set of training labels": (data[0], (data[1] + 1) % 10, *data[2:]),
-        "set of validation images": (*data[:2], data[2][::-1], data[3]), "set of validation labels": (*data[:3], (data[3] + 1) % 10),
+        "set of training images": (data[0][::-1], *data[1:]),
+        "set of training labels": (data[0], (data[1] + 1) % 10, *data[2:]),
+        "set of validation images": (*data[:2], data[2][::-1], data[3]),
+        "set of validation labels": (*data[:3], (data[3] + 1) % 10),
     }
     for what, other in others.items():
         if name == "distillation" and "labels" not in what:
             other = (other[0], data[1], other[2], data[3])
-        with pytest.raises(FileError, match="was made with another set of (training|validation) (images|labels)" if name == "black box" else f"was made with another {what} than now; resume with the same data"):
+        message = f"was made with another {what} than now; resume with the same data"
+        if name == "black box":
+            message = "was made with another set of (training|validation) (images|labels)"
+        with pytest.raises(FileError, match=message):
             fit(other, tmp_path / "c")
     if name not in ("classifier", "distillation"):
         other = sd.models.ModelB(seed=5)
@@ -79,7 +98,9 @@ def test_the_seed_of_a_models_weights_is_part_of_it(tmp_path, glyphs):
 
 
 def _atn(classifier, checkpoint, **options):
-    return sd.attacks.ATN(classifier, hidden=(2,), target=1).fit(X, Y, X, Y, epochs=1, batch_size=4, checkpoint=checkpoint, progress=False, **options)
+    return sd.attacks.ATN(classifier, hidden=(2,), target=1).fit(
+        X, Y, X, Y, epochs=1, batch_size=4, checkpoint=checkpoint, progress=False, **options
+    )
 
 
 def test_a_classifier_without_weights_is_known_by_its_answers(tmp_path):
@@ -91,12 +112,22 @@ def test_a_classifier_without_weights_is_known_by_its_answers(tmp_path):
 
 def test_one_whose_answers_differ_from_call_to_call_is_not_compared():
     for answer in (np.inf, np.nan):  # no file could hold them
-        assert fingerprints.classifier_fingerprint(types.SimpleNamespace(logits=lambda x, a=answer: np.full((len(x), 10), a)), X) == fingerprints.RANDOMISED
+        assert fingerprints.classifier_fingerprint(
+            types.SimpleNamespace(logits=lambda x, a=answer: np.full((len(x), 10), a)), X
+        ) == fingerprints.RANDOMISED
     assert fingerprints.classifier_fingerprint(foreign(noise=0.1), X) == fingerprints.RANDOMISED
-    assert fingerprints.same(fingerprints.classifier_fingerprint(foreign(noise=1e-6), X), fingerprints.classifier_fingerprint(foreign(), X))
+    assert fingerprints.same(
+        fingerprints.classifier_fingerprint(foreign(noise=1e-6), X), fingerprints.classifier_fingerprint(foreign(), X)
+    )
 
 
-@pytest.mark.parametrize("one, other", [([[1.0]], [[2.0]]), ([1.0], [[1.0]]), ([[1.0]], "a"), (["a"], [1.0]), (None, "a"), ([[1.0], []], [1.0]), (None, [1.0])])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ([[1.0]], [[2.0]]), ([1.0], [[1.0]]), ([[1.0]], "a"), (["a"], [1.0]), (None, "a"), ([[1.0], []], [1.0]),
+        (None, [1.0])
+    ]
+)
 def test_what_a_file_may_hold_in_place_of_answers(one, other):
     assert not fingerprints.same(one, other) and not fingerprints.same(other, one)
 
@@ -106,7 +137,9 @@ def test_a_checkpoint_of_the_format_before_is_gone_on_with_and_said_to_be_unknow
         attack = _atn(foreign(), OLD / "checkpoint.h5")
     assert attack.generator.store.data.tobytes() == sd.load(OLD / "atn_generator.h5").store.data.tobytes()
     with pytest.raises(FileError, match="was made with hidden = .2., now it is .3."):
-        sd.attacks.ATN(foreign(), hidden=(3,), target=1).fit(X, Y, X, Y, epochs=1, batch_size=4, checkpoint=OLD / "checkpoint.h5", progress=False)
+        sd.attacks.ATN(foreign(), hidden=(3,), target=1).fit(
+            X, Y, X, Y, epochs=1, batch_size=4, checkpoint=OLD / "checkpoint.h5", progress=False
+        )
 
 
 def _odd_checkpoint(path, change):
@@ -123,7 +156,10 @@ def _odd_checkpoint(path, change):
     (lambda arrays, a: a.update(history=a["history"] * 2), "its best epoch is 1 of 2 of 1"),
     (lambda arrays, a: arrays.pop("best"), r"best is nothing, expected float32\[22\]"),
     (lambda arrays, a: arrays.update(best=arrays["best"][:-1]), r"best is float32\[21\]"),
-    (lambda arrays, a: arrays.update({"state/g/t": np.zeros(1, np.int64)}), r"state/g/t is int64\[1\], expected int64\[\]"),
+    (
+        lambda arrays, a: arrays.update({"state/g/t": np.zeros(1, np.int64)}),
+        r"state/g/t is int64\[1\], expected int64\[\]"
+    ),
 ])
 def test_an_odd_checkpoint_with_the_right_checksum(tmp_path, change, message):
     _atn(foreign(), tmp_path / "c")

@@ -20,7 +20,10 @@ def without_time(history):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
 
 
-@pytest.mark.parametrize("scores, best", [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.5), 2), ((0.9, 0.5, 0.1), 3), ((0.5, 0.5, 0.5), 1), ((0.5, 0.4, 0.4), 2)])
+@pytest.mark.parametrize(
+    "scores, best",
+    [((0.1, 0.9, 0.5), 1), ((0.9, 0.1, 0.5), 2), ((0.9, 0.5, 0.1), 3), ((0.5, 0.5, 0.5), 1), ((0.5, 0.4, 0.4), 2)]
+)
 def test_the_best_epoch_s_weights_are_left_in_the_task(scores, best):
     """The lowest score wins, and of equals the first."""
     task = Scripted(scores)
@@ -42,7 +45,10 @@ def test_history_has_the_figures_of_each_epoch():
     task = Scripted(loss=lambda epoch, step: 10.0 * epoch + step)
     history = go(task)
     assert without_time(history) == [
-        {"epoch": e + 1, "loss": 10.0 * e + 1.5, "badness": (0.1, 0.9, 0.5)[e], "steps": STEPS * (e + 1), "best_epoch": 1} for e in range(3)
+        {
+            "epoch": e + 1, "loss": 10.0 * e + 1.5, "badness": (0.1, 0.9, 0.5)[e], "steps": STEPS * (e + 1),
+            "best_epoch": 1
+        } for e in range(3)
     ]
     assert all(0 <= row["seconds"] < 10 for row in history) and task.validated == 3
 
@@ -56,7 +62,9 @@ def test_each_epoch_has_an_order_of_its_own_which_seed_and_number_decide():
         assert a != b, "two epochs saw the images in one order"
 
 
-@pytest.mark.parametrize("count, batch_size, sizes", [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (10, 10, [10]), (10, 1, [1] * 10)])
+@pytest.mark.parametrize(
+    "count, batch_size, sizes", [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (10, 10, [10]), (10, 1, [1] * 10)]
+)
 def test_no_image_comes_twice_and_the_last_incomplete_batch_is_left_out(count, batch_size, sizes):
     task = Scripted(count=count, batch_size=batch_size)
     go(task)
@@ -90,7 +98,9 @@ def test_the_checkpoint_holds_the_best_epoch_s_weights_beside_the_last_one_s(tmp
     finished = Scripted((0.1, 0.9, 0.5), stop_after=3 * STEPS)
     go(finished, tmp_path / "c.h5")
     np.testing.assert_array_equal(finished.kept, after(1)[0])
-    np.testing.assert_array_equal(finished.chosen[2], [order.tolist() for order in np.split(np.random.default_rng([0, 2]).permutation(10)[:8], 2)])
+    np.testing.assert_array_equal(
+        finished.chosen[2], [order.tolist() for order in np.split(np.random.default_rng([0, 2]).permutation(10)[:8], 2)]
+    )
 
 
 def test_a_finished_training_does_no_step_and_gives_the_same(tmp_path):
@@ -117,7 +127,8 @@ def test_a_loss_that_is_none_is_named_with_epoch_and_step(loss, epoch, step):
 
 
 def test_lines_say_the_epoch_its_figures_and_the_time_left(capsys, monkeypatch):
-    monkeypatch.setattr("sdpadv_np.training.progress.time.monotonic", itertools.count(0, 10).__next__)  # each look at the clock 10 s after the last
+    # each look at the clock 10 s after the last
+    monkeypatch.setattr("sdpadv_np.training.progress.time.monotonic", itertools.count(0, 10).__next__)
     go(Scripted(), progress=True)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [

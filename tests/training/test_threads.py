@@ -46,8 +46,12 @@ def test_the_number_of_threads_changes_no_bit(glyphs, count):
     few = tuple(part[:256] for part in (glyphs.x_train, glyphs.y_train, glyphs.x_val, glyphs.y_val))
 
     def result():
-        attack = sd.attacks.SdpAdv(sd.models.ModelB().fit(*few, epochs=1, progress=False)).fit(*few, epochs=1, progress=False)
-        return attack.generator.store.data.tobytes(), attack(few[0]).tobytes(), sd.attacks.PGD(sd.models.ModelA(), steps=1)(few[0][:40]).tobytes()
+        attack = sd.attacks.SdpAdv(
+            sd.models.ModelB().fit(*few, epochs=1, progress=False)
+        ).fit(*few, epochs=1, progress=False)
+        return attack.generator.store.data.tobytes(), attack(few[0]).tobytes(), sd.attacks.PGD(
+            sd.models.ModelA(), steps=1
+        )(few[0][:40]).tobytes()
 
     expected = result()
     with module.threads(count):

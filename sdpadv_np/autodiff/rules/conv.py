@@ -1,11 +1,12 @@
 """Derivatives of the convolution.
 
-y, the input gradient and the weight gradient are the three faces of one trilinear form
-T(x, w, g) = Σ conv(x, w) g: each is linear in two of the three and its derivatives are the other
-two faces. So three lines a rule close the family under differentiation, to any order.
+y, the input gradient and the weight gradient are the three partial derivatives of one trilinear form
+T(x, w, g) = Σ conv(x, w) g: each is linear in two of the three arguments, and its derivatives are the other two. So
+three operations are closed under differentiation, to any order.
 
-``algorithm`` is handed on: what is computed directly has derivatives that are computed directly.
+``algorithm`` is passed on: the derivatives of a direct convolution are computed directly, too.
 """
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -37,7 +38,7 @@ def _layer(x, w, b, stride=1, padding="valid", activation="linear", algorithm="a
 
 def _layer_fused(g, y, x, w, b, needs, saved, out, stride, padding, activation, algorithm):
     how = stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm
-    if needs == [True, False, False]:  # an attack's; the slope costs no pass of its own then
+    if needs == [True, False, False]:  # an attack's; the activation's derivative is fused into the kernel
         return kernel.input_gradient(g, w, x.shape[2:], *how, out=out[0], y=y, activation=activation), None, None
     h = g if activation == "linear" else activation_kernel.backward(g, y, activation)
     return (
@@ -89,6 +90,6 @@ conv2d_layer = define(
     lambda g, y, x, w, b, activation, **how: conv2d_weight(backward(g, y, activation), x, kernel_size=w.shape[2:], **how),
     lambda g, y, x, w, b, activation, **how: sum(backward(g, y, activation), axis=(0, 2, 3)).reshape(b.shape),
     formula="x̄ = conv_transpose2d(Z̄, w),  w̄ = conv2d_weight(Z̄, x),  b̄ = Σₙᵢⱼ Z̄  with Z̄ = ȳ · activation′(y)", terms=terms, reads=(0, 1, "y"), fused=_layer_fused,
-    samples=_LAYERS, hint=_HINT + ", b (O,) or (O,1,1)", kinks="where an output is 0 a relu's slope is 0, a leaky relu's 0.2",
+    samples=_LAYERS, hint=_HINT + ", b (O,) or (O,1,1)", kinks="where an output is 0 the derivative of relu is 0, of leaky relu 0.2",
     doc="activation(conv2d(x, w) + b), b (O,) or (O,1,1); activations see kernels/activation, algorithms kernels/conv2d.",
 )

@@ -2,11 +2,11 @@
 
 Inputs broadcast as in NumPy; the engine sums a gradient back to its input's shape.
 
-NOTE: a mask selects, it does not multiply. What is not chosen has the derivative 0 whatever comes
-from behind, and behind a kink there may be an infinity: sqrt(relu(x)) at x = -1 has ȳ = inf, and
-ȳ [x > 0] is 0 there, not inf · 0. So the rules below say ``where(mask, g, 0)``. What is not a number
-is not above, not below and not within anything.
+NOTE: a mask selects, it does not multiply. An element that is not selected has the derivative 0 whatever ȳ is,
+and behind a kink there may be an infinity: sqrt(relu(x)) at x = -1 has ȳ = inf, and
+ȳ [x > 0] is 0 there, not inf · 0. So the rules below say ``where(mask, g, 0)``. Comparisons with NaN are false.
 """
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -22,7 +22,6 @@ _SHAPES = "shapes must be equal, or 1, counted from the right"
 _BROADCAST = {"broadcasts": True, "hint": _SHAPES}
 
 
-
 def _sigmoid(x):
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
@@ -33,12 +32,12 @@ def _inside(value, low, high):
 
 
 def _limits(low, high):
-    """None, which limits nothing, as a number that limits nothing."""
+    """None, no limit, as an infinite limit."""
     return -np.inf if low is None else low, np.inf if high is None else high
 
 
 def _less_one(exponent):
-    """The exponent of the slope: one less, but 0 for 0; NumPy subtracts no truth values."""
+    """The exponent of the derivative: one less, but 0 for 0; NumPy does not subtract booleans."""
     return np.zeros_like(exponent) if getattr(exponent, "dtype", None) == bool else exponent - (exponent != 0)
 
 
@@ -70,7 +69,7 @@ div = define(
 neg = define("neg", np.negative, lambda g, y, x: -g, formula="x̄ = −ȳ", samples=normal((3, 4)))
 power = define(
     "power", lambda x, exponent: x**exponent,
-    lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=_less_one(exponent))), 0),  # 0 x⁰ is 0 also where x⁻¹ is infinite
+    lambda g, y, x, exponent: where(exponent != 0, g * (exponent * power(x, exponent=_less_one(exponent))), 0),  # 0 also where x⁻¹ is infinite
     formula="x̄ = ȳ p xᵖ⁻¹ if p ≠ 0 else 0", reads=(0,), broadcasts=True, doc="x to a constant power: a number, or an array of them.",
     instead={"exponent": "use exp(exponent * log(x))"}, hint=_SHAPES,
     samples=cases(positive((3, 4), exponent=2.5), normal((3, 4), exponent=3), positive((3,), exponent=-1), positive((4,), exponent=np.array([[0], [3]], np.int8))),
@@ -82,12 +81,12 @@ sqrt = define(
 )
 exp = define("exp", np.exp, lambda g, y, x: g * y, formula="x̄ = ȳ y", reads=("y",), samples=normal((3, 4)))
 log = define("log", np.log, lambda g, y, x: g / x, formula="x̄ = ȳ / x", reads=(0,), samples=positive((3, 4)))
-# g comes first, as g * (1 - y * y) would be laid out in memory as g, or, if it is large and NumPy computes it in place, as y; sums depend on that
+# g comes first: g * (1 - y * y) could have the memory layout of g or of y, on which the bits of later sums depend
 tanh = define("tanh", np.tanh, lambda g, y, x: g - g * y * y, formula="x̄ = ȳ (1 − y²)", reads=("y",), samples=normal((3, 4)))
 sigmoid = define(
     "sigmoid", _sigmoid,
-    lambda g, y, x: g * y * sigmoid(-x),  # 1 − y would be rounding, and nothing else, where y is nearly 1
-    formula="x̄ = ȳ y (1 − y)", reads=(0, "y"), samples=normal((3, 4)), doc="1 / (1 + exp(−x)), without overflow and without loss on either side.",
+    lambda g, y, x: g * y * sigmoid(-x),  # 1 − y would be only rounding where y is nearly 1
+    formula="x̄ = ȳ y (1 − y)", reads=(0, "y"), samples=normal((3, 4)), doc="1 / (1 + exp(−x)), without overflow or cancellation.",
 )
 softplus = define(
     "softplus", lambda x: np.logaddexp(x, np.zeros_like(x)),
@@ -113,14 +112,14 @@ maximum = define(
     "maximum", np.maximum,
     lambda g, y, a, b: where(raw(a) < raw(b), 0, g),
     lambda g, y, a, b: where(raw(a) < raw(b), g, 0),
-    formula="ā = ȳ [a ≥ b],  b̄ = ȳ [a < b]", reads=(0, 1), kinks="at a = b, or where one is not a number, everything goes to a", **_BROADCAST,
+    formula="ā = ȳ [a ≥ b],  b̄ = ȳ [a < b]", reads=(0, 1), kinks="at a = b, or where one is NaN, a gets the whole gradient", **_BROADCAST,
     samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
 )
 minimum = define(
     "minimum", np.minimum,
     lambda g, y, a, b: where(raw(a) > raw(b), 0, g),
     lambda g, y, a, b: where(raw(a) > raw(b), g, 0),
-    formula="ā = ȳ [a ≤ b],  b̄ = ȳ [a > b]", reads=(0, 1), kinks="at a = b, or where one is not a number, everything goes to a", **_BROADCAST,
+    formula="ā = ȳ [a ≤ b],  b̄ = ȳ [a > b]", reads=(0, 1), kinks="at a = b, or where one is NaN, a gets the whole gradient", **_BROADCAST,
     samples=cases(apart((3, 4), (3, 4)), apart((3, 4), (4,))),
 )
 clip = define(
@@ -143,7 +142,7 @@ perturb = define(
     instead={"eps": "limit eta with minimum and maximum instead"},
 )
 where = define(
-    "where", lambda condition, a, b: np.where(condition, a, b),  # NumPy's own shows no signature before 2.3
+    "where", lambda condition, a, b: np.where(condition, a, b),  # np.where has no signature before NumPy 2.3
     NO_GRADIENT,
     lambda g, y, condition, a, b: where(condition, g, 0),
     lambda g, y, condition, a, b: where(condition, 0, g),

@@ -1,4 +1,5 @@
 """Derivatives of the matrix products."""
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -46,7 +47,7 @@ dense = define(
     lambda g, y, x, W, b, activation: sum(backward(g, y, activation), axis=0),
     formula="X̄ = Z̄ Wᵀ,  W̄ = Xᵀ Z̄,  b̄ = Σₙ Z̄  with Z̄ = ȳ · activation′(y)", terms=terms, reads=(0, 1, "y"), fused=_dense_fused,
     samples=cases(*(normal((5, 4), (4, 3), (3,), activation=name) for name in kernel.ACTIVATIONS)),
-    kinks="where an output is 0 a relu's slope is 0, a leaky relu's 0.2",
+    kinks="where an output is 0 the derivative of relu is 0, of leaky relu 0.2",
     doc="activation(x W + b): x (N, inputs), W (inputs, outputs), b (outputs,); activations see kernels/activation.",
     hint="x must be (N, inputs), W (inputs, outputs), b (outputs,)",
 )

@@ -1,4 +1,5 @@
 """Derivatives of the classification losses; logits are (N, K), labels (N,) integers in 0..K-1."""
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +20,7 @@ def _is_label(labels, like):
 
 
 def _shifted(z):
-    """z, less the largest of each row; nothing is left of nothing."""
+    """z minus the largest of each row; an empty z stays empty."""
     return z - z.max(axis=-1, keepdims=True) if z.size else z
 
 
@@ -33,18 +34,18 @@ def _softmax(z):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def _cross_entropy_slope(z, labels):
-    """softmax(z) − onehot(label), at the label as minus the sum of the others: see kernels/logit_loss."""
+def _cross_entropy_derivative(z, labels):
+    """softmax(z) − onehot(labels), at the label as minus the sum of the others: see kernels/logit_loss."""
     true = _is_label(labels, z)
     others = where(true, 0, softmax(z))
     return where(true, -sum(others, axis=-1, keepdims=True), others)
 
 
 def _margin_gradient(g, z, labels):
-    """g at the label, −g at the best of the others, the first of several; it selects, see elementwise.py."""
+    """g at the label, −g at the largest other, the first of several; masks select, see elementwise.py."""
     true = _is_label(labels, z)
-    ahead = _is_label(np.where(true, -np.inf, raw(z)).argmax(axis=1), z)
-    return where(true, g, 0) - where(ahead, g, 0)
+    other = _is_label(np.where(true, -np.inf, raw(z)).argmax(axis=1), z)
+    return where(true, g, 0) - where(other, g, 0)
 
 
 def _cross_entropy_fused(g, y, z, needs, saved, out, labels):
@@ -71,7 +72,7 @@ log_softmax = define(
 )
 cross_entropy = define(
     "cross_entropy", lambda z, labels: kernel.cross_entropy(z, labels)[0],
-    lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _cross_entropy_slope(z, labels),
+    lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _cross_entropy_derivative(z, labels),
     formula="z̄ = ȳ (softmax(z) − onehot(labels))", reads=(0,), samples=normal((3, 4), labels=_LABELS),
     saving=lambda z, needs, labels: kernel.cross_entropy(z, labels), fused=_cross_entropy_fused, instead=_LABELS_INSTEAD,
     doc="−log softmax(z)[label], one number per row; labels is an integer array (N,).",

@@ -6,6 +6,7 @@ the window is one strided view of the padded image, so that a pooling is kh · k
 Max pooling selects: y is x at one position per window, and its derivative is ``place``, whose own is
 ``getitem``. Average pooling is linear: its derivative is its transpose, and the transpose's is the pooling again.
 """
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...kernels.conv2d import resolve_padding
-from ...kernels.runtime.tracing import traceable, copy_to
+from ...kernels.runtime.tracing import copy_to, traceable
 from ...xp import array_module
 from ..registry import define
 from ..tensor import raw
@@ -56,9 +57,10 @@ class _Windows(NamedTuple):
             yield k, padded[:, :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]
 
     def corners(self, module):
-        """The row (Ho,1) and column (1,Wo) of each window's first pixel, counted within the image: negative in the padding."""
-        (top, _), (left, _) = self.padding
-        return module.arange(self.output[0])[:, None] * self.stride[0] - top, module.arange(self.output[1]) * self.stride[1] - left
+        """The row (Ho,1) and column (Wo,) of each window's first pixel in the image; negative in the padding."""
+        rows, columns = (
+            module.arange(n) * step - before for n, step, (before, _) in zip(self.output, self.stride, self.padding))
+        return rows[:, None], columns
 
 
 def _windows(size, kernel_size, stride, padding) -> _Windows:
@@ -68,10 +70,12 @@ def _windows(size, kernel_size, stride, padding) -> _Windows:
         raise ValueError(f"kernel_size is {kernel}, stride {stride}; both must be positive")
     rows, columns = (resolve_padding(padding, size, kernel, step)[axis] for axis, step in enumerate(stride))
     if any(not 0 <= p < k for side, k in zip((rows, columns), kernel) for p in side):
-        raise ValueError(f"padding {(rows, columns)} must be below the kernel_size {kernel}: a window of padding alone has no value")
+        raise ValueError(f"padding {(rows, columns)} must be below the kernel_size {kernel}: "
+                         "a window of padding alone has no value")
     output = tuple((n + sum(side) - k) // step + 1 for n, side, k, step in zip(size, (rows, columns), kernel, stride))
     if min(output) < 1:
-        raise ValueError(f"a window of {kernel[0]}x{kernel[1]} is larger than the padded image; choose a smaller kernel_size")
+        raise ValueError(f"a window of {kernel[0]}x{kernel[1]} is larger than the padded image; "
+                         "choose a smaller kernel_size")
     return _Windows(tuple(size), kernel, stride, (rows, columns), output)
 
 
@@ -124,7 +128,8 @@ def _average(x, kernel_size, stride, padding, out=None):
 def _average_transposed(g, size, kernel_size, stride, padding, out=None):
     windows = _windows(size, kernel_size, stride, padding)
     if g.shape[2:] != windows.output:
-        raise ValueError(f"images of size {tuple(size)} have {windows.output[0]}x{windows.output[1]} windows, g has {g.shape[2]}x{g.shape[3]} pixels")
+        raise ValueError(f"images of size {tuple(size)} have {windows.output[0]}x{windows.output[1]} windows, "
+                         f"g has {g.shape[2]}x{g.shape[3]} pixels")
     result, share = windows.canvas(g, 0), g / (windows.kernel[0] * windows.kernel[1])
     for _, part in windows.parts(result):
         part += share
@@ -136,7 +141,10 @@ def max_unpool2d(g, x, kernel_size, stride=None, padding="valid"):
     return reshape(place(g, index=_max_positions(raw(x), kernel_size, stride, padding), shape=(x.size,)), shape=x.shape)
 
 
-_SAMPLES = (dict(kernel_size=(2, 2)), dict(kernel_size=(3, 2), stride=1, padding="same"), dict(kernel_size=3, stride=2, padding=1))
+_SAMPLES = (
+    {"kernel_size": (2, 2)}, {"kernel_size": (3, 2), "stride": 1, "padding": "same"},
+    {"kernel_size": 3, "stride": 2, "padding": 1},
+)
 _HINT = "x (N,C,H,W), kernel_size and stride a number or (down, right), padding 'same', 'valid', a number or pairs"
 _WINDOWS = "of kernel_size pixels, each ``stride`` (the kernel_size if None) from the next"
 
@@ -147,7 +155,7 @@ max_pool2d = define(
     samples=cases(*(apart((2, 2, 5, 4), **how) for how in _SAMPLES)),
     saving=lambda x, needs, **how: _max_forward(x, **how),
     fused=lambda g, y, x, needs, saved, out, **how: (_max_backward(g, saved, x.shape[2:], **how, out=out[0]),),
-    kinks="of several largest in a window the first takes everything, row by row; where there are NaN, the last of them",
+    kinks="of several largest in a window the first, row by row, gets the gradient; of several NaN the last",
     hint=_HINT, doc=f"The maximum of each window of x (N,C,H,W) -> (N,C,Ho,Wo); windows {_WINDOWS}. Padding never wins.",
 )
 avg_pool2d = define(

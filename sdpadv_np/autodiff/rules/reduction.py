@@ -1,4 +1,5 @@
 """Derivatives of sums, means and maxima over axes (None, one, or a tuple)."""
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import math
@@ -14,7 +15,7 @@ from .shape import broadcast_to, reshape
 
 
 def kept_shape(shape, axis):
-    """``shape`` with the reduced axes as 1, as keepdims=True would leave it; a 0-d array has none, though NumPy takes 0 and -1 for one."""
+    """``shape`` with the reduced axes as 1, as with keepdims=True; () stays (), though NumPy accepts its axes 0 and -1."""
     if axis is None or not shape:
         return (1,) * len(shape)
     reduced = normalize_axis_tuple(axis, len(shape))
@@ -38,7 +39,7 @@ def _norm(x):
     return np.sqrt(np.einsum("ni,ni->n", flat, flat) + x.dtype.type(1e-12))
 
 
-_CASES = (dict(), dict(axis=1), dict(axis=-1, keepdims=True), dict(axis=(0, 2)))
+_CASES = ({}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)})
 
 sum = define(
     "sum", lambda x, axis=None, keepdims=False: x.sum(axis=axis, keepdims=keepdims),
@@ -46,7 +47,7 @@ sum = define(
     formula="x̄ = ȳ repeated", samples=cases(*(normal((2, 3, 4), **c) for c in _CASES)),
 )
 mean = define(
-    "mean", lambda x, axis=None, keepdims=False: x.mean(axis=axis if x.ndim or axis not in (0, -1) else None, keepdims=keepdims),  # as the sum takes it
+    "mean", lambda x, axis=None, keepdims=False: x.mean(axis=axis if x.ndim or axis not in (0, -1) else None, keepdims=keepdims),  # 0-d arrays as in sum
     lambda g, y, x, axis, keepdims: _spread(g / (x.size // y.size if x.size else 1), x, axis),
     formula="x̄ = ȳ repeated / count", samples=cases(*(normal((2, 3, 4), **c) for c in _CASES)),
 )
@@ -60,6 +61,6 @@ norm = define(
 max = define(
     "max", lambda x, axis=None, keepdims=False: x.max(axis=axis, keepdims=keepdims),
     lambda g, y, x, axis, keepdims: _share(g, y, x, axis),
-    formula="x̄ = ȳ repeated · [x = y repeated]", reads=(0, "y"), kinks="ties share the gradient equally, and where the maximum is not a number nobody gets any",
+    formula="x̄ = ȳ repeated · [x = y repeated]", reads=(0, "y"), kinks="ties share the gradient equally; it is 0 where the maximum is NaN",
     samples=cases(*(apart((2, 3, 4), **c) for c in _CASES)),
 )

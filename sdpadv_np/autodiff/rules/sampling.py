@@ -1,14 +1,15 @@
 """Derivatives of bilinear sampling.
 
-The value read at a position is linear in the image and, in the position, a product of hat
-functions. So sampling with the hats differentiated (``dy``, ``dx`` times) and its transpose in the
-image, ``scatter``, are closed under differentiation:
+The value at a position is linear in the image and, in the position, a product of hat functions. So sampling with the
+hats differentiated (``dy``, ``dx`` times) and its transpose in the image, ``scatter``, are closed under
+differentiation:
 
-    S = sample(x, p)     x̄ = scatter(ȳ, p)     p̄_x = Σ_c ȳ · sample(x, p, dx+1),  p̄_y likewise
+    S = sample(x, p)     x̄ = scatter(ȳ, p)     p̄_x = Σ_c ȳ sample(x, p, dy, dx + 1),  p̄_y likewise
 
-The affine sampler is S at p = base + scale·((θ − I) basis), see kernels/affine_sample; its fused
-rule is one kernel for both gradients.
+The affine sampler is S at p = base + scale ((θ − I) basis), see kernels/affine_sample; its fused rule is one kernel
+for both gradients.
 """
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -24,7 +25,7 @@ from .reduction import sum
 from .shape import concatenate, reshape
 
 
-def _slopes(g, x, positions, dy, dx, edge):
+def _position_gradient(g, x, positions, dy, dx, edge):
     """Gradient of the positions (N,2,Ho,Wo): x first."""
     return concatenate(
         sum(g * sample(x, positions, dy=dy, dx=dx + 1, edge=edge), axis=1, keepdims=True),
@@ -43,35 +44,35 @@ def affine_positions(theta, size, output, convention):
 def _theta_gradient(g, y, x, theta, convention, size):
     output = y.shape[2:]
     positions = affine_positions(theta, x.shape[2:], output, convention)
-    slopes = reshape(_slopes(g, x, positions, 0, 0, reference.border(convention)), shape=(-1, 2, output[0] * output[1]))
+    of_positions = _position_gradient(g, x, positions, 0, 0, reference.border(convention))
     _, basis, scale, _ = reference.grid_for(raw(theta), x.shape[2:], output, convention)
-    return reshape(scale * (slopes @ basis.T), shape=theta.shape)
+    return reshape(scale * (reshape(of_positions, shape=(-1, 2, output[0] * output[1])) @ basis.T), shape=theta.shape)
 
 
 def _affine_saving(x, theta, needs, convention, size):
-    return kernel.forward(x, theta, convention, size, slopes=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
+    return kernel.forward(x, theta, convention, size, derivatives=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
 
 
 def _affine_fused(g, y, x, theta, needs, saved, out, convention, size):
-    return kernel.backward(g, x, theta, convention, needs=needs, slopes=saved)
+    return kernel.backward(g, x, theta, convention, needs=needs, derivatives=saved)
 
 
 def flow_positions(flow):
     """Pixel positions (N,2,H,W), x first, for a flow (N,2,H,W) in pixels, down first: linear in the flow."""
-    return flow_reference.places(raw(flow)) + concatenate(flow[:, 1:], flow[:, :1], axis=1)
+    return flow_reference.pixels(raw(flow)) + concatenate(flow[:, 1:], flow[:, :1], axis=1)
 
 
 def _flow_gradient(g, y, x, flow):
-    slopes = _slopes(g, x, flow_positions(flow), 0, 0, "clamp")
-    return concatenate(slopes[:, 1:], slopes[:, :1], axis=1)
+    of_positions = _position_gradient(g, x, flow_positions(flow), 0, 0, "clamp")
+    return concatenate(of_positions[:, 1:], of_positions[:, :1], axis=1)
 
 
 def _flow_saving(x, flow, needs):
-    return flow_kernel.forward(x, flow, slopes=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
+    return flow_kernel.forward(x, flow, derivatives=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
 
 
 def _flow_fused(g, y, x, flow, needs, saved, out):
-    return flow_kernel.backward(g, x, flow, needs=needs, slopes=saved)
+    return flow_kernel.backward(g, x, flow, needs=needs, derivatives=saved)
 
 
 def _affine_terms(x, theta, convention, size):
@@ -115,12 +116,12 @@ def _flow_case(shape):
     return make
 
 
-_KINKS = "at whole pixel positions the slope towards the next pixel is taken"
+_KINKS = "at whole pixel positions the derivative towards the next pixel is taken"
 
 sample = define(
     "sample", lambda x, positions, dy=0, dx=0, edge="zeros": reference.sample(x, positions, dy, dx, edge),
     lambda g, y, x, positions, dy, dx, edge: scatter(g, positions, size=x.shape[2:], dy=dy, dx=dx, edge=edge),
-    lambda g, y, x, positions, dy, dx, edge: _slopes(g, x, positions, dy, dx, edge),
+    lambda g, y, x, positions, dy, dx, edge: _position_gradient(g, x, positions, dy, dx, edge),
     formula="x̄ = scatter(ȳ, p),  p̄ = (Σ_c ȳ S_x, Σ_c ȳ S_y)  with S_x = sample(x, p, dy, dx + 1),  S_y = sample(x, p, dy + 1, dx)", reads=(0, 1), kinks=_KINKS,
     samples=cases(_off_grid((2, 3, 4, 5), (2, 3)), _off_grid((2, 1, 4, 5), (2, 2), edge="cut"), _off_grid((1, 2, 4, 4), (2, 2), dx=1)),
     doc="Bilinear values of x (N,C,H,W) at pixel positions (N,2,Ho,Wo), x first -> (N,C,Ho,Wo).",
@@ -128,7 +129,7 @@ sample = define(
 scatter = define(
     "scatter", lambda g, positions, size, dy=0, dx=0, edge="zeros": reference.scatter(g, positions, size, dy, dx, edge),
     lambda h, y, g, positions, size, dy, dx, edge: sample(h, positions, dy=dy, dx=dx, edge=edge),
-    lambda h, y, g, positions, size, dy, dx, edge: _slopes(g, h, positions, dy, dx, edge),
+    lambda h, y, g, positions, size, dy, dx, edge: _position_gradient(g, h, positions, dy, dx, edge),
     formula="ḡ = sample(ȳ, p),  p̄ = (Σ_c g S_x, Σ_c g S_y)  with S_x = sample(ȳ, p, dy, dx + 1),  S_y = sample(ȳ, p, dy + 1, dx)", reads=(0, 1), kinks=_KINKS,
     samples=cases(_off_grid((2, 3, 4, 5), (2, 3), transposed=True, size=(4, 5)),
                   _off_grid((1, 2, 4, 4), (2, 2), transposed=True, size=(4, 4), dy=1)),

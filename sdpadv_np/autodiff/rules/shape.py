@@ -1,4 +1,5 @@
-"""Derivatives of the operations that only move numbers: each is linear, each rule is the transpose."""
+"""Derivatives of the operations that only move elements: each is linear, its rule is the transpose."""
+# ruff: noqa: E501  (a table: one line per derivative)
 from __future__ import annotations
 
 import numpy as np
@@ -26,13 +27,13 @@ def _place(g, index, shape):
 
 
 def _names_once(part) -> bool:
-    """Whether a part of an index is of a kind that names no element twice."""
+    """Whether a part of an index cannot name an element twice, by its type."""
     return part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) or getattr(part, "dtype", None) == bool
 
 
 @traceable(writes=("out",))
 def _add_at(out, index, g):
-    array_module(out).add.at(out, index, g)  # NumPy's own does not hand a tuple over to CuPy
+    array_module(out).add.at(out, index, g)  # np.add.at does not dispatch tuples to CuPy
 
 
 def _split(index, g, y, *arrays, axis):
@@ -51,7 +52,7 @@ def _mirror(x, axis, width):
 
 
 def _fold(g, axis, width):
-    """The transpose of _mirror: what lies in the mirrors is added to what it mirrors."""
+    """The transpose of _mirror: mirrored elements are added to their originals."""
     g, n = g.swapaxes(0, axis), g.shape[axis] - 2 * width
     one, rest = (array_module(g).zeros((k, *g.shape[1:]), g.dtype) for k in (1, n - 1 - width))
     first = np.concatenate([one, g[:width][::-1], rest])
@@ -95,7 +96,7 @@ getitem = define(
         normal((4, 5), index=(slice(1, 3), slice(None, None, 2))),
         normal((3, 4), index=(np.array([0, 0, 2]), np.array([1, 1, 3]))),
     ),
-    doc="x[index], as NumPy has it: integers, slices, integer and boolean arrays, lists.",
+    doc="x[index] as in NumPy: integers, slices, integer and boolean arrays, lists.",
 )
 place = define(
     "place", _place,
@@ -111,7 +112,7 @@ concatenate = define(
     formula="x̄ᵢ = split(ȳ, i)", variadic=True,
     terms=lambda *arrays, axis: {"split": lambda g, i: _split(i, g, None, *arrays, axis=axis)},
     samples=cases(normal((2, 3), (4, 3)), normal((2, 3), (2, 1), (2, 2), axis=1)),
-    hint="all need the same axes, and the same shape except along the one they are joined along (nothing at all is np.empty((0, ...)), not np.empty(0))",
+    hint="all need the same number of axes, and the same shape except along ``axis`` (an empty one is np.empty((0, ...)), not np.empty(0))",
 )
 reflect_pad = define(
     "reflect_pad", lambda x, width=1: _mirror(_mirror(x, -1, width), -2, width),

@@ -23,9 +23,10 @@ WORDS = {
 SPATIAL = (paper.STM, paper.STADV, paper.SDADV)  # without eps
 # in no table of the paper; with their default parameters
 OTHERS = ("RFGSM", "BIM", "DeepFool", "CarliniWagner", "SPSA", "ATN", "ConvAdvGAN", "SdpAdvPlus")
-# Differences from our defaults for the objective margin, by eps, that bring both accuracy and distance near the paper's: a few
-# values tried with seed 0 on validation images (benchmarks/LOG.md). Fashion-MNIST's at .1 and .3 were changed once more after
-# a first value's distance on the test images had been seen. A given weight of L_theta stays constant (alpha_floor = alpha).
+# Differences from our defaults for the objective margin, by eps, that bring both accuracy and distance near the
+# paper's: a few values tried with seed 0 on validation images (benchmarks/LOG.md). Fashion-MNIST's at .1 and .3 were
+# changed once more after a first value's distance on the test images had been seen. A given weight of L_theta stays
+# constant (alpha_floor = alpha).
 TUNED = {
     ("mnist", "A"): {
         0.0: {"kappa": 3.0, "alpha": 9.0, "lr": 1e-3}, 0.1: {"kappa": 5.0, "alpha": 20.0},
@@ -47,7 +48,7 @@ STANDARD = {"gamma": 0.3, "kappa": 2.0, "alpha": 5.0}
 
 @dataclass(frozen=True)
 class Cell:
-    """``attack`` (as the paper writes it) with ``parameters`` against ``model``, measured on ``victim`` if that is another model."""
+    """``attack`` (in the paper's spelling) with ``parameters`` against ``model``, measured on it or on ``victim``."""
 
     dataset: str
     model: str
@@ -131,7 +132,7 @@ def of_figure(dataset: str, model: str, panels) -> dict[str, Cell]:
     found = {}
     for panel in panels:
         size = (("eps", _FIGURE_EPS[panel]),) if panel in _FIGURE_EPS else ()
-        parameter, values = VARIANTS.get(panel, ("", ()))
+        parameter, values = VARIANTS.get(panel, ("", ("",)))
         variant = ((parameter, "margin" if parameter == "objective" else values[0]),) if parameter else ()
         found[panel] = Cell(dataset, model, paper.CLEAN if panel == ORIGINAL else panel, (*size, *variant))
     return found

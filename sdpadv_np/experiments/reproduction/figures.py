@@ -51,7 +51,7 @@ class _Shown:
         chosen = figures.examples(self.classifier, x, y, count)
         self.x, self.y, self.class_names = x[chosen], y[chosen], runner.data(dataset).class_names
 
-    def panel(self, axis, letter: str, name: str, cell: Cell, columns: int, size: float, count: int | None = None) -> None:
+    def panel(self, axis, letter: str, name: str, cell: Cell, columns: int, size: float, count=None) -> None:
         """The panel of one cell."""
         title = f"({letter}) {name}{'' if cell.eps is None else f', eps {cell.eps:g}'}"
         if cell not in self.records:
@@ -87,7 +87,7 @@ def samples(dataset: str, model: str, records, runner) -> object:
 
 
 def demonstration(dataset: str, model: str, records, runner) -> object:
-    """Figure 1: one image of each class and its spatial distortion; below, originals, PGD and SdpAdv on the same images."""
+    """Figure 1: an image of each class and its spatial distortion; below, originals, PGD and SdpAdv on the same."""
     shown, cells = _Shown(dataset, model, records, runner, 20), of_figure(dataset, model, DEMONSTRATION)
     figure = _sheet(f"{dataset}, Model {model}: spatial distortions alone, and combined with a small perturbation")
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))

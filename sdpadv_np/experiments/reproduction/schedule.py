@@ -98,7 +98,8 @@ def line(cell: Cell, record: dict) -> str:
     """The result in one line, the paper's figure beside it."""
     result, theirs = record["result"], paper.accuracy(cell.dataset, cell.victim or cell.model, cell.attack, cell.eps)
     beside = "" if theirs is None or cell.victim else f" (paper {theirs:.4f})"
-    return f"{cell.name}: accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}, {record['seconds']['cell']:.1f} s"
+    figures = f"accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}"
+    return f"{cell.name}: {figures}, {record['seconds']['cell']:.1f} s"
 
 
 def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
@@ -107,7 +108,8 @@ def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
         return "done"
     times = [seconds for cell in cells if (seconds := _expected(cell, records)) is not None]
     unknown = len(cells) - len(times)
-    return f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}" + (f" and {unknown} of a kind not met yet" if unknown else "")
+    left = f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}"
+    return left + (f" and {unknown} of a kind not met yet" if unknown else "")
 
 
 def _expected(cell: Cell, records) -> float | None:
@@ -132,4 +134,6 @@ def duration(seconds: float) -> str:
     >>> duration(50), duration(3000), duration(30000)
     ('50 s', '50 min', '8.3 h')
     """
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""The folder of a reproduction: one small JSON file for each finished cell, and the tables and pictures made of them."""
+"""The folder of a reproduction: one small JSON file for each finished cell, and the tables and pictures of them."""
 from __future__ import annotations
 
 import contextlib
@@ -26,7 +26,7 @@ _FIELDS = {
 
 
 class Store:
-    """Finished cells in ``folder``/cells. A file of a cell is complete or absent, so a killed run continues where it stopped."""
+    """Finished cells in ``folder``/cells: complete files or none, so a killed run continues where it stopped."""
 
     def __init__(self, folder):
         self.folder = files.expanded(folder)

@@ -9,7 +9,8 @@ from .cells import SPATIAL, VARIANTS, WORDS, Cell
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3
 _NONE = "–"  # not computed
 _DETAILS = (
-    "cell", "accuracy", "paper", "success", "L2sq", "paper (A)", "Linf", "s/100", "distortion", "training s", "attack s",
+    "cell", "accuracy", "paper", "success", "L2sq", "paper (A)", "Linf", "s/100", "distortion", "training s",
+    "attack s",
 )
 _TABLE_3 = (
     "attack", "variant", "eps", "accuracy", "paper", "L2sq", "L2sq, all", "paper", "s", "s/100, all", "paper",
@@ -98,7 +99,8 @@ def table_3(dataset: str, model: str, records: dict[Cell, dict]) -> Block:
                 cell.attack, cell.variant, _eps(cell.eps), _number(every["accuracy"]),
                 _papers(paper.accuracy(dataset, model, cell.attack, cell.eps)),
                 _number(hundred["l2sq"], 2), _number(every["l2sq"], 2), _papers(paper.l2sq(*known), 2),
-                _number(hundred["seconds_per_100"]), _number(every["seconds_per_100"]), _papers(paper.seconds(*known), 2),
+                _number(hundred["seconds_per_100"]), _number(every["seconds_per_100"]),
+                _papers(paper.seconds(*known), 2),
             ))
     count = min(100, next((record["result"]["count"] for record in records.values()), 100))
     title = f"Model {model} on {dataset}: accuracy, L2sq and seconds for {count} images; the paper's of Model A"

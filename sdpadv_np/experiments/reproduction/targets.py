@@ -34,14 +34,14 @@ class Target:
 
 
 def _table(description: str, dataset: str) -> Target:
+    def cells_of(datasets, models):
+        return [cell for dataset in datasets for cell in cells.of_table(dataset, models)]
+
     def blocks(datasets, models, records):
         layout = [block for d in datasets for m in models for block in tables.in_the_papers_layout(d, m, records)]
         return [*layout, tables.details(records)]
 
-    return Target(
-        description, (dataset,), ("A", "B"), lambda datasets, models: [c for d in datasets for c in cells.of_table(d, models)],
-        blocks,
-    )
+    return Target(description, (dataset,), ("A", "B"), cells_of, blocks)
 
 
 def _figure(description: str, dataset: str, panels, picture: Callable) -> Target:
@@ -66,7 +66,9 @@ TARGETS = {
             *(tables.table_3(d, m, records) for d in datasets for m in models), tables.details(records),
         ],
     ),
-    "figure1": _figure("Figure 1: spatial distortion, PGD and SdpAdv", "mnist", cells.DEMONSTRATION, figures.demonstration),
+    "figure1": _figure(
+        "Figure 1: spatial distortion, PGD and SdpAdv", "mnist", cells.DEMONSTRATION, figures.demonstration,
+    ),
     "figure3": _figure("Figure 3: the attacks on MNIST", "mnist", cells.SAMPLES, figures.samples),
     "figure4": _figure("Figure 4: the attacks on Fashion-MNIST", "fashion-mnist", cells.SAMPLES, figures.samples),
     "tradeoff": Target(
@@ -79,7 +81,9 @@ TARGETS = {
     "transfer": Target(
         "beyond the paper: images made against one model, shown to the other", ("mnist",), ("A", "B"),
         lambda datasets, models: [c for d in datasets for c in cells.of_transfer(d, models)],
-        lambda datasets, models, records: [*(tables.transfer(d, models, records) for d in datasets), tables.details(records)],
+        lambda datasets, models, records: [
+            *(tables.transfer(d, models, records) for d in datasets), tables.details(records),
+        ],
     ),
 }
 
@@ -99,11 +103,9 @@ def write_tables(name: str, datasets, models, records: dict, store: Store, param
     blocks = target.tables(datasets, models, records)
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
     made_by = "; ".join(f"{k}: {_text(v)}" for k, v in parameters.items())
-    files.write_text(
-        folder / f"{name}.md",
-        f"# {target.description}\n\nMade by `sdpadv reproduce {name}`, {made_by}. Each cell's own record is in `cells/`.\n\n"
-        + "\n".join(block.markdown() for block in blocks),
-    )
+    head = f"Made by `sdpadv reproduce {name}`, {made_by}. Each cell's own record is in `cells/`."
+    body = "\n".join(block.markdown() for block in blocks)
+    files.write_text(folder / f"{name}.md", f"# {target.description}\n\n{head}\n\n{body}")
     record = {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()}
     files.write_json(folder / f"{name}.json", record)
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]

@@ -1,4 +1,4 @@
-"""Which implementation of a kernel is used."""
+"""The choice of implementation."""
 import os
 import subprocess
 import sys
@@ -26,17 +26,17 @@ def test_the_environment_chooses(monkeypatch):
     assert adam._choose(X).__name__.endswith("numba_cpu")
 
 
-def test_without_numba_everything_works_and_it_is_said_once():
+def test_without_numba_everything_works_with_one_warning():
     program = """
 import sys, warnings
 sys.modules["numba"] = None
 import numpy as np, sdpadv_np as sd
-x = np.full((2, 1, 28, 28), 0.5, np.float32)
-with warnings.catch_warnings(record=True) as said:
+x, y = np.full((2, 1, 28, 28), 0.5, np.float32), np.array([0, 1])
+with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")
-    f = sd.models.ModelB().fit(x, np.array([0, 1]), x, np.array([0, 1]), epochs=1, progress=False)
-    sd.attacks.SdpAdv(f).fit(x, np.array([0, 1]), x, np.array([0, 1]), epochs=1, progress=False)(x)
-assert [str(w.message).split("(")[0] for w in said] == ["numba kernels cannot run here "], said
+    f = sd.models.ModelB().fit(x, y, x, y, epochs=1, progress=False)
+    sd.attacks.SdpAdv(f).fit(x, y, x, y, epochs=1, progress=False)(x)
+assert [str(w.message).split("(")[0] for w in warned] == ["numba kernels cannot run here "], warned
 assert sd.kernels.affine_sample.implementations()["numba"] is False
 try:
     sd.kernels.affine_sample.forward(x, np.zeros((2, 6), np.float32), implementation="numba")
@@ -45,5 +45,6 @@ except RuntimeError as error:
 else:
     raise AssertionError("no error")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"SDPADV_KERNEL": ""})
+    environment = os.environ | {"SDPADV_KERNEL": ""}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Compiling: once for each type of array, whatever numbers stand in a call, and whatever may be written to."""
+"""Compiling: once per type, for literal numbers and read-only arrays too."""
 import os
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from sdpadv_np.kernels.runtime.tracing import contiguous
 pytest.importorskip("numba")
 
 
-def test_numbers_in_a_call_are_of_their_type():
+def test_literal_numbers_have_their_type():
     from sdpadv_np.kernels.runtime.jit import njit
 
     @njit()
@@ -29,7 +29,7 @@ def test_numbers_in_a_call_are_of_their_type():
     assert [str(signature) for signature in add.overloads] == ["(int64, int64)"]
 
 
-def test_what_others_compile_is_not_ours():
+def test_functions_of_others_are_not_counted():
     import numba
     from numba.core import event
 
@@ -43,7 +43,7 @@ def test_what_others_compile_is_not_ours():
     assert jit.compile_seconds == before
 
 
-def test_a_read_only_array_is_of_the_same_type_and_is_not_copied():
+def test_contiguous_gives_read_only_arrays_one_type_without_a_copy():
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert contiguous(array) is array
     array.flags.writeable = False
@@ -51,11 +51,11 @@ def test_a_read_only_array_is_of_the_same_type_and_is_not_copied():
     assert np.shares_memory(same, array) and same.flags.carray and same.dtype == array.dtype and same.shape == (2, 3)
     assert not array.flags.writeable
     del array
-    np.testing.assert_array_equal(same, [[0, 1, 2], [3, 4, 5]])  # it keeps the memory
+    np.testing.assert_array_equal(same, [[0, 1, 2], [3, 4, 5]])  # the memory stays alive
     assert contiguous(np.zeros((0, 3), np.float32)).shape == (0, 3)
 
 
-def test_what_lies_otherwise_is_copied():
+def test_contiguous_copies_other_layouts():
     unaligned = np.frombuffer(bytearray(13), np.uint8)[1:].view(np.float32)
     for array in (unaligned, np.zeros((3, 4), np.float32).T, np.zeros(8, np.float32)[::2]):
         copy = contiguous(array)
@@ -63,7 +63,7 @@ def test_what_lies_otherwise_is_copied():
         np.testing.assert_array_equal(copy, array)
 
 
-def test_what_is_compiled_is_told_once_and_only_where_somebody_listens(tmp_path):
+def test_compiling_is_reported_once_and_only_within_the_context(tmp_path):
     program = """
 import logging, sys
 import numpy as np
@@ -77,8 +77,10 @@ with compiling_shown(), compiling_shown():
 activation.forward(x[None], x, "relu")
 print(*jit.compile_seconds, all(seconds > 0 for seconds in jit.compile_seconds.values()))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""})
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""}
+    done, again = (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+        for _ in range(2))
     assert done.stdout == "clip perturb activation True\n", done.stderr
     assert done.stderr == "sdpadv: compiling perturb\n"
-    again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "SDPADV_KERNEL": ""})
     assert (again.stdout, again.stderr) == ("True\n", "")

@@ -1,4 +1,4 @@
-"""Tables that depend on sizes: made once, and bounded by the bytes that they take together."""
+"""Cached tables: computed once, and bounded in bytes."""
 import threading
 
 import numpy as np
@@ -15,7 +15,8 @@ def no_tables(monkeypatch):
 
 
 def cached_bytes() -> int:
-    return sum(array.nbytes for result, _ in tables._tables.values() for array in result if isinstance(array, np.ndarray))
+    arrays = (array for result, _ in tables._tables.values() for array in result)
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
 def counted():
@@ -29,26 +30,26 @@ def counted():
     return table, made
 
 
-def test_a_table_is_made_once_and_the_oldest_go_first():
+def test_the_oldest_tables_are_dropped_first():
     table, made = counted()
     size = tables.LIMIT // 4
     for k in (0, 0, 1, 2, 3, 3):
         assert table(size - k)[0].nbytes == size - k
     assert made == [size, size - 1, size - 2, size - 3]
-    table(size - 4)  # a fifth: the first has to go
+    table(size - 4)  # a fifth: the first is dropped
     table(size - 1)
     assert made[4:] == [size - 4] and cached_bytes() <= tables.LIMIT
     table(size)
     assert made[5:] == [size]
 
 
-def test_one_beyond_the_limit_is_not_kept_and_drives_nobody_out():
+def test_a_table_beyond_the_limit_is_not_cached_and_replaces_none():
     table, made = counted()
     table(10), table(tables.LIMIT + 1), table(tables.LIMIT + 1), table(10)
     assert made == [10, tables.LIMIT + 1, tables.LIMIT + 1]
 
 
-def test_small_ones_are_bounded_in_number():
+def test_small_tables_are_bounded_in_number():
     table, made = counted()
     for size in range(2 * tables.MAX_TABLES):
         table(size)
@@ -57,13 +58,13 @@ def test_small_ones_are_bounded_in_number():
     assert len(made) == 2 * tables.MAX_TABLES
 
 
-def test_two_functions_of_the_same_arguments_are_two():
+def test_two_functions_with_equal_arguments():
     (one, made), (other, others) = counted(), counted()
     one(3), other(3), one(3), other(3)
     assert made == others == [3]
 
 
-def test_threads_at_once_find_what_they_asked_for():
+def test_several_threads():
     table, _ = counted()
     wrong = []
 
@@ -81,7 +82,7 @@ def test_threads_at_once_find_what_they_asked_for():
 
 
 @pytest.mark.parametrize("implementation", ("numpy", "numba"))
-def test_the_samplers_keep_no_more_than_that(monkeypatch, implementation):
+def test_the_samplers_respect_the_limit(monkeypatch, implementation):
     monkeypatch.setattr(tables, "LIMIT", 1 << 20)
     for side in range(40, 140, 5):
         x = np.full((1, 1, side, side), 0.5, np.float32)

@@ -1,0 +1,90 @@
+"""Attacks as users select them: by name with parameters, or by the file of a trained generator."""
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+from .. import models
+from ..attacks import registry
+from ..attacks.base import LABELS
+from ..errors import ArgumentError, FileError
+from ..evaluation import paper
+from ..storage import saving
+from .common import is_model_file
+from .settings import described, setting
+
+
+class Selected(NamedTuple):
+    """An attack, ready, and what is printed and stored of it."""
+
+    name: str  # as in tables
+    eps: float | None
+    attack: object
+    parameters: dict
+
+
+class _List(argparse.Action):
+    """--list: print the attacks and leave."""
+
+    def __call__(self, parser, *_):
+        for name in registry.names():
+            kind = registry.find(name)
+            print(f"{name}{'  (trained first, by sdpadv train)' if kind.trained else ''}\n    {described(kind)}")
+        parser.exit()
+
+
+def add_options(command) -> None:
+    add = command.add_argument
+    add("--list", nargs=0, action=_List, help="show the attacks with their parameters and defaults")
+    add("--eps", type=float, help="largest change of a pixel, in [0, 1]; the attack's own if not given")
+    add("--labels", choices=LABELS,
+        help="attack the classifier's own prediction, or the true label; predicted if not given")
+    add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="other parameters of the attack; --list shows them")
+    add("--seed", type=int, help="same seed, same bits; 0 if not given")
+
+
+def select(names, classifier, arguments) -> list[Selected]:
+    """The attacks called ``names``; an option goes to each that has such a parameter, an error if none has it."""
+    options = {name: getattr(arguments, name) for name in ("eps", "labels", "seed")}
+    settings = [*arguments.set, *(f"{name}={value}" for name, value in options.items() if value is not None)]
+    found, taken = [], set()
+    for name in names:
+        if is_model_file(name):
+            found.append(_generator(name, arguments.device))
+            continue
+        kind = registry.find(name)
+        if kind.trained:
+            raise ArgumentError(
+                f"{name} must be trained first; sdpadv train makes a generator.h5: "
+                "then give that file in place of the name"
+            )
+        if classifier is None:
+            raise ArgumentError(f"{name} needs the classifier that it attacks: --classifier FILE")
+        alone = arguments.set if len(names) == 1 else ()  # a wrong name is an error of this attack
+        own = [text for text in settings if text.partition("=")[0] in kind.defaults or text in alone]
+        taken.update(own)
+        attack = kind.make(classifier, **dict(setting(kind, text) for text in own))
+        found.append(Selected(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
+    for text in settings:
+        if text not in taken:
+            have = "has" if len(names) == 1 else "have"
+            raise ArgumentError(f"{text}: {', '.join(map(str, names))} {have} no such parameter to set")
+    return _distinct(found, names)
+
+
+def _generator(path, device) -> Selected:
+    generator = saving.load(path, device)
+    if isinstance(generator, models.Classifier):
+        raise FileError(f"{path}: holds a classifier; as an attack give the generator.h5 of a run")
+    parameters = {**generator.settings, **generator.parameters()}
+    eps = getattr(generator, "eps", None) or None
+    return Selected(generator.settings.get("method", "generator"), eps, generator, parameters)
+
+
+def _distinct(found: list[Selected], names) -> list[Selected]:
+    """The same, with the user's name added where two have the same name and eps."""
+    keys = [(s.name, s.eps) for s in found]
+    return [
+        s._replace(name=f"{s.name} ({name})") if keys.count(key) > 1 else s for s, key, name in zip(found, keys, names)
+    ]
