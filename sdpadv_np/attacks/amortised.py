@@ -14,6 +14,7 @@ from ..models import Amortised, ExternalClassifier
 from ..models.chunks import in_chunks
 from ..models.interface import classes_of, dtype_of, image_shape_of, logits_of
 from ..nn import Use, store_of
+from ..training.loop import Task
 from .parameters import Parameters, classifier_like, parameter
 from .queries import checked_gradient, checked_logits, logits
 
@@ -69,7 +70,7 @@ class AmortisedAttack(Parameters):
         """The untrained generator of the method."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 
-    def _training(self, x, y, x_val, y_val, epochs, batch_size) -> AmortisedTraining:
+    def _training(self, x, y, x_val, y_val, epochs, batch_size) -> Task:
         """The method's task for the epoch loop."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 

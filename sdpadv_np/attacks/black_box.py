@@ -77,8 +77,8 @@ class BlackBoxSdpAdv(SdpAdv):
         super()._check_target(self.classes)  # before anything is queried or distilled
 
     def parameters(self):
-        own = isinstance(self.architecture, Classifier)
-        return {**super().parameters(), **({"architecture": self.architecture.description()} if own else {})}
+        own = {"architecture": self.architecture.description()} if isinstance(self.architecture, Classifier) else {}
+        return {**super().parameters(), **own}
 
     @property
     def title(self):

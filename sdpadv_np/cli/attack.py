@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def _run(a, folder, draft) -> None:
     announce(parameters)
     x_adv, seconds = _attacked(attack.attack, given, a.target)
     x_adv = given.writable(x_adv)
-    record = {
+    record: dict[str, Any] = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
         "figures": _figures(classifier, given, x_adv, seconds, a.target),
         "distortion": distortion_text.mean_distortion(attack.attack, given.x, given.y),

@@ -152,7 +152,8 @@ class ModelA(_PaperModel):
             Conv2d(128, 128, (5, 5), activation="relu", init=_INIT),
             Flatten(),
         ]
-        return [*layers, Dense(*output_shapes(layers, image_shape)[-1], classes, init=_INIT)]
+        (features,) = output_shapes(layers, image_shape)[-1]
+        return [*layers, Dense(features, classes, init=_INIT)]
 
 
 class ModelB(_PaperModel):
@@ -188,4 +189,5 @@ def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Clas
     return classifier.restore(path, arrays, found)
 
 
-saving.register("classifier", from_file, ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES).values())
+_KINDS: ChainMap = ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES)
+saving.register("classifier", from_file, _KINDS.values())
