@@ -1,7 +1,4 @@
-"""A small network of one's own, for images 3x8x8 and seven classes, and images that it can learn.
-
-It has batch normalisation, pooling and dropout.
-"""
+"""A small network of one's own, with batch normalisation, pooling and dropout, and images (3, 8, 8) that it learns."""
 import numpy as np
 
 import sdpadv_np as sd
@@ -14,12 +11,8 @@ def layers(image_shape=SHAPE, classes=CLASSES):
     channels, height, width = image_shape
     features = 6 * (height // 2) * (width // 2)
     return [
-        Conv2d(channels, 6, (3, 3), padding="same", init="he"),
-        BatchNorm(6, "relu"),
-        MaxPool2d(),
-        Flatten(),
-        Dropout(0.1),
-        Dense(features, classes),
+        Conv2d(channels, 6, (3, 3), padding="same", init="he"), BatchNorm(6, "relu"), MaxPool2d(), Flatten(),
+        Dropout(0.1), Dense(features, classes),
     ]
 
 

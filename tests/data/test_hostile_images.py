@@ -58,12 +58,9 @@ def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_pa
 def test_without_h5py_no_good_file_is_blamed(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = X
-    monkeypatch.setattr(
-        child_process,
-        "_PROGRAM",
-        "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; "
-        "from sdpadv_np.storage import child_process; child_process.main()",
-    )
+    program = "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; "
+    program += "from sdpadv_np.storage import child_process; child_process.main()"
+    monkeypatch.setattr(child_process, "_PROGRAM", program)
     refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which is not to be had here; install it with")
 
 
