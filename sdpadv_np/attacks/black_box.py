@@ -77,8 +77,9 @@ class BlackBoxSdpAdv(SdpAdv):
         super()._check_target(self.classes)  # before anything is queried or distilled
 
     def parameters(self):
-        own = {"architecture": self.architecture.description()} if isinstance(self.architecture, Classifier) else {}
-        return {**super().parameters(), **own}
+        architecture = self.architecture
+        described = architecture.description() if isinstance(architecture, Classifier) else architecture
+        return {**super().parameters(), "architecture": described}
 
     @property
     def title(self):

@@ -43,7 +43,7 @@ class AdvGANGenerator(Amortised):
         once, twice = ((height - 5) // 2, (width - 5) // 2), (height - 5, width - 5)
         encoder = [Conv2d(channels, 8, (3, 3), init="dcgan"), _RELU, _down(8, 16), _RELU, _down(16, 32), _RELU]
         decoder = [_up(32, 16, once), _RELU, _up(16, 8, twice), _RELU]
-        last = ConvTranspose2d(8, channels, (6, 6), (height, width), activation="tanh", init="dcgan")
+        last = ConvTranspose2d(8, channels, (6, 6), (size[0], size[1]), activation="tanh", init="dcgan")
         self.network = Network("g", [*encoder, *(_block(32) for _ in range(4)), *decoder, last])
         super().__init__([self.network], image_shape, seed, dtype, device)
 

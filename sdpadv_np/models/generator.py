@@ -104,8 +104,8 @@ class Generator(Amortised):
         if isinstance(x, Tensor) or xp.device_of(x) == self.store.device:
             return self._distort(x)
         found = self._distort(xp.like(x, self.store.data))
-        arrays = {k: xp.like(a, x) for k, a in found._asdict().items() if k != "eps" and a is not None}
-        return found._replace(**arrays)
+        arrays = {name: array for name, array in found._asdict().items() if name != "eps" and array is not None}
+        return found._replace(**{name: xp.like(array, x) for name, array in arrays.items()})
 
     def _distort(self, x) -> Distorted:
         theta_raw = theta = eta_raw = None
