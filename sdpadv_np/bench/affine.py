@@ -21,7 +21,8 @@ from .. import checks
 from ..errors import ArgumentError
 from ..kernels import affine_sample, flow_sample
 from ..kernels.affine_sample import CONVENTIONS
-from .runner import Benchmark, Job, Option
+from .jobs import Job
+from .runner import Benchmark, Option
 
 FORWARD, BOTH, THETA = "forward", "forward+backward", "theta only"
 RESULTS = {FORWARD: ("y",), BOTH: ("y", "gradient of x", "gradient of theta"), THETA: ("y", "gradient of theta")}

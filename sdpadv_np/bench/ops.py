@@ -11,7 +11,8 @@ from ..autodiff import Plan, Tensor, grad, ops
 from ..models import ModelB
 from ..optim import Adam
 from . import scans, steps
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 CHAIN, LENGTH, ELEMENTS = "chain of 120 on 8 elements", 120, 8
 _BATCH = 128

@@ -10,7 +10,8 @@ import tempfile
 import numpy as np
 
 from ..errors import Error
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 IMPORT, STEP, COMPILE = "import", "import, first step of Model B", "import, first step of Model B, nothing compiled yet"
 BATCH = """
