@@ -14,7 +14,6 @@ from ..models import Amortised, ExternalClassifier
 from ..models.chunks import in_chunks
 from ..models.interface import classes_of, dtype_of, image_shape_of, logits_of
 from ..nn import Use, store_of
-from ..training.loop import Task
 from .parameters import Parameters, classifier_like, parameter
 from .queries import checked_gradient, checked_logits, logits
 
