@@ -9,8 +9,16 @@ import numpy as np
 
 from .. import simd
 from ..gemm.amx_gemm import (
-    PANEL_STRIDE, PANEL_TILES, SPLIT_TILE, depth_tiles, epilogue, epilogue_transposed, multiply_panel, pack_across,
-    pack_along, tile_count,
+    PANEL_STRIDE,
+    PANEL_TILES,
+    SPLIT_TILE,
+    depth_tiles,
+    epilogue,
+    epilogue_transposed,
+    multiply_panel,
+    pack_across,
+    pack_along,
+    tile_count,
 )
 from ..gemm.amx_tiles import TILE_WORDS, configure_tiles, release_tiles, split_bf16
 from ..gemm.operands import Matrix

@@ -174,11 +174,10 @@ def unpacked(gradient, shape, out):
 
 def _filled_up(w, layout):
     """w, with zeros after its last taps where its kernel is smaller than the layout's."""
-    o, c, kh, kw = w.shape
-    if (kh, kw) == (layout.kh, layout.kw):
+    if w.shape == layout[:4]:
         return w
     full = np.zeros(layout[:4], w.dtype)
-    full[:, :, :kh, :kw] = w
+    full[:, :, : w.shape[2], : w.shape[3]] = w
     return full
 
 

@@ -26,7 +26,11 @@ from ..simd.activation import LINEAR
 from . import _packed_weights
 from ._geometry import crop_image, padded_images
 from ._winograd_patches import (
-    inputs_from_matrices, inputs_to_matrices, outputs_from_matrices, outputs_to_matrices, patches_of,
+    inputs_from_matrices,
+    inputs_to_matrices,
+    outputs_from_matrices,
+    outputs_to_matrices,
+    patches_of,
 )
 
 _PATCHES = 36  # of a group

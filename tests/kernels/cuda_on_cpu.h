@@ -99,7 +99,9 @@ static int run_block(std::mt19937& random) {
     }
     return parted;
 }
-template <class... A, size_t... I> int run(void (*kernel)(A...), const int* shape, size_t shared, void** args, int seed, int leave_out, std::index_sequence<I...>) {
+template <class... A, size_t... I>
+int run(void (*kernel)(A...), const int* shape, size_t shared, void** args, int seed, int leave_out,
+        std::index_sequence<I...>) {
     if (shared > SHARED_BYTES) return 2;
     std::mt19937 random(seed);
     gridDim.x = shape[0], gridDim.y = shape[1], blockDim.x = shape[2], left_out = leave_out;
@@ -116,13 +118,15 @@ template <class... A, size_t... I> int run(void (*kernel)(A...), const int* shap
         }
     return parted;
 }
-template <class... A> int run(void (*kernel)(A...), const int* shape, size_t shared, void** args, int seed, int leave_out) {
+template <class... A>
+int run(void (*kernel)(A...), const int* shape, size_t shared, void** args, int seed, int leave_out) {
     return run(kernel, shape, shared, args, seed, leave_out, std::index_sequence_for<A...>());
 }
 }  // namespace cpu
 
-// Runs a kernel on a grid of shape[0] x shape[1] blocks of shape[2] threads, without the barrier of one line if leave_out names it.
-#define ON_CPU(kernel) extern "C" int run_##kernel(const int* shape, size_t shared, void** args, int seed, int leave_out) { \
+// Runs a kernel on a grid of shape[0] x shape[1] blocks of shape[2] threads, without the barrier in line leave_out.
+#define ON_CPU(kernel) \
+    extern "C" int run_##kernel(const int* shape, size_t shared, void** args, int seed, int leave_out) { \
     return cpu::run(kernel, shape, shared, args, seed, leave_out); }
 
 #define __syncthreads() cpu::barrier(__LINE__)
@@ -131,14 +135,27 @@ using std::max;
 using std::min;
 using std::floor;
 using std::ldexp;
-static inline unsigned atomicAdd(unsigned* at, unsigned more) { const unsigned before = *at; *at += more; return before; }
-static inline unsigned atomicMax(unsigned* at, unsigned other) { const unsigned before = *at; *at = max(*at, other); return before; }
+static inline unsigned atomicAdd(unsigned* at, unsigned more) {
+    const unsigned before = *at;
+    *at += more;
+    return before;
+}
+static inline unsigned atomicMax(unsigned* at, unsigned other) {
+    const unsigned before = *at;
+    *at = max(*at, other);
+    return before;
+}
 static inline unsigned __float_as_uint(float value) { unsigned bits; std::memcpy(&bits, &value, 4); return bits; }
-static inline int __double2hiint(double value) { unsigned long long bits; std::memcpy(&bits, &value, 8); return (int)(bits >> 32); }
+static inline int __double2hiint(double value) {
+    unsigned long long bits;
+    std::memcpy(&bits, &value, 8);
+    return (int)(bits >> 32);
+}
 static inline int __clz(int bits) { return bits ? __builtin_clz((unsigned)bits) : 32; }
 // Out of range they saturate and NaN is 0, as on the GPU; that it does not happen is what the tests are to show.
 static inline long long rounded(double value, double limit) {
-    return std::isnan(value) ? 0 : value >= limit ? (long long)(limit - 1) : value < -limit ? -(long long)(limit - 1) : std::llrint(value);
+    const long long most = (long long)(limit - 1);
+    return std::isnan(value) ? 0 : value >= limit ? most : value < -limit ? -most : std::llrint(value);
 }
 static inline int __float2int_rn(float value) { return (int)rounded(value, 2147483648.0); }
 static inline long long __double2ll_rn(double value) { return rounded(value, 9223372036854774784.0); }

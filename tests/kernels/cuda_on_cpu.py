@@ -50,11 +50,24 @@ class CuPy(types.ModuleType):
 class Module:
     def __init__(self, cupy, code, options):
         self.cupy = cupy
-        text = f'#include "{HERE / "cuda_on_cpu.h"}"\n#line 1 "kernel.cu"\n{code}\n' + "".join(f"ON_CPU({name})\n" for name in KERNELS)
+        text = f'#include "{HERE / "cuda_on_cpu.h"}"\n#line 1 "kernel.cu"\n{code}\n' + "".join(
+            f"ON_CPU({name})\n" for name in KERNELS
+        )
         path = cupy.folder / (hashlib.sha256((text + str(options)).encode()).hexdigest()[:16] + ".cpp")
         path.write_text(text)
         flags = ["-fsanitize=address,bounds", "-fno-sanitize-recover"] if cupy.sanitize else []
-        command = ["g++", "-O1", "-fPIC", "-shared", "-fno-strict-aliasing", "-fno-extern-tls-init", "-Wno-unknown-pragmas", *flags, *options, str(path)]
+        command = [
+            "g++",
+            "-O1",
+            "-fPIC",
+            "-shared",
+            "-fno-strict-aliasing",
+            "-fno-extern-tls-init",
+            "-Wno-unknown-pragmas",
+            *flags,
+            *options,
+            str(path),
+        ]
         subprocess.run([*command, "-o", path.with_suffix(".so")], check=True)
         self.library = ctypes.CDLL(str(path.with_suffix(".so")))
 
@@ -71,7 +84,14 @@ class Function:
 
     def __call__(self, grid, block, args, shared_mem):
         assert shared_mem <= self.max_dynamic_shared_size_bytes
-        values = [ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else ctypes.c_void_p(int(a)) if a.itemsize == 8 else ctypes.c_int(a) for a in args]
+        values = [
+            ctypes.c_void_p(a.ctypes.data)
+            if isinstance(a, np.ndarray)
+            else ctypes.c_void_p(int(a))
+            if a.itemsize == 8
+            else ctypes.c_int(a)
+            for a in args
+        ]
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         shape = (ctypes.c_int * 3)(*grid, *block)
         self.cupy.launched.append((self.name, *shape))
@@ -82,7 +102,9 @@ class Function:
 
 def load(folder, sanitize=False):
     """(the stand-in, {kernel: its cuda.py over it}); sys.modules is left as it was."""
-    names = ["sdpadv_np.kernels.sampling.cuda"] + [f"sdpadv_np.kernels.{kernel}.cuda" for kernel in ("affine_sample", "flow_sample")]
+    names = ["sdpadv_np.kernels.sampling.cuda"] + [
+        f"sdpadv_np.kernels.{kernel}.cuda" for kernel in ("affine_sample", "flow_sample")
+    ]
     before = {name: sys.modules.pop(name, None) for name in ["cupy", *names]}
     cupy = sys.modules["cupy"] = CuPy(folder, sanitize)
     try:

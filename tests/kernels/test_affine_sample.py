@@ -1,8 +1,7 @@
 """Every implementation of the affine sampler against its definition, and the definition against loops."""
-import math
-
 import numpy as np
 import pytest
+from affine_problems import by_hand, problem
 from everywhere import everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,46 +11,6 @@ from sdpadv_np.kernels.affine_sample import reference
 
 SIZES = [((1, 1), None), ((1, 5), (3, 1)), ((7, 3), None), ((4, 6), (9, 2)), ((28, 28), None)]
 conventions = pytest.mark.parametrize("convention", kernel.CONVENTIONS)
-
-
-def by_hand(x, theta, convention, size):
-    """The formula, one pixel at a time, in Python floats."""
-    n, c, h, w = x.shape
-    y = np.zeros((n, c, *size))
-    for k in range(n):
-        (a, b, e), (cc, d, f) = theta[k].tolist()
-        for i in range(size[0]):
-            for j in range(size[1]):
-
-                def normal(q, m):
-                    if convention == "half_pixel":
-                        return (2 * q + 1) / m - 1
-                    return 2 * q / (m - 1) - 1 if m > 1 else 0.0
-
-                def pixel(t, m):
-                    return ((t + 1) * m - 1) / 2 if convention == "half_pixel" else (t + 1) * ((m - 1) if convention == "align_corners" else m) / 2
-
-                u, v = normal(j, size[1]), normal(i, size[0])
-                p, q = pixel(a * u + b * v + e, w), pixel(cc * u + d * v + f, h)
-                if convention == "tf_reference" and not (0 <= p < w - 1 and 0 <= q < h - 1):
-                    continue
-                for row in (math.floor(q), math.floor(q) + 1):
-                    for column in (math.floor(p), math.floor(p) + 1):
-                        if 0 <= row < h and 0 <= column < w:
-                            y[k, :, i, j] += x[k, :, row, column] * (1 - abs(p - column)) * (1 - abs(q - row))
-    return y
-
-
-def problem(rng, size=(5, 6), output=None, n=3, c=2, dtype=np.float64, spread=0.5, convention="half_pixel"):
-    """Images, gradients and thetas whose positions keep away from whole pixels, the kinks."""
-    output = output or size
-    while True:
-        theta = np.array([[1, 0, 0], [0, 1, 0]]) + rng.uniform(-spread, spread, (n, 2, 3))
-        p = reference.positions(theta, size, output, convention)
-        movable = reference.grid(size, output, convention, np.dtype(np.float64))[2].ravel() > 0  # a 1-pixel axis may have no extent
-        if np.abs(p - np.round(p))[:, movable].min(initial=1) > 1e-5:
-            break
-    return rng.standard_normal((n, c, *size)).astype(dtype), theta.astype(dtype), rng.standard_normal((n, c, *output)).astype(dtype)
 
 
 @conventions
@@ -78,7 +37,9 @@ def test_equals_the_definition(rng, affine, convention, dtype, size, output, n, 
     for a, b in zip(got, want):
         assert a.dtype == dtype and a.shape == b.shape
     np.testing.assert_allclose(got[0], want[0], **tolerance)
-    if dtype == np.float64:  # in float32 a position may round to the other side of a whole pixel, where theta's gradient jumps
+    if (
+        dtype == np.float64
+    ):  # in float32 a position may round to the other side of a whole pixel, where theta's gradient jumps
         np.testing.assert_allclose(got[1], want[1], rtol=1e-10, atol=1e-9)
 
 
@@ -158,12 +119,23 @@ def test_derivatives_equal_finite_differences(rng, affine):
         moved = theta.copy()
         moved[:, axis, 2] += 1e-7 / scale[axis]
         np.testing.assert_allclose((affine.forward(x, moved, size=(4, 7)) - y) / 1e-7, derivatives[:, axis], atol=1e-6)
-    np.testing.assert_allclose(affine.backward(g, x, theta, derivatives=derivatives)[1], affine.backward(g, x, theta)[1], rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(
+        affine.backward(g, x, theta, derivatives=derivatives)[1],
+        affine.backward(g, x, theta)[1],
+        rtol=1e-11,
+        atol=1e-11,
+    )
     with pytest.raises(ValueError, match="pass those of forward"):
         affine.backward(g, x, theta, derivatives=derivatives[:, :1])
 
 
-@given(st.integers(0, 3), st.integers(1, 3), *[st.integers(1, 40)] * 4, st.sampled_from(kernel.CONVENTIONS), st.sampled_from((np.float32, np.float64)))
+@given(
+    st.integers(0, 3),
+    st.integers(1, 3),
+    *[st.integers(1, 40)] * 4,
+    st.sampled_from(kernel.CONVENTIONS),
+    st.sampled_from((np.float32, np.float64)),
+)
 @settings(deadline=None, max_examples=60)
 def test_any_size(n, c, h, w, rows, columns, convention, dtype):
     rng = np.random.default_rng(n + c + h + w)
@@ -171,12 +143,17 @@ def test_any_size(n, c, h, w, rows, columns, convention, dtype):
     theta = (np.eye(2, 3) + rng.uniform(-0.7, 0.7, (n, 2, 3))).astype(dtype)
     atol = 1e-11 if dtype == np.float64 else 1e-4
     (want, want_grad), (y, grad_x) = (
-        (kernel.forward(x, theta, convention, (rows, columns), name), kernel.backward(g, x, theta, convention, name, needs=(True, False))[0])
+        (
+            kernel.forward(x, theta, convention, (rows, columns), name),
+            kernel.backward(g, x, theta, convention, name, needs=(True, False))[0],
+        )
         for name in ("numpy", "numba")
     )
     np.testing.assert_allclose(y, want, atol=atol)
     np.testing.assert_allclose(grad_x, want_grad, atol=10 * atol)
-    np.testing.assert_allclose((grad_x * x).sum(), (g * y).sum(), rtol=1e-3, atol=1e-3)  # the gradient of something linear in x
+    np.testing.assert_allclose(
+        (grad_x * x).sum(), (g * y).sum(), rtol=1e-3, atol=1e-3
+    )  # the gradient of something linear in x
 
 
 @pytest.mark.parametrize("convention", ("half_pixel", "align_corners"))
@@ -201,7 +178,9 @@ def test_misuse_is_explained(rng):
     x, theta, g = problem(rng)
     with pytest.raises(ValueError, match="convention is 'corners'; choose one of half_pixel"):
         kernel.forward(x, theta, "corners")
-    with pytest.raises(ValueError, match=r"theta has shape \[2, 2, 3\]; for 3 images it must be \(3, 2, 3\) or \(3, 6\)"):
+    with pytest.raises(
+        ValueError, match=r"theta has shape \[2, 2, 3\]; for 3 images it must be \(3, 2, 3\) or \(3, 6\)"
+    ):
         kernel.forward(x, theta[:2])
     with pytest.raises(ValueError, match="both must be float32, or both float64"):
         kernel.forward(x, theta.astype(np.float32))
@@ -215,7 +194,11 @@ def test_misuse_is_explained(rng):
 
 @pytest.mark.parametrize("implementation", everywhere(kernel))
 def test_results_are_put_where_they_are_wanted(rng, implementation):
-    x, theta, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-0.5, 1, (3, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
+    x, theta, g = (
+        rng.random((3, 2, 5, 6), np.float32),
+        rng.uniform(-0.5, 1, (3, 6)).astype(np.float32),
+        rng.random((3, 2, 5, 6), np.float32),
+    )
     y, derivatives = kernel.forward(x, theta, implementation=implementation, derivatives=True)
     wide = np.empty((3, 2, 5, 12), np.float32)
     for out in (np.empty_like(y), wide[..., ::2]):  # the second cannot be written number after number
@@ -238,5 +221,12 @@ def test_what_lies_outside_is_not_read_and_nothing_comes_from_there(implementati
     """Neither a pixel at the edge that is no number, nor an infinite gradient: a mask selects."""
     x, theta = np.full((1, 1, 2, 2), np.nan, np.float32), np.float32([[1, 0, 9, 0, 1, 0]])
     np.testing.assert_array_equal(kernel.forward(x, theta, convention, implementation=implementation), 0)
-    grad_x, _ = kernel.backward(np.full((1, 1, 2, 2), np.inf, np.float32), np.ones_like(x), theta, convention, needs=(True, False), implementation=implementation)
+    grad_x, _ = kernel.backward(
+        np.full((1, 1, 2, 2), np.inf, np.float32),
+        np.ones_like(x),
+        theta,
+        convention,
+        needs=(True, False),
+        implementation=implementation,
+    )
     np.testing.assert_array_equal(grad_x, 0)

@@ -1,101 +1,10 @@
 """Convolution: the definition against loops, every implementation and algorithm against the definition."""
-import itertools
-
 import numpy as np
 import pytest
 from everywhere import everywhere
+from layers import CASES, LAYERS, TOLERANCE, Layer, by_hand, channels_last, error, fast, read_only, strided
 
 from sdpadv_np.kernels import conv2d
-
-LAYERS = {  # x, outputs, kernel, stride, padding
-    "one": ((1, 1, 1, 1), 1, (1, 1), 1, 0),
-    "no images": ((0, 3, 8, 8), 4, (3, 3), 1, 1),
-    "model A 1": ((3, 1, 28, 28), 64, (8, 8), 2, "same"),
-    "model A 2": ((5, 64, 14, 14), 128, (6, 6), 2, "valid"),
-    "model A 3": ((7, 128, 5, 5), 128, (5, 5), 1, "valid"),
-    "generator": ((2, 64, 14, 14), 128, (5, 5), 2, "same"),
-    "3 x 3": ((2, 32, 9, 12), 48, (3, 3), 1, "same"),
-    "3 x 3 valid": ((2, 16, 7, 6), 16, (3, 3), 1, "valid"),
-    "odd": ((3, 5, 7, 9), 33, (5, 3), 2, 2),
-    "odd channels": ((2, 7, 6, 5), 19, (2, 3), 1, "same"),
-    "lopsided": ((2, 16, 9, 11), 80, (4, 2), 3, ((1, 0), (0, 3))),
-    "lopsided 3 x 3": ((2, 16, 9, 11), 16, (3, 3), 1, ((1, 0), (2, 3))),
-    "few channels": ((2, 8, 14, 14), 48, (6, 6), 2, "valid"),
-    "gaps": ((2, 3, 9, 9), 5, (2, 2), 4, "valid"),
-    "many windows": ((3, 16, 15, 13), 33, (2, 4), 1, "same"),
-    "many windows, lopsided": ((9, 32, 14, 15), 48, (4, 3), 2, ((1, 0), (0, 3))),
-    "many images": ((410, 64, 3, 3), 17, (3, 3), 1, "valid"),
-    "a row": ((2, 16, 1, 40), 16, (1, 3), 1, "same"),
-}
-CASES = everywhere(conv2d, [
-    (algorithm, name)
-    for algorithm, name in itertools.product(("direct", "winograd", "auto"), LAYERS)
-    if algorithm != "winograd" or name in ("model A 2", "generator", "3 x 3", "3 x 3 valid", "lopsided 3 x 3", "few channels")
-], but=("numpy",))
-fast = pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
-TOLERANCE = {"direct": conv2d.DIRECT_ERROR, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}
-
-
-def by_hand(x, w, stride, padding):
-    (top, bottom), (left, right) = padding
-    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    n, _, h, width = x.shape
-    o, _, kh, kw = w.shape
-    y = np.zeros((n, o, (h - kh) // stride + 1, (width - kw) // stride + 1))
-    for i in range(y.shape[2]):
-        for j in range(y.shape[3]):
-            y[:, :, i, j] = np.einsum("ncab,ocab->no", x[:, :, i * stride : i * stride + kh, j * stride : j * stride + kw], w)
-    return y
-
-
-class Layer:
-    """Arrays for the three faces of one of LAYERS, float64 and float32, and what each face gives by definition."""
-
-    def __init__(self, rng, name):
-        shape, outputs, self.kernel, self.stride, padding = LAYERS[name]
-        self.size = shape[2:]
-        self.padding = conv2d.resolve_padding(padding, self.size, self.kernel, self.stride)
-        self.x, self.w, self.bias = (rng.standard_normal(s).astype(np.float32) for s in (shape, (outputs, shape[1], *self.kernel), outputs))
-        x, w, self.how = self.x.astype(np.float64), self.w.astype(np.float64), (self.stride, self.padding)
-        y = conv2d.forward(x, w, *self.how, implementation="numpy")
-        self.g = rng.standard_normal(y.shape).astype(np.float32)
-        g = self.g.astype(np.float64)
-        self.expected = (
-            y,
-            conv2d.input_gradient(g, w, self.size, *self.how, implementation="numpy"),
-            conv2d.weight_gradient(g, x, self.kernel, *self.how, implementation="numpy"),
-        )
-
-    def faces(self, algorithm, implementation, arrange=lambda a: a, out=(None, None, None)):
-        x, w, g = map(arrange, (self.x, self.w, self.g))
-        how = {"algorithm": algorithm, "implementation": implementation}
-        return (
-            conv2d.forward(x, w, *self.how, out=out[0], **how),
-            conv2d.input_gradient(g, w, self.size, *self.how, out=out[1], **how),
-            conv2d.weight_gradient(g, x, self.kernel, *self.how, out=out[2], **how),
-        )
-
-
-def channels_last(a):
-    return np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-
-
-def strided(a):
-    wide = np.zeros((*a.shape, 2), a.dtype)
-    wide[..., 0] = a
-    wide.flags.writeable = False
-    return wide[..., 0]
-
-
-def read_only(a):
-    a = a.copy()
-    a.flags.writeable = False
-    return a
-
-
-def error(got, expected):
-    """The largest, as a share of the root mean square."""
-    return np.abs(got - expected).max(initial=0) / max(np.sqrt(np.mean(expected**2)) if expected.size else 0, 1e-30)
 
 
 @pytest.mark.parametrize("padding", ("valid", "same", 2, ((1, 0), (0, 3))))
@@ -142,7 +51,10 @@ def test_writes_into_what_it_is_given(rng, implementation, algorithm, name):
             np.testing.assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize("shape, outputs, kernel, stride", (((32, 64, 14, 14), 128, (6, 6), 2), ((32, 128, 7, 7), 256, (5, 5), 2), ((8, 256, 20, 20), 64, (3, 3), 1)))
+@pytest.mark.parametrize(
+    "shape, outputs, kernel, stride",
+    (((32, 64, 14, 14), 128, (6, 6), 2), ((32, 128, 7, 7), 256, (5, 5), 2), ((8, 256, 20, 20), 64, (3, 3), 1)),
+)
 @pytest.mark.parametrize("algorithm", ("direct", "winograd"))
 @fast
 def test_errors_are_as_large_as_documented(rng, monkeypatch, implementation, algorithm, shape, outputs, kernel, stride):
@@ -161,34 +73,52 @@ def test_auto_is_winograd_where_that_saves_enough(rng, implementation):
 
     def chosen(name):
         layer = Layer(rng, name)
-        results = [conv2d.forward(layer.x, layer.w, *layer.how, algorithm=a, implementation=implementation).tobytes() for a in ("auto", "direct", "winograd")]
+        results = [
+            conv2d.forward(layer.x, layer.w, *layer.how, algorithm=a, implementation=implementation).tobytes()
+            for a in ("auto", "direct", "winograd")
+        ]
         return results[0] == results[2] != results[1]
 
     expected = {"numba": [True, True, True, False], "amx": [True, False, False, False]}[implementation]
     assert [chosen(name) for name in ("model A 2", "generator", "3 x 3", "3 x 3 valid")] == expected
 
 
-@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3")))
+@pytest.mark.parametrize(
+    "algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("winograd", "model A 2"), ("winograd", "3 x 3"))
+)
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
 @fast
 def test_bias_and_activation(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     scale = layer.expected[0].std()
-    expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64) / scale, *layer.how, layer.bias.astype(np.float64), activation)
+    expected = conv2d.forward(
+        layer.x.astype(np.float64),
+        layer.w.astype(np.float64) / scale,
+        *layer.how,
+        layer.bias.astype(np.float64),
+        activation,
+    )
     for bias in (layer.bias, layer.bias[:, None, None]):
-        got = conv2d.forward(layer.x, layer.w / np.float32(scale), *layer.how, bias, activation, algorithm, implementation)
+        got = conv2d.forward(
+            layer.x, layer.w / np.float32(scale), *layer.how, bias, activation, algorithm, implementation
+        )
         assert error(got, expected) <= 2 * TOLERANCE[algorithm]
 
 
-@pytest.mark.parametrize("algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2")))
+@pytest.mark.parametrize(
+    "algorithm, name", (("direct", "model A 1"), ("direct", "odd"), ("direct", "model A 3"), ("winograd", "model A 2"))
+)
 @pytest.mark.parametrize("activation", conv2d.ACTIVATIONS)
 @fast
-def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activation, algorithm, name):
+def test_input_gradient_with_the_activations_derivative(rng, implementation, activation, algorithm, name):
     layer = Layer(rng, name)
     y = conv2d.forward(layer.x, layer.w * np.float32(0.02), *layer.how, activation=activation)
-    slope = {"linear": np.ones_like(y), "relu": y > 0, "leaky_relu": np.where(y > 0, 1, 0.2), "tanh": 1.0 - y * y}[activation]
-    expected = conv2d.input_gradient((layer.g * slope).astype(np.float64), layer.w.astype(np.float64), layer.size, *layer.how)
-    got = conv2d.input_gradient(layer.g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation=activation)
+    derivative = {"linear": np.ones_like(y), "relu": y > 0, "leaky_relu": np.where(y > 0, 1, 0.2), "tanh": 1.0 - y * y}
+    g = (layer.g * derivative[activation]).astype(np.float64)
+    expected = conv2d.input_gradient(g, layer.w.astype(np.float64), layer.size, *layer.how)
+    got = conv2d.input_gradient(
+        layer.g, layer.w, layer.size, *layer.how, algorithm, implementation, y=y, activation=activation
+    )
     assert error(got, expected) <= TOLERANCE[algorithm]
 
 
@@ -196,8 +126,13 @@ def test_the_slope_of_the_activation_on_the_way_back(rng, implementation, activa
 def test_what_is_not_a_number_is_not_hidden(implementation):
     x = np.array([np.nan, np.inf, -np.inf, -2, 3], np.float32).reshape(1, 1, 1, 5)
     w = np.array([1], np.float32).reshape(1, 1, 1, 1)
-    got = [conv2d.forward(x, w, 1, ((0, 0), (0, 0)), None, name, implementation=implementation).ravel() for name in ("relu", "leaky_relu")]
-    np.testing.assert_array_equal(got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32))
+    got = [
+        conv2d.forward(x, w, 1, ((0, 0), (0, 0)), None, name, implementation=implementation).ravel()
+        for name in ("relu", "leaky_relu")
+    ]
+    np.testing.assert_array_equal(
+        got, np.array([[np.nan, np.inf, 0, 0, 3], [np.nan, np.inf, -np.inf, np.float32(-0.4), 3]], np.float32)
+    )
 
 
 @fast
@@ -208,10 +143,18 @@ def test_weights_changed_in_place_are_noticed(rng, implementation):
         for at in (None, 0, 4321, -1):
             if at is not None:
                 layer.w.reshape(-1)[at] += 1000
-            for got, fresh in zip(layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array)):
+            for got, fresh in zip(
+                layer.faces(algorithm, implementation), layer.faces(algorithm, implementation, np.array)
+            ):
                 np.testing.assert_array_equal(got, fresh)
             expected = conv2d.forward(layer.x.astype(np.float64), layer.w.astype(np.float64), *layer.how)
-            assert error(conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm, implementation=implementation), expected) < 1e-3
+            assert (
+                error(
+                    conv2d.forward(layer.x, layer.w, *layer.how, algorithm=algorithm, implementation=implementation),
+                    expected,
+                )
+                < 1e-3
+            )
 
 
 @pytest.mark.parametrize("implementation, algorithm, name", CASES)
@@ -244,10 +187,24 @@ def test_same_padding_is_tensorflows():
     ),
 )
 def test_what_cannot_be_is_refused(change, message):
-    call = {"x": np.zeros((2, 3, 8, 8), np.float32), "w": np.zeros((4, 3, 3, 3), np.float32), "stride": 1, "padding": ((0, 0), (0, 0))} | change
+    call = {
+        "x": np.zeros((2, 3, 8, 8), np.float32),
+        "w": np.zeros((4, 3, 3, 3), np.float32),
+        "stride": 1,
+        "padding": ((0, 0), (0, 0)),
+    } | change
     with pytest.raises(ValueError, match=message):
         conv2d.forward(**call)
     with pytest.raises(ValueError, match="with this kernel, stride and padding the output is"):
-        conv2d.input_gradient(np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)))
+        conv2d.input_gradient(
+            np.zeros((2, 4, 5, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0))
+        )
     with pytest.raises(ValueError, match="the derivative of relu needs y"):
-        conv2d.input_gradient(np.zeros((2, 4, 6, 6), np.float32), np.zeros((4, 3, 3, 3), np.float32), (8, 8), 1, ((0, 0), (0, 0)), activation="relu")
+        conv2d.input_gradient(
+            np.zeros((2, 4, 6, 6), np.float32),
+            np.zeros((4, 3, 3, 3), np.float32),
+            (8, 8),
+            1,
+            ((0, 0), (0, 0)),
+            activation="relu",
+        )

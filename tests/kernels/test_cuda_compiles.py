@@ -9,7 +9,9 @@ import pytest
 
 from sdpadv_np.kernels.sampling import cuda_source as _cuda_source
 
-spec = importlib.util.spec_from_file_location("cuda_resources", Path(__file__).parents[2] / "benchmarks" / "cuda_resources.py")
+spec = importlib.util.spec_from_file_location(
+    "cuda_resources", Path(__file__).parents[2] / "benchmarks" / "cuda_resources.py"
+)
 cuda_resources = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cuda_resources)
 
@@ -30,7 +32,9 @@ def test_compiles_without_warnings_and_spills(kernel, dtype, architecture):
 def test_no_compare_and_swap_and_no_float_atomics(kernel):
     text = _cuda_source.source(kernel)
     assert "atomicCAS" not in text
-    assert text.count("atomicAdd(") == 4 and "atomicAdd((float" not in text  # three of sums, one that counts: all unsigned
+    assert (
+        text.count("atomicAdd(") == 4 and "atomicAdd((float" not in text
+    )  # three of sums, one that counts: all unsigned
 
 
 def test_the_sources_are_where_the_package_is():
@@ -40,13 +44,23 @@ def test_the_sources_are_where_the_package_is():
 
 
 @pytest.mark.parametrize("kernel", cuda_resources.KERNELS)
-@pytest.mark.parametrize("found, reason", (
-    ("sys.modules['cupy'] = None", "pip install 'sdpadv-np[cuda13]'"),
-    ("cupy.cuda.runtime.getDeviceCount = lambda: 0", "CuPy finds no CUDA device"),
-    ("def none(): raise RuntimeError('no driver')\ncupy.cuda.runtime.getDeviceCount = none", "CuPy finds no CUDA device (no driver)")))
+@pytest.mark.parametrize(
+    "found, reason",
+    (
+        ("sys.modules['cupy'] = None", "pip install 'sdpadv-np[cuda13]'"),
+        ("cupy.cuda.runtime.getDeviceCount = lambda: 0", "CuPy finds no CUDA device"),
+        (
+            "def none(): raise RuntimeError('no driver')\ncupy.cuda.runtime.getDeviceCount = none",
+            "CuPy finds no CUDA device (no driver)",
+        ),
+    ),
+)
 def test_what_is_missing_is_said(kernel, found, reason):
-    program = f"import sys\nimport cuda_on_cpu\ncupy = sys.modules['cupy'] = cuda_on_cpu.CuPy('.')\n{found}\nfrom sdpadv_np.kernels import {kernel} as kernel\n"
+    program = f"import sys\nimport cuda_on_cpu\ncupy = sys.modules['cupy'] = cuda_on_cpu.CuPy('.')\n{found}\n"
+    program += f"from sdpadv_np.kernels import {kernel} as kernel\n"
     program += "for name in ('cuda', 'numba-cuda'): print(kernel.implementations()[name], kernel.why_not(name))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+    )
     for line in done.stdout.splitlines():
         assert line.startswith("False ") and reason in line

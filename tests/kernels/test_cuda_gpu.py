@@ -23,7 +23,11 @@ def gpu(request):
         def call(*arguments, **options):
             if kernel == "affine_sample" and function == "backward":
                 *arrays, convention, needs = arguments[:5]
-                options |= {"convention": convention, "needs": needs, "derivatives": arguments[5] if len(arguments) > 5 else None}
+                options |= {
+                    "convention": convention,
+                    "needs": needs,
+                    "derivatives": arguments[5] if len(arguments) > 5 else None,
+                }
             elif kernel == "affine_sample":
                 *arrays, convention, size = arguments
                 options |= {"convention": convention, "size": size}
@@ -33,7 +37,9 @@ def gpu(request):
             else:
                 arrays = arguments
             options = {key: cupy.asarray(a) if isinstance(a, np.ndarray) else a for key, a in options.items()}
-            got = getattr(KERNELS[kernel], function)(*map(cupy.asarray, arrays), implementation=request.param, **options)
+            got = getattr(KERNELS[kernel], function)(
+                *map(cupy.asarray, arrays), implementation=request.param, **options
+            )
             return tuple(None if a is None else a.get() for a in got) if isinstance(got, tuple) else got.get()
 
         return call
@@ -46,7 +52,14 @@ def gpu(request):
 @pytest.mark.parametrize("convention", affine_sample.CONVENTIONS)
 def test_affine_equals_the_definition(rng, gpu, convention, dtype, size, output):
     g, x, theta = problem(rng, "affine_sample", dtype, size, output)
-    same_as_the_definition(everything(gpu("affine_sample"), "affine_sample", g, x, theta, convention), "affine_sample", g, x, theta, convention=convention)
+    same_as_the_definition(
+        everything(gpu("affine_sample"), "affine_sample", g, x, theta, convention),
+        "affine_sample",
+        g,
+        x,
+        theta,
+        convention=convention,
+    )
 
 
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
@@ -56,7 +69,9 @@ def test_flow_equals_the_definition(rng, gpu, dtype, size):
     if max(size) > 28 and dtype == np.float32:
         move = np.round(move * 64) / 64  # or positions around 300 would be rounded
         move[move % 1 == 0] += 0.5
-    same_as_the_definition(everything(gpu("flow_sample"), "flow_sample", g, x, move.astype(dtype)), "flow_sample", g, x, move)
+    same_as_the_definition(
+        everything(gpu("flow_sample"), "flow_sample", g, x, move.astype(dtype)), "flow_sample", g, x, move
+    )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -64,7 +79,11 @@ def test_flow_equals_the_definition(rng, gpu, dtype, size):
 def test_same_bits_twice(rng, gpu, kernel, size):
     n = 64 if size[0] < 100 else 3
     g, x = rng.standard_normal((2, n, 2, *size)).astype(np.float32)
-    move = rng.standard_normal((n, 2, *size)) if kernel == "flow_sample" else np.eye(2, 3) + rng.uniform(-0.5, 0.5, (n, 2, 3))
+    move = (
+        rng.standard_normal((n, 2, *size))
+        if kernel == "flow_sample"
+        else np.eye(2, 3) + rng.uniform(-0.5, 0.5, (n, 2, 3))
+    )
     move = move.astype(np.float32)
     first, second = (everything(gpu(kernel), kernel, g, x, move) for _ in range(2))
     assert [a.tobytes() for a in first] == [a.tobytes() for a in second]

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from samplers import SIZES, everything, problem, same_as_the_definition
 
-from sdpadv_np.kernels.sampling.cuda_source import source
 from sdpadv_np.kernels.affine_sample import CONVENTIONS
+from sdpadv_np.kernels.sampling.cuda_source import source
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux" or shutil.which("g++") is None, reason="no g++ on Linux to compile the CUDA C for the CPU with")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("g++") is None,
+    reason="no g++ on Linux to compile the CUDA C for the CPU with",
+)
 places = pytest.mark.parametrize("place", ("shared", "global"))
 dtypes = pytest.mark.parametrize("dtype", (np.float32, np.float64))
 both = pytest.mark.parametrize("kernel", ("affine_sample", "flow_sample"))
@@ -32,7 +35,9 @@ def gpu(built, monkeypatch):
     def choose(kernel, place="shared"):
         for dtype in (np.float32, np.float64):
             loaded = modules[kernel].run_forward.__globals__["kernels"](kernel, dtype)
-            monkeypatch.setattr(loaded, "shared_limit", {d: n if place == "shared" else -1 for d, n in loaded.shared_limit.items()})
+            monkeypatch.setattr(
+                loaded, "shared_limit", {d: n if place == "shared" else -1 for d, n in loaded.shared_limit.items()}
+            )
         return modules[kernel]
 
     monkeypatch.setattr(cupy, "seed", 0)
@@ -108,7 +113,9 @@ def test_wild_and_whole_flow(rng, gpu, place, dtype, value):
     g, x, move = problem(rng, "flow_sample", dtype, (4, 4))
     move[:, 0, ::2], move[:, 1, :, ::2] = value, value
     with np.errstate(invalid="ignore"):
-        same_as_the_definition(everything(gpu("flow_sample", place), "flow_sample", g, x, move), "flow_sample", g, x, move)
+        same_as_the_definition(
+            everything(gpu("flow_sample", place), "flow_sample", g, x, move), "flow_sample", g, x, move
+        )
 
 
 @both
@@ -119,7 +126,9 @@ def test_only_what_is_needed(rng, gpu, kernel, place):
     y, derivatives, grad_x, grad_move, *_ = everything(module, kernel, g, x, move)
     np.testing.assert_array_equal(module.forward(x, move, *convention, *[(7, 5)] * len(convention)), y)
     for kept in (None, derivatives):
-        only_x, only_move = (module.backward(g, x, move, *convention, needs, kept) for needs in ((True, False), (False, True)))
+        only_x, only_move = (
+            module.backward(g, x, move, *convention, needs, kept) for needs in ((True, False), (False, True))
+        )
         assert only_x[1] is None and only_move[0] is None
         np.testing.assert_array_equal(only_x[0], grad_x)
         np.testing.assert_array_equal(only_move[1], grad_move)
@@ -213,6 +222,8 @@ def test_nothing_is_touched_beyond_its_end(tmp_path):
     environment = {**os.environ, "LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0", "OPENBLAS_NUM_THREADS": "1"}
     for narrower in (0, 1):
         program = PROGRAM.format(folder=str(tmp_path), narrower=narrower)
-        done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=Path(__file__).parent, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, cwd=Path(__file__).parent, capture_output=True, text=True
+        )
         assert ("AddressSanitizer" in done.stderr) == bool(narrower), done.stderr[-3000:]
         assert (done.returncode == 0) == (not narrower), done.stderr[-3000:]

@@ -1,4 +1,5 @@
-"""What every implementation of every kernel promises beside the numbers: the definition's signature, dtype, layout, no change to its inputs, ``out``."""
+"""The contract of every implementation of every kernel: signature, dtype, layout, unchanged inputs, ``out``."""
+
 import importlib
 import inspect
 import pkgutil
@@ -7,7 +8,18 @@ import numpy as np
 import pytest
 
 from sdpadv_np import kernels
-from sdpadv_np.kernels import activation, adam, affine_sample, clip, conv2d, dense, flow_sample, flow_smoothness, logit_loss, perturb
+from sdpadv_np.kernels import (
+    activation,
+    adam,
+    affine_sample,
+    clip,
+    conv2d,
+    dense,
+    flow_sample,
+    flow_smoothness,
+    logit_loss,
+    perturb,
+)
 from sdpadv_np.kernels.runtime.dispatch import ARRAYS_OF
 
 SAME = ((1, 1), (1, 1))
@@ -15,7 +27,7 @@ SAME = ((1, 1), (1, 1))
 
 
 class Call:
-    """A kernel's function, its arrays for a batch of n (of float64, made float32), what else it is given; ``result`` if it tells where to write."""
+    """A kernel's function, its float64 arrays for a batch of n, other arguments; ``result``: what it writes to."""
 
     def __init__(self, function, arrays, out=True, **settings):
         self.function, self.arrays, self.out, self.settings = function, arrays, out, settings
@@ -46,13 +58,23 @@ def rows(rng, n):
 
 
 CALLS = {
-    **{f"dense forward {a}": Call(dense.forward, normal(("n", 40), (40, 24), (24,)), activation=a) for a in activation.ACTIVATIONS},
+    **{
+        f"dense forward {a}": Call(dense.forward, normal(("n", 40), (40, 24), (24,)), activation=a)
+        for a in activation.ACTIVATIONS
+    },
     "dense input gradient": Call(dense.input_gradient, normal(("n", 24), (40, 24))),
     "dense weight gradient": Call(dense.weight_gradient, normal(("n", 24), ("n", 40))),
     "conv2d forward": Call(conv2d.forward, normal(("n", 16, 7, 6), (32, 16, 3, 3)), stride=1, padding=SAME),
-    "conv2d input gradient": Call(conv2d.input_gradient, normal(("n", 32, 7, 6), (32, 16, 3, 3)), size=(7, 6), stride=1, padding=SAME),
-    "conv2d weight gradient": Call(conv2d.weight_gradient, normal(("n", 32, 7, 6), ("n", 16, 7, 6)), kernel=(3, 3), stride=1, padding=SAME),
-    **{f"activation backward {a}": Call(activation.backward, normal(("n", 24), ("n", 24)), activation=a) for a in activation.ACTIVATIONS},
+    "conv2d input gradient": Call(
+        conv2d.input_gradient, normal(("n", 32, 7, 6), (32, 16, 3, 3)), size=(7, 6), stride=1, padding=SAME
+    ),
+    "conv2d weight gradient": Call(
+        conv2d.weight_gradient, normal(("n", 32, 7, 6), ("n", 16, 7, 6)), kernel=(3, 3), stride=1, padding=SAME
+    ),
+    **{
+        f"activation backward {a}": Call(activation.backward, normal(("n", 24), ("n", 24)), activation=a)
+        for a in activation.ACTIVATIONS
+    },
     "cross entropy": Call(logit_loss.cross_entropy, rows),
     "margin": Call(logit_loss.margin, rows),
     "clip backward": Call(clip.backward, normal(("n", 24), ("n", 24)), low=-0.4, high=0.5),
@@ -78,7 +100,12 @@ def kernel_of(call):
     return inspect.getmodule(inspect.unwrap(call.function))
 
 
-CASES = [pytest.param(name, implementation, id=f"{name}-{implementation}") for name, call in CALLS.items() for implementation in here(kernel_of(call)) if implementation != "numpy"]
+CASES = [
+    pytest.param(name, implementation, id=f"{name}-{implementation}")
+    for name, call in CALLS.items()
+    for implementation in here(kernel_of(call))
+    if implementation != "numpy"
+]
 each_case = pytest.mark.parametrize("name, implementation", CASES)
 dtypes = pytest.mark.parametrize("dtype", (np.float32, np.float64))
 
@@ -116,7 +143,11 @@ def test_every_kernel_and_every_function_of_it_is_asked():
     assert packages == {m.__name__.rpartition(".")[2] for m in MODULES}
     asked = {call.function for call in CALLS.values()} | {activation.forward, adam.step}  # these two below
     for module in MODULES:
-        own = {f for name, f in vars(module).items() if inspect.isfunction(f) and not name.startswith("_") and inspect.unwrap(f).__module__ == module.__name__}
+        own = {
+            f
+            for name, f in vars(module).items()
+            if inspect.isfunction(f) and not name.startswith("_") and inspect.unwrap(f).__module__ == module.__name__
+        }
         computing = {f for f in own if "implementation" in inspect.signature(f).parameters}
         assert computing <= asked, module.__name__
 
@@ -124,7 +155,11 @@ def test_every_kernel_and_every_function_of_it_is_asked():
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__.rpartition(".")[2])
 def test_signatures_are_those_of_the_definition(module):
     """Parameters by name, order and default; one of a module's own may follow (an engine that another hands in)."""
-    functions = [name for name, f in vars(module).items() if inspect.isfunction(f) and "implementation" in inspect.signature(f).parameters]
+    functions = [
+        name
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and "implementation" in inspect.signature(f).parameters
+    ]
     reference = importlib.import_module(f"{module.__name__}.reference")
     for implementation in here(module):
         other = module._choose.loaded[implementation]
@@ -135,7 +170,10 @@ def test_signatures_are_those_of_the_definition(module):
             for one, two in zip(theirs.parameters.values(), ours.parameters.values()):
                 assert (one.name, one.kind) == (two.name, two.kind), (implementation, name)
             extra = list(ours.parameters.values())[len(theirs.parameters) :]
-            assert len(ours.parameters) >= len(theirs.parameters) and all(p.default is not p.empty for p in extra), (implementation, name)
+            assert len(ours.parameters) >= len(theirs.parameters) and all(p.default is not p.empty for p in extra), (
+                implementation,
+                name,
+            )
 
 
 @each_case
@@ -152,7 +190,7 @@ def test_agrees_with_the_definition_in_float64_and_keeps_the_dtype(name, impleme
 @dtypes
 @pytest.mark.parametrize("arrange", (strided, np.asfortranarray, reversed_memory))
 def test_any_layout_of_inputs(name, implementation, dtype, arrange):
-    """One array at a time is laid out otherwise, then all; none is changed, and what lies between their numbers is not read."""
+    """One array at a time, then all, in another layout; none is changed, and the gaps between elements are not read."""
     arrays = arrays_of(name, dtype)
     expected = run(name, implementation, arrays)
     for which in (*range(len(arrays)), None):
@@ -163,7 +201,9 @@ def test_any_layout_of_inputs(name, implementation, dtype, arrange):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name, implementation", [case for case in CASES if not case.values[0].startswith(("affine", "flow"))])  # their own tests do
+@pytest.mark.parametrize(
+    "name, implementation", [case for case in CASES if not case.values[0].startswith(("affine", "flow"))]
+)  # their own tests do
 def test_inputs_that_may_not_be_written(name, implementation):
     arrays = arrays_of(name, np.float32)
     expected = run(name, implementation, arrays)
@@ -183,7 +223,15 @@ def test_no_image_one_and_two(name, implementation, dtype, n):
         near(got, want)
 
 
-@pytest.mark.parametrize("name, implementation", [pytest.param(name, i, id=f"{name}-{i}") for name, call in CALLS.items() if call.out for i in here(kernel_of(call))])
+@pytest.mark.parametrize(
+    "name, implementation",
+    [
+        pytest.param(name, i, id=f"{name}-{i}")
+        for name, call in CALLS.items()
+        if call.out
+        for i in here(kernel_of(call))
+    ],
+)
 @dtypes
 @pytest.mark.parametrize("arrange", (np.ascontiguousarray, strided, np.asfortranarray))
 def test_out_is_filled_whatever_was_in_it_and_returned(name, implementation, dtype, arrange):
@@ -216,7 +264,9 @@ def test_activations_in_place(rng, implementation, name, bias, dtype, arrange, s
     assert activation.forward(y, b, name, implementation) is None
     x = start + (0 if b is None else b.reshape(24, *[1] * (len(shape) - 2)))
     want = {"linear": x, "relu": np.maximum(x, 0), "leaky_relu": np.where(x > 0, x, 0.2 * x), "tanh": np.tanh(x)}[name]
-    np.testing.assert_allclose(y, want, rtol=1e-5 if dtype == np.float32 else 1e-12, atol=1e-6 if dtype == np.float32 else 1e-14)
+    np.testing.assert_allclose(
+        y, want, rtol=1e-5 if dtype == np.float32 else 1e-12, atol=1e-6 if dtype == np.float32 else 1e-14
+    )
 
 
 @pytest.mark.parametrize("implementation", here(adam))
@@ -234,4 +284,6 @@ def test_adam_changes_what_it_says_and_not_the_gradient(rng, implementation, dty
     assert t == 4 and lr == 0.05
     for got, want in zip((p, m, v), (q, first, second)):
         assert got.dtype == dtype
-        np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-6 if dtype == np.float32 else 0)
+        np.testing.assert_allclose(
+            got, want, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-6 if dtype == np.float32 else 0
+        )

@@ -13,7 +13,11 @@ SIZES = [(1, 1), (1, 6), (7, 1), (5, 4), (28, 28)]
 def problem(rng, size=(5, 4), n=3, c=2, dtype=np.float64):
     """Images, flows that keep away from whole positions and reach beyond the edge, gradients."""
     whole = rng.integers(-3, 4, (n, 2, *size))
-    return rng.standard_normal((n, c, *size)).astype(dtype), (whole + rng.uniform(0.05, 0.95, whole.shape)).astype(dtype), rng.standard_normal((n, c, *size)).astype(dtype)
+    return (
+        rng.standard_normal((n, c, *size)).astype(dtype),
+        (whole + rng.uniform(0.05, 0.95, whole.shape)).astype(dtype),
+        rng.standard_normal((n, c, *size)).astype(dtype),
+    )
 
 
 @pytest.mark.parametrize("size", SIZES[:4])
@@ -26,7 +30,8 @@ def test_the_definition_is_the_formula(rng, size):
         p = min(max(j + flow[n, 1, i, j], 0), w - 1)
         value = sum(
             x[n, :, row, column] * (1 - abs(q - row)) * (1 - abs(p - column))
-            for row in range(math.floor(q), min(math.floor(q) + 2, h)) for column in range(math.floor(p), min(math.floor(p) + 2, w))
+            for row in range(math.floor(q), min(math.floor(q) + 2, h))
+            for column in range(math.floor(p), min(math.floor(p) + 2, w))
         )
         np.testing.assert_allclose(y[n, :, i, j], value, atol=1e-12)
 
@@ -47,7 +52,10 @@ def test_equals_the_definition(rng, flow, dtype, size, n, c):
         for a, b in zip(flow.backward(g, x, f, derivatives=given), want):
             assert a.dtype == dtype
             np.testing.assert_allclose(a, b, **tolerance)
-    assert flow.backward(g, x, f, needs=(False, True))[0] is None and flow.backward(g, x, f, needs=(True, False))[1] is None
+    assert (
+        flow.backward(g, x, f, needs=(False, True))[0] is None
+        and flow.backward(g, x, f, needs=(True, False))[1] is None
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -89,7 +97,9 @@ def test_same_bits_twice(rng, flow):
 
 def test_misuse_is_explained(rng):
     x, f, g = problem(rng)
-    with pytest.raises(ValueError, match=r"flow has shape \[3, 2, 5, 3\]; for x \[3, 2, 5, 4\] it must be \[3, 2, 5, 4\]"):
+    with pytest.raises(
+        ValueError, match=r"flow has shape \[3, 2, 5, 3\]; for x \[3, 2, 5, 4\] it must be \[3, 2, 5, 4\]"
+    ):
         kernel.forward(x, f[..., :3])
     with pytest.raises(ValueError, match="both must be float32, or both float64"):
         kernel.forward(x, f.astype(np.float32))
@@ -101,7 +111,11 @@ def test_misuse_is_explained(rng):
 
 @pytest.mark.parametrize("implementation", everywhere(kernel))
 def test_results_are_put_where_they_are_wanted(rng, implementation):
-    x, flow, g = rng.random((3, 2, 5, 6), np.float32), rng.uniform(-2, 2, (3, 2, 5, 6)).astype(np.float32), rng.random((3, 2, 5, 6), np.float32)
+    x, flow, g = (
+        rng.random((3, 2, 5, 6), np.float32),
+        rng.uniform(-2, 2, (3, 2, 5, 6)).astype(np.float32),
+        rng.random((3, 2, 5, 6), np.float32),
+    )
     y, derivatives = kernel.forward(x, flow, implementation, derivatives=True)
     out = np.full_like(y, 7), np.full_like(derivatives, 7)
     kernel.forward(x, flow, implementation, derivatives=True, out=out)

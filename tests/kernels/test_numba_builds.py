@@ -52,7 +52,7 @@ y, derivatives = affine_sample.forward(x, theta, derivatives=True, implementatio
 affine_sample.backward(y, x, theta, implementation="numba")
 affine_sample.backward(y, x, theta, implementation="numba", needs=(False, True), derivatives=derivatives)
 from sdpadv_np.kernels.affine_sample import numba_cpu as n
-print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients_part, n._saved_part)))
+print(*(sum(f.stats.cache_hits.values()) for f in (n._forward_part, n._gradients_part, n._theta_part)))
 """
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     hits = outputs(program, env, 2)

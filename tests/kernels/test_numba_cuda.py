@@ -47,7 +47,7 @@ sys.modules["cupy"] = cuda_on_cpu.CuPy(".")
 from numba import cuda
 from numba.cuda import dispatcher
 cuda.is_available = lambda: True
-dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(7, 5))  # asked for by device functions
+dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(7, 5))  # for device functions
 from numba import boolean, float32, float64, int64
 from sdpadv_np.kernels.affine_sample import numba_cuda as affine
 from sdpadv_np.kernels.flow_sample import numba_cuda as flow
@@ -64,7 +64,8 @@ for r in (float32, float64):
         try:
             ptx, _ = cuda.compile_ptx(kernel.py_func, arguments, cc=(7, 5))
         except Exception as error:
-            missing = any(word in f"{type(error).__name__} {error}" for word in ("NotFound", "not found", "cannot be found"))
+            words = "NotFound", "not found", "cannot be found"
+            missing = any(word in f"{type(error).__name__} {error}" for word in words)
             sys.exit(f"SKIP {error}" if missing else repr(error))
         assert ".cas." not in ptx
 """
