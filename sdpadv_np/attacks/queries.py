@@ -58,7 +58,7 @@ def margin(logits, labels, targeted: bool):
 
 
 class _Plans(threading.local):
-    active: dict | None = None  # {(classifier's id, criterion, settings): Plan} while an iterative attack runs in this thread
+    active: dict | None = None  # {(classifier's id, criterion, settings): Plan} while an iterative attack runs
 
 
 _plans = _Plans()
