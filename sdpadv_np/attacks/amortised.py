@@ -69,7 +69,7 @@ class AmortisedAttack(Parameters):
         """The untrained generator of the method."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 
-    def _training(self, x, y, x_val, y_val, epochs, batch_size) -> AmortisedTraining:
+    def _training(self, x, y, x_val, y_val, epochs, batch_size):
         """The method's task for the epoch loop."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 

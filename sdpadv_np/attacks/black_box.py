@@ -77,8 +77,9 @@ class BlackBoxSdpAdv(SdpAdv):
         super()._check_target(self.classes)  # before anything is queried or distilled
 
     def parameters(self):
-        own = isinstance(self.architecture, Classifier)
-        return {**super().parameters(), **({"architecture": self.architecture.description()} if own else {})}
+        architecture = self.architecture
+        described = architecture.description() if isinstance(architecture, Classifier) else architecture
+        return {**super().parameters(), "architecture": described}
 
     @property
     def title(self):

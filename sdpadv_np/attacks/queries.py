@@ -58,7 +58,7 @@ def margin(logits, labels, targeted: bool):
 
 
 class _Plans(threading.local):
-    active: dict | None = None  # {(classifier's id, criterion, settings): Plan} while an iterative attack runs
+    active: dict | None = None  # {(classifier's id, criterion, settings): Plan} in this thread's iterative attack
 
 
 _plans = _Plans()

@@ -68,12 +68,13 @@ def _run(a, folder, draft) -> None:
     announce(parameters)
     x_adv, seconds = _attacked(attack.attack, given, a.target)
     x_adv = given.writable(x_adv)
+    reached = _figures(classifier, given, x_adv, seconds, a.target)
+    distortion = distortion_text.mean_distortion(attack.attack, given.x, given.y)
     record = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        "figures": _figures(classifier, given, x_adv, seconds, a.target),
-        "distortion": distortion_text.mean_distortion(attack.attack, given.x, given.y),
+        "figures": reached, "distortion": distortion,
     }
-    for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
+    for name, value in {**reached, **(distortion or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
     given.write(x_adv, draft / "adversarial")
     eps = "" if attack.eps is None else f", eps {attack.eps:g}"

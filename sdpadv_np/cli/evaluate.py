@@ -64,9 +64,10 @@ def _run(a, folder, draft) -> None:
         "device": a.device, "threads": a.threads, "output": str(folder),
     }
     announce(parameters)
-    for attack in attacks:
-        announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
-    measured, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
+    for selected in attacks:
+        announce({selected.name: [f"{k}={v}" for k, v in selected.parameters.items()]})
+    measured: list[tuple] = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))]
+    records, spatial = [], [""]
     for name, eps, attack, settings in attacks:
         result, moved = evaluation.evaluate(classifier, attack, x, y), distortion_text.mean_distortion(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
@@ -74,7 +75,7 @@ def _run(a, folder, draft) -> None:
         spatial.append(distortion_text.text(moved))
         records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
     table = tables.rows(measured, "" if a.images else a.dataset, classifier.architecture)
-    columns = tables.COLUMNS
+    columns: tuple[str, ...] = tables.COLUMNS
     if any(spatial):
         table, columns = [(*row, cell) for row, cell in zip(table, spatial)], (*columns, "distortion")
     clean = measured[0][2].as_dict()

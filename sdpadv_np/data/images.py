@@ -78,7 +78,8 @@ def load(path, labels=None, image_shape: tuple | None = None) -> Images:
     Raises FileError if a file cannot be read, DataError if its content is not as described.
     """
     path = files.expanded(path)
-    kind, names, y = _kind(path), (), None
+    kind, y = _kind(path), None
+    names: tuple[str, ...] = ()
     if kind == "pictures":
         x, y, names = pictures.read(path, image_shape)
     else:

@@ -42,10 +42,11 @@ def read(folder: Path, image_shape: tuple | None = None) -> tuple[np.ndarray, np
     if channels not in (None, 1, 3):
         wrong = f"pictures have 1 channel (grey) or 3 (colour), the network takes {channels}"
         raise DataError(f"{folder}: {wrong}; give a npz or HDF5 file")
-    labels, pixels, expected = _labels(folder, paths), None, (tuple(size), "the network takes") if size else None
+    labels, pixels = _labels(folder, paths), np.empty(0)
+    expected = (tuple(size), "the network takes") if size else None
     for number, path in enumerate(paths):
         picture = _picture(path, expected, channels, len(paths))
-        if pixels is None:
+        if not number:
             pixels = np.empty((len(paths), *picture.shape), np.uint8)
             expected = expected or (picture.shape[:2], f"{path.name} is")
         pixels[number] = picture

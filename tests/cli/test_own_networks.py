@@ -98,7 +98,7 @@ def bad(place):
     return [
         (
             ("attack", place / "grey.npy", *fgsm),
-            r"grey.npy: x has shape \(20, 8, 8\); expected \(N, 3, 8, 8\) or \(N, 8, 8, 3\): the network takes .* colour",
+            r"grey.npy: x has shape \(20, 8, 8\); expected \(N, 3, 8, 8\) or \(N, 8, 8, 3\): the network .* colour",
         ),
         (
             ("attack", place / "large.npz", *fgsm),
