@@ -156,7 +156,7 @@ def _check_conventions(name, values):
 BENCHMARK = Benchmark(
     name="affine",
     title="The samplers",
-    description="the samplers: affine_sample and flow_sample, forward, with both gradients, with theta's alone",
+    description="the samplers affine_sample and flow_sample: forward, with both gradients, with theta's alone",
     contract="""\
 job.operation  "affine_sample" (or "flow_sample" in the cases flow:HxWxC:N)
 job.task       "forward", "forward+backward" or "theta only"

@@ -125,7 +125,7 @@ _CASES = {
 BENCHMARK = Benchmark(
     name="ops",
     title="Single operations",
-    description="operations: a chain of small ones, typical ones of training size; growth with batch and image size",
+    description="single operations: a chain of small ones, typical ones of training size; growth with the size",
     contract="""\
 job.operation  job.inputs (float32; y: labels) and results, of the task "forward+backward" unless said
 "dense"        x (128, 784), W (784, 200), b (200,), g (128, 200), the gradient of y = relu(x W + b):

@@ -58,7 +58,7 @@ def _jobs(task: str, programs: dict, settings):
 BENCHMARK = Benchmark(
     name="startup",
     title="From the start of a process to the first training step",
-    description="start-up: import and first step in fresh processes",
+    description="the start: import and first step in fresh processes",
     contract=f"""\
 job.operation  "start-up"
 job.task       "{IMPORT}", "{STEP}"

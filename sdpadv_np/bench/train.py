@@ -49,7 +49,7 @@ CASES: dict[str, tuple[str, Callable, int, bool]] = {
 BENCHMARK = Benchmark(
     name="train",
     title="Training steps",
-    description="a training step: SdpAdv, classifiers, WGAN-GP's critic",
+    description="training steps: SdpAdv, classifiers, WGAN-GP's critic",
     contract="""\
 job.operation  "training step"
 job.task       "step", or "forward+backward": without the optimiser

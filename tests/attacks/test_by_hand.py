@@ -11,7 +11,7 @@ from sdpadv_np.attacks.queries import Goal
 
 @pytest.mark.parametrize("rounds", (9, 10))
 def test_carlini_wagner_s_search_over_c(monkeypatch, rounds):
-    """c falls after a success and grows after a failure; from ten rounds on, the last repeats the largest."""
+    """c falls after a success and grows after a failure; of ten rounds, the last repeats the largest."""
     won = np.array([[True] * 10, [False] * 10, [False, False, True, False, True, False, False, False, False, False]]).T
     tried = []
 
