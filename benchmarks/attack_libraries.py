@@ -205,16 +205,16 @@ def report() -> str:
         record = json.loads(path.read_text())
         made, libraries = record["made"], ", ".join(f"{k} {v}" for k, v in record["libraries"].items())
         machine = f"{made['processor']}, Python {made['python']}, NumPy {made['numpy']}, commit {made['commit'][:10]}"
-        clean = f"Clean accuracy {record['clean accuracy']:.4f}."
-        text += [f"## {record['name']}", "", f"{clean} {machine}; {libraries}.", ""]
+        text += [f"## {record['name']}", "",
+                 f"Clean accuracy {record['clean accuracy']:.4f}. {machine}; {libraries}.", ""]
         rows = []
         for r in record["rows"]:
             cooler = r.get("equal pixels, logits / 10")
             pixels = (f"{r['equal pixels']:.5f}", f"{cooler:.5f}") if cooler is not None else ("", "")
             forms = {"fooled": ".3f", "L2": ".4f", "seconds": ".2f"}
             figures = [f"{r[f'{what} {who}']:{form}}" for what, form in forms.items() for who in ("ours", "theirs")]
-            agree = "yes" if r["agree"] else "**no**"
-            rows.append((r["attack"], r["library"], str(r["images"]), *pixels, *figures, agree, r["note"]))
+            rows.append((r["attack"], r["library"], str(r["images"]), *pixels, *figures,
+                         "yes" if r["agree"] else "**no**", r["note"]))
         text += [tables.markdown(rows, columns), ""]
     return "\n".join(text)
 

@@ -57,8 +57,8 @@ class Copy:
         from art.estimators.classification import PyTorchClassifier
 
         loss = torch.nn.CrossEntropyLoss()
-        how = {"clip_values": (0.0, 1.0), "device_type": "cpu"}
-        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, **how)
+        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, clip_values=(0.0, 1.0),
+                                 device_type="cpu")
 
 
 def one_by_one(function):
@@ -82,8 +82,8 @@ def cleverhans_pgd(eps, step, steps, random_start, targeted=False):
     def run(copy, x, y):
         from cleverhans.torch.attacks.projected_gradient_descent import projected_gradient_descent
 
-        attack = projected_gradient_descent
-        return attack(copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
+        return projected_gradient_descent(
+            copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
     return run
 
 
@@ -118,8 +118,8 @@ def cleverhans_spsa(eps, steps, pairs):
         from cleverhans.torch.attacks.spsa import spsa
 
         with _spsa_repaired():
-            how = {"learning_rate": 0.01, "delta": 0.01, "spsa_samples": pairs}
-            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, **how).detach()
+            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01,
+                        spsa_samples=pairs).detach()
     return one_by_one(run)
 
 

@@ -36,8 +36,8 @@ def main() -> None:
     p = parser.parse_args()
     d = data.load(p.dataset, p.data_dir, print)
     classifier = models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val)
-    clean = classifier.accuracy(d.x_test, d.y_test)
-    record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": clean, "results": [], "provenance": provenance()}
+    record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": classifier.accuracy(d.x_test, d.y_test),
+              "results": [], "provenance": provenance()}
     for answers, count, rounds in CASES:
         if rounds:
             ask = classifier.probabilities if answers == "probabilities" else classifier.predict
@@ -45,8 +45,8 @@ def main() -> None:
         else:
             attack = attacks.SdpAdv(classifier, seed=1)
         started = time.perf_counter()
-        images = d.x_train[:count], d.y_train[:count], d.x_val[:2000], d.y_val[:2000]
-        attack.fit(*images, epochs=p.epochs, progress=False)
+        attack.fit(d.x_train[:count], d.y_train[:count], d.x_val[:2000], d.y_val[:2000], epochs=p.epochs,
+                   progress=False)
         result = evaluate(classifier, attack, d.x_test, d.y_test)
         substitute = evaluate(attack.substitute, attack, d.x_test, d.y_test).accuracy if rounds else None
         record["results"].append({

@@ -25,9 +25,8 @@ def resources(kernel: str, dtype: str, architecture: str) -> dict[str, dict[str,
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernel.cu")
         path.write_text(source(kernel))
-        files = ["-o", str(path.with_suffix(".cubin")), str(path)]
-        flags = [f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v"]
-        command = ["nvcc", *options(dtype), *flags, *files]
+        command = ["nvcc", *options(dtype), f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v",
+                   "-o", str(path.with_suffix(".cubin")), str(path)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")

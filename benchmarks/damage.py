@@ -61,8 +61,8 @@ class Worker:
 
     def _begin(self):
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the worker lives
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.complaints}
-        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], **pipes)
+        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.complaints)
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
         if self.lines.get(timeout=300) is None:  # it has made its samples, or could not

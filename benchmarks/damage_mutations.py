@@ -136,10 +136,8 @@ def odd_arrays(arrays: dict, rng) -> dict:
 
 def resealed(data: bytes) -> bytes:
     """A file of ours with its checksum made right."""
-    if len(data) < container.HEAD_SIZE:
-        return data
     head, content = data[:16], data[container.HEAD_SIZE :]
-    return head + container._checksum(head, content) + content
+    return data if len(data) < container.HEAD_SIZE else head + container._checksum(head, content) + content
 
 
 def odd_index(data: bytes, rng) -> bytes:
@@ -147,8 +145,8 @@ def odd_index(data: bytes, rng) -> bytes:
     length = struct.unpack_from("<I", data, 12)[0]
     index = json.loads(data[container.HEAD_SIZE : container.HEAD_SIZE + length])
     words = text(odd_json(index, rng)).encode()
-    head = data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD_SIZE]
-    return head + words.ljust(length) + data[container.HEAD_SIZE + length :]
+    return (data[:12] + struct.pack("<I", len(words)) + data[16 : container.HEAD_SIZE] + words.ljust(length)
+            + data[container.HEAD_SIZE + length :])
 
 
 def png_resealed(data: bytes) -> bytes:

@@ -17,10 +17,8 @@ _W = np.random.default_rng(1).standard_normal((4, 10)).astype(np.float32)
 
 
 def _foreign():
-    def vjp(x, g):
-        return (g @ _W.T).reshape(x.shape)
-
-    return sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ _W, vjp, image_shape=(1, 2, 2))
+    return sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
 
 
 class Sample:
@@ -46,8 +44,8 @@ class Sample:
 def digest(arrays, attributes) -> str:
     digest = hashlib.sha256(json.dumps(attributes, sort_keys=True, default=str).encode())
     for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name}{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
 
 
@@ -125,8 +123,8 @@ class Checkpoint(Ours):
         return self.path.read_bytes()
 
     def _fit(self, path):
-        attack = sd.attacks.ATN(_foreign(), hidden=(2,))
-        return attack.fit(_X, _Y, _X, _Y, epochs=2, batch_size=4, checkpoint=path, progress=False)
+        return sd.attacks.ATN(_foreign(), hidden=(2,)).fit(
+            _X, _Y, _X, _Y, epochs=2, batch_size=4, checkpoint=path, progress=False)
 
     def read(self, path):
         generator = self._fit(path).generator
@@ -144,8 +142,8 @@ class OldGenerator(Generator):
     def _old(self, kind, arrays, attributes):
         memory, text = io.BytesIO(), mutations.text(attributes)
         with h5py.File(memory, "w") as file:
-            checksum = old_files._digest(arrays, text)
-            file.attrs.update({"format": "sdpadv-np", "format_version": 1, "kind": kind, "sha256": checksum})
+            file.attrs.update({"format": "sdpadv-np", "format_version": 1, "kind": kind,
+                               "sha256": old_files._digest(arrays, text)})
             file["attributes"] = text
             group = file.create_group("arrays")
             for name, array in arrays.items():

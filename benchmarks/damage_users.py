@@ -78,8 +78,8 @@ class Hdf5(_Images):
 
 
 def _idx(array):
-    head = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return head + array.astype(np.uint8).tobytes()
+    return (b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            + array.astype(np.uint8).tobytes())
 
 
 class Idx(_Images):
@@ -162,9 +162,8 @@ class Description(Sample):
         return digest({}, schema.validated(found, self.fields, str(path), version=1))
 
     def damaged(self, rng, checked):
-        if not checked:
-            return super().damaged(rng, checked)
-        return mutations.text(mutations.odd_json(self.value, rng)).encode()
+        return (mutations.text(mutations.odd_json(self.value, rng)).encode() if checked
+                else super().damaged(rng, checked))
 
 
 class Parameters(Description):

@@ -171,8 +171,8 @@ def main() -> None:
         kinds = ", ".join(f"{k} {v}" for k, v in r.items() if k not in ("cases", "seconds", "faults"))
         document += f"| {name} | {r['cases']} | {kinds} | {len(r['faults'])} |\n"
     files.write_text(p.output / "README.md", document)
-    record = {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()}
-    files.write_json(p.output / "results.json", record)
+    files.write_json(p.output / "results.json",
+                     {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()})
     sys.exit(bool(wrong))
 
 

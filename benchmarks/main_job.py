@@ -41,8 +41,8 @@ def run(name: str, options: list[str]) -> None:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "sdpadv_np.cli", *command], check=True)
         record = json.loads(Path(folder, "run", "metrics.json").read_text())
-        seconds = round(time.perf_counter() - started, 1)
-        record |= {"command": f"sdpadv {' '.join(command[:-2])}", "command_seconds": seconds}
+        record |= {"command": f"sdpadv {' '.join(command[:-2])}",
+                   "command_seconds": round(time.perf_counter() - started, 1)}
         (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
         if name in PICTURES:
             shutil.copy(Path(folder, "run", "pictures.png"), RESULTS / f"{name}.png")

@@ -71,13 +71,13 @@ def _rounds(path, operation):
     for arguments in TESTS[str(path.relative_to(ROOT / "sdpadv_np"))]:
         if "{operation}" in arguments and operation is None:
             continue
-        filled = [operation if a == "{operation}" else a for a in arguments]
-        yield [str(ROOT / "tests" / a) if a.endswith(".py") else a for a in filled]
+        yield [str(ROOT / "tests" / a) if a.endswith(".py") else operation if a == "{operation}" else a
+               for a in arguments]
 
 
 def _pytest(arguments) -> int:
-    quiet = ["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999"]
-    return int(pytest.main([*quiet, f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--durations=0", "--durations-min=999",
+                            f"--rootdir={ROOT}", f"--confcutdir={ROOT}", *arguments]))
 
 
 def _in_child(function, seconds: float) -> tuple[str, float]:
@@ -158,9 +158,8 @@ def _again(record):
 
 
 def _row(path, mutant) -> dict:
-    text = mutant.text.splitlines()[mutant.line - 1].strip()[:200]
-    file = str(path.relative_to(ROOT))
-    return {"file": file, "line": mutant.line, "before": mutant.before, "after": mutant.after, "text": text}
+    return {"file": str(path.relative_to(ROOT)), "line": mutant.line, "before": mutant.before, "after": mutant.after,
+            "text": mutant.text.splitlines()[mutant.line - 1].strip()[:200]}
 
 
 def _key(row):
@@ -227,8 +226,8 @@ def main():
         record = json.loads(p.output.read_text())
         drawn = _again(record)
     else:
-        date = datetime.date.today().isoformat()
-        record = {"seed": p.seed, "made": provenance(), "date": date, "mutants": sizes, "tried": []}
+        record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(),
+                  "mutants": sizes, "tried": []}
     _run(drawn, record, p.minutes, p.output)
     print(_table(record))
 

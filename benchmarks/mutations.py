@@ -40,9 +40,14 @@ class Mutation(NamedTuple):
 def mutations(source: str) -> Iterator[Mutation]:
     """Every mutation of a program that still compiles.
 
-    >>> [f"{m.before} -> {m.after}" for m in mutations("y = f(a, b) if x < 2 else -z")]
-    ['f(a, b) if x < 2 else -z -> f(a, b) if not x < 2 else -z', 'x < 2 -> x <= 2', 'x < 2 -> x >= 2', '2 -> 3',
-     'f(a, b) -> f(b, a)', '-z -> z']
+    >>> for m in mutations("y = f(a, b) if x < 2 else -z"):
+    ...     print(f"{m.before} -> {m.after}")
+    f(a, b) if x < 2 else -z -> f(a, b) if not x < 2 else -z
+    x < 2 -> x <= 2
+    x < 2 -> x >= 2
+    2 -> 3
+    f(a, b) -> f(b, a)
+    -z -> z
     """
     lines = source.encode().splitlines(keepends=True)
     starts = [0]

@@ -113,8 +113,8 @@ def main():
     ]
     p.output.mkdir(parents=True, exist_ok=True)
     (p.output / "README.md").write_text("\n".join(lines))
-    record = {"made": made, "environments": environments, "records": records}
-    (p.output / "records.json").write_text(json.dumps(record, indent=1) + "\n")
+    (p.output / "records.json").write_text(
+        json.dumps({"made": made, "environments": environments, "records": records}, indent=1) + "\n")
     print(f"written to {p.output}")
 
 

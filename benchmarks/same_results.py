@@ -96,8 +96,8 @@ def main():
             f"Made by `python benchmarks/same_results.py` on MNIST, test images; {machine}.", "",
             *lines, "", tables.markdown(rows, columns), ""]
     files.write_text(RESULTS / "README.md", "\n".join(text))
-    record = {"made": made, "epochs": EPOCHS, "results": found}
-    files.write_text(RESULTS / "results.json", json.dumps(record, indent=1) + "\n")
+    files.write_text(RESULTS / "results.json",
+                     json.dumps({"made": made, "epochs": EPOCHS, "results": found}, indent=1) + "\n")
     print(tables.text(rows, columns))
 
 

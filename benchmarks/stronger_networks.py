@@ -57,8 +57,8 @@ def main() -> None:
             **SETTINGS[name], "parameters": attack.generator.store.data.size, "accuracy": result.accuracy,
             "l2sq": result.l2sq, "seconds": round(seconds, 1), "commit": record["provenance"]["commit"],
         }
-        measured = f"accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s"
-        print(f"{p.dataset}, {name}: {measured}", flush=True)
+        print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s",
+              flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")
         report(p.output)

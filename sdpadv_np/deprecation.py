@@ -28,7 +28,7 @@ def renamed_names(module: str, table: Mapping[str, tuple[str, str]]) -> Callable
 
 
 class RenamedAttribute:
-    """The old name of an attribute, declared in the class body: ``seconds = RenamedAttribute("seconds_per_100", "0.2")``."""
+    """The old name of an attribute, in the class body: ``seconds = RenamedAttribute("seconds_per_100", "0.2")``."""
 
     def __init__(self, new: str, since: str):
         self.new, self.since = new, since
@@ -48,4 +48,5 @@ class RenamedAttribute:
 
 
 def _warn(old: str, new: str, since: str) -> None:
-    warnings.warn(f"{old} is called {new} since {since}; the old name will be removed", DeprecationWarning, stacklevel=3)
+    message = f"{old} is called {new} since {since}; the old name will be removed"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""A small network of one's own: images 3x8x8, seven classes, with batch normalisation, pooling and dropout; and images that it can learn."""
+"""A small network of one's own, with batch normalisation, pooling and dropout, and images (3, 8, 8) that it learns."""
 import numpy as np
 
 import sdpadv_np as sd
@@ -10,7 +10,10 @@ SHAPE, CLASSES = (3, 8, 8), 7
 def layers(image_shape=SHAPE, classes=CLASSES):
     channels, height, width = image_shape
     features = 6 * (height // 2) * (width // 2)
-    return [Conv2d(channels, 6, (3, 3), padding="same", init="he"), BatchNorm(6, "relu"), MaxPool2d(), Flatten(), Dropout(0.1), Dense(features, classes)]
+    return [
+        Conv2d(channels, 6, (3, 3), padding="same", init="he"), BatchNorm(6, "relu"), MaxPool2d(), Flatten(),
+        Dropout(0.1), Dense(features, classes),
+    ]
 
 
 def network(image_shape=SHAPE, classes=CLASSES, **options):

@@ -18,11 +18,13 @@ import house as plan  # noqa: E402
 PACKAGE = ROOT / "sdpadv_np"
 ORDER = (  # each room of sdpadv_np may import only itself and what stands before it
     "errors", "version", "deprecation", "open_blocks", "extras", "kernels", "xp", "checks", "storage", "autodiff", "nn",
-    "optim", "losses", "data", "training", "warming", "models", "attacks", "defences", "evaluation", "experiments", "bench", "cli",
+    "optim", "losses", "data", "training", "warming", "models", "attacks", "defences", "evaluation", "experiments",
+    "bench", "cli",
 )
 INSIDE_AUTODIFF = (
     "tensor", "parameters", "operation", "registry", "rules", "accumulation", "engine", "read_only", "differences",
-    "derivative_check", "gradcheck", "ops", "formula_reader", "formulas", "own_operations", "recorded", "recorder", "cuda_graph", "plan",
+    "derivative_check", "gradcheck", "ops", "formula_reader", "formulas", "own_operations", "recorded", "recorder",
+    "cuda_graph", "plan",
 )
 KERNELS_IMPORT = {
     "__future__", "collections", "concurrent", "contextlib", "ctypes", "cupy", "dataclasses", "fractions", "functools",

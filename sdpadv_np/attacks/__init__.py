@@ -12,4 +12,7 @@ from .spsa import SPSA
 from .stadv import StAdv
 from .stm import STM
 
-__all__ = ["ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM", "PGD", "RFGSM", "SPSA", "STM", "SdAdv", "SdpAdv", "SdpAdvPlus", "StAdv"]
+__all__ = [
+    "ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM", "PGD", "RFGSM",
+    "SPSA", "STM", "SdAdv", "SdpAdv", "SdpAdvPlus", "StAdv",
+]

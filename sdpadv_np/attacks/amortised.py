@@ -1,4 +1,4 @@
-"""What the trained attacks share: fitted once against a classifier, then one forward pass per image."""
+"""The base of trained attacks: fitted once against a classifier, then one forward pass per image."""
 from __future__ import annotations
 
 import copy
@@ -14,13 +14,14 @@ from ..models import Amortised, ExternalClassifier
 from ..models.chunks import in_chunks
 from ..models.interface import classes_of, dtype_of, image_shape_of, logits_of
 from ..nn import Use, store_of
+from ..training.loop import Task
 from .parameters import Parameters, classifier_like, parameter
 from .queries import checked_gradient, checked_logits, logits
 
 
 @dataclass(frozen=True)
 class AmortisedAttack(Parameters):
-    """``attack.fit(x, y, x_val, y_val)``, then ``attack(x)``; both where the classifier lies, on the CPU or a GPU.
+    """``attack.fit(x, y, x_val, y_val)``, then ``attack(x)``; both on the classifier's device, CPU or GPU.
 
     classifier : anything with a differentiable ``logits(x)``; needed for fitting only
     target : the class that every image is to be moved into; None: away from its own
@@ -32,7 +33,7 @@ class AmortisedAttack(Parameters):
     target: int | None = parameter(None, checks.whole, low=0)
     seed: int = parameter(0, checks.whole, low=0)
     generator: Amortised = field(init=False, repr=False, compare=False)
-    use: Use = field(init=False, repr=False, compare=False)  # who fits it now, or attacks with it
+    use: Use = field(init=False, repr=False, compare=False)  # refuses two trainings at once
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,7 +43,7 @@ class AmortisedAttack(Parameters):
 
     @property
     def _image_shape(self) -> tuple | None:
-        """(C, H, W), where the classifier says which images it takes."""
+        """(C, H, W), where the classifier tells it."""
         return image_shape_of(self.classifier)
 
     def _check_target(self, classes: int | None):
@@ -56,20 +57,20 @@ class AmortisedAttack(Parameters):
 
     @property
     def device(self) -> str:
-        """"cpu" or "cuda": where the generator is made and trained, that of the classifier if it is one of ours."""
+        """"cpu" or "cuda", the device of the generator: the classifier's, "cpu" for an external one."""
         store = store_of(self.classifier)
         return "cpu" if store is None else store.device
 
     @property
     def dtype(self):
-        """What the generator is made, trained and computed in: the classifier's, float32 if it has none."""
+        """The dtype of the generator: the classifier's, float32 if it has none."""
         return dtype_of(self.classifier)
 
     def _generator(self, image_shape) -> Amortised:
         """The untrained generator of the method."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 
-    def _training(self, x, y, x_val, y_val, epochs, batch_size) -> AmortisedTraining:
+    def _training(self, x, y, x_val, y_val, epochs, batch_size):
         """The method's task for the epoch loop."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
 
@@ -77,9 +78,9 @@ class AmortisedAttack(Parameters):
         """Train the generator against the classifier; keep the epoch with the lowest validation accuracy.
 
         x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is not changed.
-        A further ``fit`` goes on from the weights of the last one. With a ``target``, the epoch is kept in which the most images of other classes reach it.
-        ``checkpoint`` (a path) makes it resumable; one made from other data, parameters, or against
-        another classifier is refused. Returns self.
+        A further ``fit`` continues from the present weights. With a ``target``, the epoch is kept in which the most
+        images of other classes reach it. ``checkpoint`` (a path) makes it resumable; one made from other data,
+        parameters, or against another classifier is refused. Returns self.
         """
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
@@ -92,12 +93,12 @@ class AmortisedAttack(Parameters):
         training.train(self._training(x, y, x_val, y_val, epochs, batch_size), checkpoint, progress, self.generator)
 
     def _match(self, x) -> None:
-        """Make the generator anew for the shape of the images x, where the classifier does not say which it takes."""
+        """Replace the generator by one for the images x, where the classifier does not tell their shape."""
         if self._image_shape is None and (shape := checks.images(x).shape[1:]) != self.generator.image_shape:
             object.__setattr__(self, "generator", self._generator(shape))
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
-        """What the generator's ``settings`` are when :meth:`fit` was called with the same."""
+        """The generator's ``settings`` after :meth:`fit` with the same arguments."""
         task = self._training(x, y, x_val, y_val, epochs, batch_size)
         return task.settings() | task.learned_from()
 
@@ -107,7 +108,9 @@ class AmortisedAttack(Parameters):
         targets : (N,), must be the target that the attack was made with
         """
         if targets is not None and (checks.labels(targets, len(x), None, "targets") != self.target).any():
-            raise ArgumentError(f"targets: this {self.title} is made for target={self.target}; make and fit one for each class")
+            raise ArgumentError(
+                f"targets: this {self.title} is made for target={self.target}; make and fit one for each class"
+            )
         with self.use.reading():
             if not self.generator.history:
                 raise ArgumentError(f"this {self.title} is not fitted yet; call attack.fit(x, y, x_val, y_val) first")
@@ -115,7 +118,10 @@ class AmortisedAttack(Parameters):
 
     def to_file(self):
         if not self.generator.history:
-            raise ArgumentError(f"this {self.title} is not fitted yet, there is nothing to save; call attack.fit(x, y, x_val, y_val) first, or save attack.generator as it is")
+            raise ArgumentError(
+                f"this {self.title} is not fitted yet, there is nothing to save; "
+                "call attack.fit(x, y, x_val, y_val) first, or save attack.generator as it is"
+            )
         return self.generator.to_file()
 
     def __copy__(self):
@@ -126,7 +132,10 @@ class AmortisedAttack(Parameters):
 
 
 class AmortisedTraining:
-    """The training of a generator as a task of the epoch loop (training/loop.py); a method adds ``state`` and ``update``, which is its step."""
+    """The training of a generator as a task of the epoch loop (training/loop.py).
+
+    A method adds ``state``, and ``update``, its step.
+    """
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
@@ -139,40 +148,44 @@ class AmortisedTraining:
         x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
         y_val = checks.labels(y_val, len(x_val), classes, "y_val")
         self.x, self.y, self.x_val, self.y_val = (xp.like(array, weights) for array in (x, y, x_val, y_val))
-        self.epochs, self.batch_size, self.seed = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size), attack.seed
-        self.title, self.count = attack.title, len(self.x)
-        self.trains = [self.generator.store]  # a method adds what else it trains
+        self.epochs, self.batch_size = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size)
+        self.title, self.count, self.seed = attack.title, len(self.x), attack.seed
+        self.trains = [self.generator.store]  # a method adds others
         self.reads = [] if store is None else [store]
 
     def recorded(self):
-        """The step as a plan, with the parameters that it uses.
+        """The step as a plan; against an external classifier the step itself.
 
-        Of another's classifier it is not known whether it answers alike each time, to the last bit, as a plan must; its step is carried out as it is.
+        A plan verifies that it repeats to the last bit, and an external classifier need not.
         """
         return Plan(self.learn, self.trains + self.reads) if self.reads else self.learn
 
     def step(self, chosen, epoch):
         if not isinstance(self.classifier, ExternalClassifier):
             return self.update(chosen, epoch)
-        with hooks(_Watch(self.classifier, chosen)):
+        with hooks(_ExternalChecks(self.classifier, chosen)):
             return self.update(chosen, epoch)
 
     def settings(self):
-        return {"method": self.title, **self.attack.parameters(), "epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
+        own = {name: getattr(self, name) for name in ("epochs", "batch_size", "count")}
+        return {"method": self.title, **self.attack.parameters(), **own}
 
     def origin(self):
-        data = {"set of training images": self.x, "set of training labels": self.y, "set of validation images": self.x_val, "set of validation labels": self.y_val}
-        return {**{name: training.fingerprint(array) for name, array in data.items()}, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
+        data = training.data_fingerprints(self.x, self.y, self.x_val, self.y_val)
+        return {**data, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
 
     def learned_from(self) -> dict[str, str]:
-        """Fingerprints that a trained generator keeps among its settings: of the training set, and of the classifier if it is one of ours."""
-        return {"training set": training.fingerprint(self.x, self.y), **({"classifier under attack": training.fingerprint(self.reads[0].data)} if self.reads else {})}
+        """Fingerprints for the settings of the generator: of the training set, and of a classifier of this package."""
+        found = {"training set": training.fingerprint(self.x, self.y)}
+        if self.reads:
+            found["classifier under attack"] = training.fingerprint(self.reads[0].data)
+        return found
 
     def weights(self):
         return self.generator.store.data
 
     def aim(self, y):
-        """The classes that the loss speaks of: the labels, or for each image the target."""
+        """The classes in the loss: the labels, or for each image the target."""
         return y if self.attack.target is None else np.full_like(y, self.attack.target)
 
     def validate(self):
@@ -188,11 +201,12 @@ class AmortisedTraining:
         return figures
 
     def score(self, figures):
-        return (-figures["target reached"] if "target reached" in figures else figures["validation accuracy"], figures["L2sq"])
+        first = -figures["target reached"] if "target reached" in figures else figures["validation accuracy"]
+        return first, figures["L2sq"]
 
 
-class _Watch:
-    """Looks at what another's classifier answers about the training images ``chosen``, so that its fault is not taken for the training's."""
+class _ExternalChecks:
+    """Hooks that check an external classifier's logits and gradients, so that errors name it and not the training."""
 
     def __init__(self, classifier, chosen):
         self.classifier, self.chosen = classifier, chosen

@@ -1,4 +1,4 @@
-"""ATN: a network that moves the classifier's probabilities to a given place, and the image little (Baluja & Fischer 2018)."""
+"""ATN: a network that changes the classifier's probabilities as given, and the image little (Baluja & Fischer 2018)."""
 from __future__ import annotations
 
 import functools
@@ -19,7 +19,7 @@ from .queries import logits
 def rerank(p, classes, alpha: float):
     """r_alpha: probabilities p (N, K) with p_t := alpha max(p) for t of ``classes`` (N,), divided by their new sum.
 
-    So t leads, and the others keep their order among themselves.
+    Class t then leads, and the order of the others is kept.
 
     >>> import numpy as np
     >>> rerank(np.array([[0.8, 0.2, 0.0]]), np.array([1]), alpha=1.5).round(3).tolist()
@@ -34,23 +34,23 @@ def rerank(p, classes, alpha: float):
 class ATN(AmortisedAttack):
     """Adversarial transformation network: fit once, then one forward pass per image.
 
-    Minimises mean [ beta ||x_A - x||^2 + ||softmax f(x_A) - r_alpha(softmax f(x), t)||^2 ]. (The
-    paper writes L2 and leaves open whether squared; not squared, the images move ten times as far
-    for the same accuracy.) With ``target=t`` it is the targeted attack of the paper, one network for each class;
-    without, t is the second most likely class of f(x).
+    Minimises mean [ beta ||x_A - x||^2 + ||softmax f(x_A) - r_alpha(softmax f(x), t)||^2 ]. (The paper writes L2,
+    squared or not; not squared, the images move ten times as far for the same accuracy.) With ``target=t`` it is the
+    targeted attack of the paper, one network for each class; without, t is the second most likely class of f(x).
 
     Parameters
     ----------
     classifier, target, seed : see :class:`~sdpadv_np.attacks.amortised.AmortisedAttack`
     form, hidden : see sdpadv_np.models.ATNGenerator
-    alpha : how much likelier than the leading class t is to become
+    alpha : desired ratio of the probability of t to that of the leading class
     beta : weight of the distance of the images
     lr : Adam's learning rate
 
     >>> import sdpadv_np as sd
     >>> data = sd.data.load("glyphs")
     >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=3, progress=False)
-    >>> attack = sd.attacks.ATN(f, target=3).fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
+    >>> attack = sd.attacks.ATN(f, target=3)
+    >>> attack = attack.fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
     >>> attack(data.x_test).shape == data.x_test.shape
     True
     """

@@ -1,8 +1,8 @@
-"""What all attacks share: how they are called, and what they aim at.
+"""The base of all attacks: calls, batches and goals.
 
-An attack is a small frozen description. ``attack(x, y)`` cuts the images into batches, settles what
-each batch aims at (a Goal), and hands it to ``_attack`` of the method, whose result it checks. Batches
-bound the memory; an image's result depends on the batch it lies in only through random draws and the last bits (the sign of a slope near 0 may turn).
+An attack is a small frozen description. ``attack(x, y)`` cuts the images into batches, makes the Goal of each batch,
+and passes both to the method's ``_attack``, whose result it checks. Batches bound the memory; an image's result depends
+on its batch only through random draws and the last bits (the sign of a derivative near 0 may change).
 """
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ LABELS = ("predicted", "true")
 class Attack(Parameters):
     """``attack(x, y)`` makes adversarial examples.
 
-    classifier : anything with ``logits(x)``, for gradients of recorded Tensors too; arrays are handed to it as copies. Where it has them, its ``classes`` (a number),
-        ``image_shape`` (three numbers) and ``dtype`` (NumPy's float32 or float64) count; of any other kind they are taken for somebody else's
-    labels : "predicted" attacks the classifier's own prediction on x (CleverHans' default, and what
-        the paper's figures show), "true" attacks the labels given as y
+    classifier : anything with ``logits(x)``, for gradients of recorded Tensors too; it gets arrays as copies. Its
+        ``classes`` (a number), ``image_shape`` (three numbers) and ``dtype`` (NumPy's float32 or float64) are used
+        if it has them; attributes of these names with other values are ignored
+    labels : "predicted" attacks the classifier's own prediction on x (CleverHans' default, as in the paper's
+        figures), "true" attacks the labels given as y
     seed : of the random draws, where there are any
     batch_size : images at a time
     """
@@ -40,7 +41,7 @@ class Attack(Parameters):
     seed: int = parameter(0, checks.whole, low=0)
     batch_size: int = parameter(500, checks.whole)
 
-    slow = False  # whether a progress bar is worth its line
+    slow = False  # whether to show a progress bar
     iterative = False  # whether it asks for the same gradient of one batch many times
 
     @property
@@ -49,18 +50,18 @@ class Attack(Parameters):
         return None
 
     def __call__(self, x, y=None, targets=None, progress: bool = True):
-        """Adversarial examples for x (N, C, H, W) in [0, 1]; same shape, float32 (the classifier's dtype), x is not changed.
+        """Adversarial examples for x (N, C, H, W) in [0, 1], in the classifier's dtype; x is not changed.
 
-        NumPy arrays give NumPy arrays, CuPy's give CuPy's; in between each batch lies where the classifier does.
+        NumPy arrays give NumPy arrays, CuPy's give CuPy's; the batches are computed on the classifier's device.
 
         y : (N,) true labels; needed if ``labels="true"``, ignored otherwise
         targets : (N,) classes into which each image is to be moved, instead of away from its label
-        progress : show a bar with ETA, where the attack is slow and somebody watches
+        progress : show a bar with the time left, if the attack is slow and standard error a terminal
         """
         return self._in_batches(self._made, x, y, targets, progress)
 
     def _in_batches(self, method, x, y, targets, progress):
-        """method(x, goal, rng) of each batch, put together; x, y and targets are those of a call, and checked here."""
+        """method(x, goal, rng) of each batch, concatenated; x, y and targets are a call's arguments, checked here."""
         if self.classifier is None:
             raise ArgumentError(f"this {type(self).__name__} was made without a classifier; give one")
         x = checks.images(x, shape=image_shape_of(self.classifier))
@@ -82,13 +83,20 @@ class Attack(Parameters):
                     images = xp.array_module(here).arange(start, start + len(here))
                     z = logits(self.classifier, here, images)
                     if aim is not None and aim.max() >= z.shape[1]:
-                        raise ArgumentError(f"{'y' if targets is None else 'targets'} has labels up to {aim.max()}; the classifier's logits are {z.shape[1]} wide, expected 0 to {z.shape[1] - 1}")
-                    goal = Goal(z.argmax(axis=1) if aim is None else xp.like(aim[part], here), targets is not None, images)
+                        name, wide = "y" if targets is None else "targets", z.shape[1]
+                        raise ArgumentError(
+                            f"{name} has labels up to {aim.max()}; "
+                            f"the classifier's logits are {wide} wide, expected 0 to {wide - 1}"
+                        )
+                    labels = z.argmax(axis=1) if aim is None else xp.like(aim[part], here)
+                    goal = Goal(labels, targets is not None, images)
                     made = xp.like(method(here, goal, rng), x)
                 except Error:
                     raise
                 except Exception as error:
-                    raise AttackError(f"{type(self).__name__}: images {start} to {start + len(x[part]) - 1} of {len(x)}: {type(error).__name__}: {error}") from error
+                    where = f"images {start} to {start + len(x[part]) - 1} of {len(x)}"
+                    reason = f"{type(error).__name__}: {error}"
+                    raise AttackError(f"{type(self).__name__}: {where}: {reason}") from error
                 if result is None:
                     result = xp.array_module(made).empty((len(x), *made.shape[1:]), made.dtype)
                 result[part] = made  # at once, so that no second copy is held at the end
@@ -100,7 +108,9 @@ class Attack(Parameters):
         classes = classes_of(self.classifier)
         if targets is not None:
             if self.labels == "true" and y is not None:
-                raise ArgumentError('y and targets: labels="true" leaves the labels y, targets= moves into targets; give one of them')
+                raise ArgumentError(
+                    'y and targets: labels="true" leaves the labels y, targets= moves into targets; give one of them'
+                )
             return checks.labels(targets, count, classes, "targets")
         if self.labels != "true":
             return None
@@ -109,7 +119,7 @@ class Attack(Parameters):
         return checks.labels(y, count, classes)
 
     def _made(self, x, goal, rng):
-        """The method's result for one batch, looked at."""
+        """The method's result for one batch, checked."""
         return checked_adversarial(type(self).__name__, self._attack(x, goal, rng), x, self._reach, goal.images)
 
     def _attack(self, x, goal: Goal, rng):

@@ -1,4 +1,4 @@
-"""SdpAdv through queries alone: fitted to a substitute that was distilled from the answers of the classifier."""
+"""SdpAdv through queries alone: fitted to a substitute distilled from the classifier's answers."""
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field, fields
@@ -38,7 +38,8 @@ class BlackBoxSdpAdv(SdpAdv):
     ----------
     rounds : how often the classifier is queried about every training image
     classes : K
-    architecture : of the substitute: "A" or "B", fitted to the images and classes, or a network of your own, of which a copy is trained
+    architecture : of the substitute: "A" or "B", fitted to the images and classes, or a network of your own, of which a
+        copy is trained
     substitute_epochs : of each distillation
     the others : see :class:`~sdpadv_np.attacks.SdpAdv`
 
@@ -65,7 +66,8 @@ class BlackBoxSdpAdv(SdpAdv):
     def __post_init__(self):
         super().__post_init__()
         if isinstance(self.architecture, Classifier) and self.architecture.classes != self.classes:
-            raise ArgumentError(f"architecture has {self.architecture.classes} classes and classes is {self.classes}; give the same number")
+            own = self.architecture.classes
+            raise ArgumentError(f"architecture has {own} classes and classes is {self.classes}; give the same number")
 
     @property
     def _image_shape(self):
@@ -75,8 +77,9 @@ class BlackBoxSdpAdv(SdpAdv):
         super()._check_target(self.classes)  # before anything is queried or distilled
 
     def parameters(self):
-        own = isinstance(self.architecture, Classifier)
-        return {**super().parameters(), **({"architecture": self.architecture.description()} if own else {})}
+        architecture = self.architecture
+        described = architecture.description() if isinstance(architecture, Classifier) else architecture
+        return {**super().parameters(), "architecture": described}
 
     @property
     def title(self):
@@ -98,14 +101,15 @@ class BlackBoxSdpAdv(SdpAdv):
         ask = Queries(self.classifier, self.classes)
         queried, answers = [self._explored(x)], []
         p_val = in_chunks(ask, x_val)
+        parameters = {f.name: getattr(self, f.name) for f in fields(SdpAdv) if f.init and f.name != "classifier"}
         for number in range(1, self.rounds + 1):
             answers.append(in_chunks(ask, queried[-1]))
-            files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}") for stage in ("substitute", "generator")]
-            substitute = distil(
-                np.concatenate(queried), np.concatenate(answers), x_val, p_val, self.architecture, self.substitute_epochs,
-                seed=self.seed, checkpoint=files[0], progress=progress,
-            )
-            attack = SdpAdv(substitute, **{f.name: getattr(self, f.name) for f in fields(SdpAdv) if f.init and f.name != "classifier"})
+            stages = ("substitute", "generator")
+            files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}") for stage in stages]
+            data = np.concatenate(queried), np.concatenate(answers), x_val, p_val
+            options = {"seed": self.seed, "checkpoint": files[0], "progress": progress}
+            substitute = distil(*data, self.architecture, self.substitute_epochs, **options)
+            attack = SdpAdv(substitute, **parameters)
             attack.fit(x, y, x_val, y_val, epochs, batch_size, files[1], progress)
             if number < self.rounds:
                 queried.append(attack(x))

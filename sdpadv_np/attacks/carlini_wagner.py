@@ -19,7 +19,7 @@ _REPEAT = 10  # from this many rounds on, the last one repeats the largest c tha
 
 @dataclass(frozen=True)
 class CarliniWagner(Attack):
-    """min ||x_A - x||^2 + c max(0, margin + kappa) over w, with x_A = (tanh(w) + 1) / 2, as CleverHans 3.0.1 defines it.
+    """min ||x_A - x||^2 + c max(0, margin + kappa) over w, x_A = (tanh(w) + 1) / 2, as CleverHans 3.0.1 defines it.
 
     margin is Z_y - max_{i != y} Z_i, or with targets max_{i != t} Z_i - Z_t: below -kappa the
     image counts as a success. Each round descends with Adam from x; after it every image's own c
@@ -32,11 +32,11 @@ class CarliniWagner(Attack):
     initial_c : c of the first round
     search_steps : rounds, each with another c
     steps : of Adam in a round
-    abort_early : an image leaves the round once a tenth of it has lowered its loss by less than
-        0.01 %; CleverHans looks at the sum of its batch, of one image by default. It saves time and
-        may cost a little: the loss could have fallen later
+    abort_early : an image leaves the round once a tenth of the steps has lowered its loss by less than 0.01 % (in
+        CleverHans, once that holds for the sum over the batch, of one image by default). It saves time and may cost a
+        little: the loss could have fallen later
 
-    What becomes of an image does not depend on the others of its batch.
+    An image's result does not depend on the others of its batch.
 
     >>> import numpy as np, sdpadv_np as sd
     >>> attack = sd.attacks.CarliniWagner(sd.models.ModelB(), steps=100)
@@ -68,7 +68,7 @@ class CarliniWagner(Attack):
         return best.x_adv
 
     def _descend(self, x, goal, c, best) -> np.ndarray:
-        """One round from x with each image's c (N,); hands every success to ``best``, returns which images had one (N,)."""
+        """One round from x with each image's c (N,); ``best`` gets every success. Returns which images had one (N,)."""
         run, full = _Run(x, goal, c), xp.array_module(x).full
         success, every, before = full(len(x), False), max(1, self.steps // 10), full(len(x), np.inf)
         for step in range(self.steps):
@@ -93,7 +93,7 @@ def _hinge(logits, labels, c, targeted, kappa):
 
 
 class _Best:
-    """For each image of a batch the success nearest to it so far; itself while there is none."""
+    """For each image of a batch the nearest success so far; the image itself while there is none."""
 
     def __init__(self, x):
         self.x_adv, self.l2sq = x.copy(), xp.array_module(x).full(len(x), np.inf)
@@ -104,16 +104,17 @@ class _Best:
 
 
 class _Run:
-    """The images still descending: ``images`` (n,) their places in the batch, w and Adam's moments (n, C, H, W)."""
+    """The images still descending: ``images`` (n,) their indices in the batch, w and Adam's moments (n, C, H, W)."""
 
     def __init__(self, x, goal, c):
         module = xp.array_module(x)
-        self.x, self.goal, self.c, self.images, self.t = x, goal, c.astype(x.dtype), module.arange(len(x)), module.zeros((), np.int64)
+        self.x, self.goal, self.c = x, goal, c.astype(x.dtype)
+        self.images, self.t = module.arange(len(x)), module.zeros((), np.int64)
         self.w = np.arctanh(x.dtype.type(0.999999) * (2 * x - 1))
         self.m, self.v, self.gradient = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
 
     def keep(self, some):
-        """Go on with some of the images, a mask, only."""
+        """Continue with some of the images, a mask."""
         for name in ("x", "c", "images", "w", "m", "v", "gradient"):
             setattr(self, name, getattr(self, name)[some])
         self.goal = self.goal.of(some)

@@ -36,7 +36,8 @@ class ConvAdvGAN(AmortisedAttack):
     >>> data = sd.data.load("glyphs")
     >>> f = sd.models.ModelB().fit(data.x_train, data.y_train, data.x_val, data.y_val, epochs=2, progress=False)
     >>> attack = sd.attacks.ConvAdvGAN(f, eps=0.2)
-    >>> attack = attack.fit(data.x_train[:256], data.y_train[:256], data.x_val[:99], data.y_val[:99], epochs=1, progress=False)
+    >>> few = data.x_train[:256], data.y_train[:256], data.x_val[:99], data.y_val[:99]
+    >>> attack = attack.fit(*few, epochs=1, progress=False)
     >>> bool(abs(attack(data.x_test) - data.x_test).max() < 0.2001)
     True
     """
@@ -52,7 +53,8 @@ class ConvAdvGAN(AmortisedAttack):
 
     def _generator(self, image_shape):
         if min(image_shape[1:]) < SMALLEST:
-            raise ArgumentError(f"images are {image_shape[1]}x{image_shape[2]}; ConvAdvGAN's discriminator needs {SMALLEST} or more: pad them, or use AdvGAN")
+            size = f"images are {image_shape[1]}x{image_shape[2]}"
+            raise ArgumentError(f"{size}; ConvAdvGAN's discriminator needs {SMALLEST} or more: pad them, or use AdvGAN")
         return AdvGANGenerator(self.eps, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
@@ -64,7 +66,8 @@ class ConvAdvGANTraining(AmortisedTraining):
 
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
-        self.discriminator, self.d_store = conv_discriminator(self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
+        shape, dtype = self.generator.image_shape, self.x.dtype
+        self.discriminator, self.d_store = conv_discriminator(shape, attack.seed, dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
         self.trains.append(self.d_store)
         self.plan = self.recorded()
@@ -82,15 +85,18 @@ class ConvAdvGANTraining(AmortisedTraining):
         attack, x = self.attack, Tensor(x)
         eta, x_a = self.generator.perturb(x, training=True)
 
-        d_loss = losses.least_squares(self.discriminator(x, training=True), 1) + losses.least_squares(self.discriminator(x_a.detach(), training=True), 0)
+        real, fake = (self.discriminator(images, training=True) for images in (x, x_a.detach()))
+        d_loss = losses.least_squares(real, 1) + losses.least_squares(fake, 0)
         self.d_store.differentiate(d_loss)
         self.d_optimiser.step()
 
+        z = logits_of(self.classifier, x_a)
         terms = {
-            "L_adv": losses.adversarial(logits_of(self.classifier, x_a), aim, attack.objective, attack.kappa, attack.target is not None),
+            "L_adv": losses.adversarial(z, aim, attack.objective, attack.kappa, attack.target is not None),
             "L_eta": losses.eta_penalty(eta, attack.bound),
             "L_GAN": losses.least_squares(self.discriminator(x_a, training=True), 1),
         }
-        self.generator.store.differentiate(terms["L_GAN"] + attack.weight * terms["L_adv"] + attack.beta * terms["L_eta"])
+        total = terms["L_GAN"] + attack.weight * terms["L_adv"] + attack.beta * terms["L_eta"]
+        self.generator.store.differentiate(total)
         self.optimiser.step()
         return {**terms, "L_D": d_loss}

@@ -12,7 +12,7 @@ from .parameters import parameter
 from .queries import jacobian, logits
 
 _BEYOND = 1e-5  # added to |f_k|: across the boundary, not onto it
-_FLAT = 1e-12  # a shorter w_k counts as this long: where the logits are flat there is no step, and no NaN
+_FLAT = 1e-12  # smallest length of w_k: no step and no NaN where the logits are flat
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class DeepFool(Attack):
     f_k = Z_k - Z_0 and w_k = d f_k / dx; r grows by the step onto the nearest one. Once the
     prediction has left the label (or after ``steps``), x_A = clip(x + (1 + overshoot) r).
 
-    candidates : how many of the largest logits are looked at, the label's included
+    candidates : number of the largest logits that are considered, the label's included
     overshoot : how far x_A goes beyond the boundary, relative to r
-    steps : at most this many; an image that is still where it was comes back as far as it got
+    steps : at most this many; an image whose prediction did not change comes back as far as it got
 
     An image whose prediction is not the label in the first place comes back unchanged. There is no
     targeted form.
@@ -61,12 +61,13 @@ class DeepFool(Attack):
     def _step(self, x, z, images):
         """From x, whose logits z are largest at the label, the step onto the nearest boundary of the tangent."""
         order = np.argsort(-z, axis=1, kind="stable")[:, : self.candidates]
-        z, slopes = jacobian(self.classifier, x, order, images)
+        z, gradients = jacobian(self.classifier, x, order, images)
         z = np.take_along_axis(z, order, axis=1)
-        f, w = z[:, 1:] - z[:, :1], slopes[:, 1:] - slopes[:, :1]
+        f, w = z[:, 1:] - z[:, :1], gradients[:, 1:] - gradients[:, :1]
         with np.errstate(over="ignore"):
             length = np.sqrt(np.square(w).sum(axis=(2, 3, 4)))
-        unit = np.where(np.isfinite(length), 1, np.abs(w).max(axis=(2, 3, 4))).astype(w.dtype)  # in which w is measured: 1, unless its square is no number
+        # the unit of w: 1, unless the square of w overflows
+        unit = np.where(np.isfinite(length), 1, np.abs(w).max(axis=(2, 3, 4))).astype(w.dtype)
         if not np.isfinite(length).all():
             w = w / unit[:, :, None, None, None]
             length = np.sqrt(np.square(w).sum(axis=(2, 3, 4)))

@@ -14,10 +14,10 @@ NORMS = ("linf", "l2", "l1")
 
 
 def steepest(gradient, norm: str):
-    """For each image (N, C, H, W) the step of length 1 in ``norm`` that climbs most, to first order; 0 where the gradient is 0.
+    """For each image (N, C, H, W) the step of length 1 in ``norm`` of steepest ascent; 0 where the gradient is 0.
 
-    linf: the signs. l2: the gradient itself, scaled. l1: everything on the pixels of the largest
-    slope, shared equally between ties, as CleverHans does.
+    linf: the signs. l2: the scaled gradient. l1: all on the pixels of the largest derivative, shared equally between
+    ties, as in CleverHans.
     """
     if norm == "linf":
         return np.sign(gradient)
@@ -26,7 +26,7 @@ def steepest(gradient, norm: str):
     if norm == "l1":
         hit = (size == largest) & (largest > 0)
         return np.sign(gradient) * hit / np.maximum(hit.sum(axis=axes, keepdims=True), 1).astype(gradient.dtype)
-    scaled = gradient / np.where(largest > 0, largest, 1)  # so that the squares of tiny slopes do not vanish
+    scaled = gradient / np.where(largest > 0, largest, 1)  # so that squares do not underflow
     length = np.sqrt(np.square(scaled).sum(axis=axes, keepdims=True))
     return scaled / np.where(length > 0, length, 1)
 
@@ -65,7 +65,8 @@ class FGSM(GradientAttack):
 class RFGSM(GradientAttack):
     """R+FGSM: x' = clip(x + start sign(N(0, I))), x_A = clip(x' + (eps - start) sign(d CE / d x')).
 
-    start : length of the random step, at most eps. None: 0.05, as in Defense-GAN's experiments, or eps / 2, as Tramèr et al., where that is less
+    start : length of the random step, at most eps. None: the smaller of 0.05, as in Defense-GAN's experiments, and
+        eps / 2, as Tramèr et al.
     """
 
     start: float | None = parameter(None, checks.number, high=1)
@@ -73,7 +74,8 @@ class RFGSM(GradientAttack):
     def __post_init__(self):
         super().__post_init__()
         if self.start is not None and self.start > self.eps:
-            raise ArgumentError(f"start is {self.start}, more than eps = {self.eps}; the random step is a part of eps: give at most that, or None")
+            remedy = "the random step is a part of eps: give at most that, or None"
+            raise ArgumentError(f"start is {self.start}, more than eps = {self.eps}; {remedy}")
 
     def _attack(self, x, goal, rng):
         drawn = xp.like(rng.standard_normal(x.shape, np.float32), x)

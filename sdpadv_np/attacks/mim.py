@@ -33,7 +33,7 @@ class MIM(GradientAttack):
 
 
 def _mean_size(gradient):
-    """mean|g| of each image (N, 1, 1, 1), of gradients whose sum is no number any more too."""
+    """mean|g| of each image (N, 1, 1, 1), also where the sum overflows."""
     size, axes = np.abs(gradient), {"axis": (1, 2, 3), "keepdims": True}
     with np.errstate(over="ignore"):
         mean = size.mean(**axes)

@@ -1,4 +1,4 @@
-"""The parameters of an attack: declared with their checks, kept as the checks give them back."""
+"""The parameters of an attack: declared with their checks, stored as the checks return them."""
 from __future__ import annotations
 
 import functools
@@ -11,15 +11,15 @@ from ..errors import ArgumentError
 
 
 def parameter(default, check, **limits):
-    """A field of a dataclass that ``check(name, value, **limits)`` looks at; None is taken where it is the default."""
+    """A field of a dataclass, checked by ``check(name, value, **limits)``; None is accepted where it is the default."""
     return field(default=default, metadata={"check": functools.partial(check, **limits)})
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a frozen description is made with becomes plain numbers, words and tuples of them, whatever the caller's were.
+    """The base of frozen descriptions: arguments become Python's numbers, texts and tuples of them.
 
-    So a NumPy scalar changes no dtype in the computation, and everything can be stored.
+    So a NumPy scalar changes no dtype in a computation, and everything can be stored.
     """
 
     def __post_init__(self):
@@ -28,17 +28,17 @@ class Parameters:
                 value = getattr(self, f.name)
                 if value is not None or f.default is not None:
                     object.__setattr__(self, f.name, f.metadata["check"](f.name, value))
-            elif f.init:  # a field of somebody's own attack, declared without parameter(...)
+            elif f.init:  # a field of a user's own attack, declared without parameter(...)
                 object.__setattr__(self, f.name, _plain(getattr(self, f.name)))
 
     def parameters(self) -> dict:
-        """Every parameter but the classifier, to print and store; sequences as lists, as a file gives them back."""
+        """Every parameter but the classifier, to print and store; sequences as lists, as files return them."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name != "classifier"}
         return {name: _listed(value) for name, value in values.items()}
 
 
 def _plain(value):
-    """NumPy's scalars as Python's, in tuples and lists too; anything else as it is."""
+    """NumPy's scalars as Python's, in tuples and lists too; other values unchanged."""
     if type(value) in (tuple, list):
         return type(value)(map(_plain, value))
     return value.item() if isinstance(value, np.generic) or (xp.is_array(value) and value.ndim == 0) else value
@@ -52,24 +52,32 @@ def _listed(value):
 
 
 def classifier_like(name: str, value):
-    """``value`` if it has ``logits(x)``, or is None: a description that is not to be called."""
+    """``value`` if it has ``logits(x)``, or is None, which makes a description that cannot be called."""
     if value is None or (callable(getattr(value, "logits", None)) and not isinstance(value, type)):
         return value
-    kind = type(value).__name__
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
     if isinstance(value, type):
-        raise ArgumentError(f"{name} is the class {value.__name__}; give one of its objects, such as {value.__name__}()")
+        raise ArgumentError(f"{name} is the class {kind}; give one of its objects, such as {kind}()")
     for marks, remedy in _WRAPPED:
         if all(hasattr(value, mark) for mark in marks):
-            raise ArgumentError(f"{name} is a {kind}, which has no logits(x); wrap it by two functions on arrays: {remedy}")
-    raise ArgumentError(f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB, or sd.models.ExternalClassifier(logits, vjp) for a classifier of your own")
+            remedy = f"wrap it by two functions on arrays: sd.models.ExternalClassifier({remedy}"
+            raise ArgumentError(f"{name} is a {kind}, which has no logits(x); {remedy}")
+    raise ArgumentError(
+        f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB or sd.models.Classifier(layers, ...), "
+        "or sd.models.ExternalClassifier(logits, vjp) for one of another library"
+    )
 
 
-_WRAPPED = (  # what another library's classifier is known by, and how it is made one of ours
-    (("state_dict", "zero_grad"), "sd.models.ExternalClassifier(lambda x: net(torch.tensor(x)).detach().numpy(), vjp), with vjp(x, g): "
-     "t = torch.tensor(x, requires_grad=True); return torch.autograd.grad(net(t), t, torch.tensor(g))[0].numpy()"),
-    (("coef_", "decision_function"), "sd.models.ExternalClassifier(lambda x: model.decision_function(x.reshape(len(x), -1)), lambda x, g: (g @ model.coef_).reshape(x.shape))"),
-    (("decision_function",), "sd.models.ExternalClassifier(lambda x: model.decision_function(x.reshape(len(x), -1))), without a gradient for SPSA and STM; its gradient would be the second function"),
-    (("predict_proba",), "sd.models.ExternalClassifier(lambda x: np.log(model.predict_proba(x.reshape(len(x), -1)) + 1e-12)), without a gradient for SPSA and STM; "
-     "its gradient would be the second function"),
-    (("__call__",), "sd.models.ExternalClassifier(f, vjp), where f(x) gives logits (N, K) and vjp(x, g) the gradient of sum(g * f(x)); without vjp for SPSA and STM"),
+_NO_GRADIENT = "without a gradient for SPSA and STM; its gradient would be the second function"
+_WRAPPED = (  # attributes by which another library's classifier is recognised, and the arguments that wrap it
+    (("state_dict", "zero_grad"),
+     "lambda x: net(torch.tensor(x)).detach().numpy(), vjp), with vjp(x, g): t = torch.tensor(x, requires_grad=True); "
+     "return torch.autograd.grad(net(t), t, torch.tensor(g))[0].numpy()"),
+    (("coef_", "decision_function"),
+     "lambda x: model.decision_function(x.reshape(len(x), -1)), lambda x, g: (g @ model.coef_).reshape(x.shape))"),
+    (("decision_function",), f"lambda x: model.decision_function(x.reshape(len(x), -1))), {_NO_GRADIENT}"),
+    (("predict_proba",), f"lambda x: np.log(model.predict_proba(x.reshape(len(x), -1)) + 1e-12)), {_NO_GRADIENT}"),
+    (("__call__",),
+     "f, vjp), where f(x) gives logits (N, K) and vjp(x, g) the gradient of sum(g * f(x)); "
+     "without vjp for SPSA and STM"),
 )

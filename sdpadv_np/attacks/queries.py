@@ -1,4 +1,4 @@
-"""What an attack asks of the classifier, and how the answers are looked at before they are checked_logits."""
+"""Queries of an attack to the classifier: logits and gradients, checked before use."""
 from __future__ import annotations
 
 import contextlib
@@ -18,7 +18,10 @@ from ..nn import store_of
 
 
 class Goal(NamedTuple):
-    """What an attack aims at: away from ``labels`` (N,), or, if ``targeted``, into them; ``images`` are their numbers in the whole call."""
+    """The goal of an attack: away from ``labels`` (N,), or, if ``targeted``, into them.
+
+    images : (N,) numbers of the images in the whole call, for messages
+    """
 
     labels: np.ndarray
     targeted: bool = False
@@ -55,7 +58,7 @@ def margin(logits, labels, targeted: bool):
 
 
 class _Plans(threading.local):
-    active = None  # {(classifier's id, criterion, settings): Plan} while an iterative attack runs in this thread
+    active: dict | None = None  # {(classifier's id, criterion, settings): Plan} in this thread's iterative attack
 
 
 _plans = _Plans()
@@ -63,7 +66,7 @@ _plans = _Plans()
 
 @contextlib.contextmanager
 def recorded_gradients():
-    """Within this block :func:`logits_and_gradient` is recorded once per criterion and replayed; plans are dropped at its end."""
+    """Within this block :func:`logits_and_gradient` is recorded once per criterion and replayed."""
     before, _plans.active = _plans.active, {}
     try:
         yield
@@ -102,7 +105,7 @@ def _logits_and_gradient(classifier, criterion, settings, x, *arrays):
 
 @enable_grad()
 def jacobian(classifier, x, classes, images=None) -> tuple[np.ndarray, np.ndarray]:
-    """(logits, d Z_k / dx for each k of ``classes`` (N, k), as (N, k, C, H, W)): one forward pass, k backward passes."""
+    """(logits, d Z_k / dx for each k of ``classes`` (N, k), as (N, k, C, H, W)): one forward, k backward passes."""
     t = Tensor(x, requires_grad=True)
     z = logits_of(classifier, t)
     rows = []
@@ -113,25 +116,32 @@ def jacobian(classifier, x, classes, images=None) -> tuple[np.ndarray, np.ndarra
 
 
 def logits(classifier, x, images=None) -> np.ndarray:
-    """The classifier's logits (N, K) at x, checked_logits only after they were looked at."""
+    """The classifier's logits (N, K) at x, checked."""
     with no_grad():
         z = raw(logits_of(classifier, x))
     if not hasattr(z, "shape"):
-        raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; expected an array ({len(x)}, classes)")
+        expected = f"expected an array ({len(x)}, classes)"
+        raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; {expected}")
     z = checked_logits(xp.as_array(z), len(x), images)
     if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
-        raise ArgumentError("the classifier returns probabilities (no row has a negative number, each sums to 1); attacks need logits: return those before the softmax")
+        raise ArgumentError(
+            "the classifier returns probabilities (no row has a negative number, each sums to 1); "
+            "attacks need logits: return those before the softmax"
+        )
     return z
 
 
 def checked_logits(z, count: int, images=None):
     """``z``, if it is finite logits (count, K)."""
     if z.ndim != 2 or len(z) != count:
-        raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; expected ({count}, classes)")
+        expected = f"expected ({count}, classes)"
+        raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; {expected}")
     if z.dtype not in xp.FLOATS:
         raise ArgumentError(f"the classifier's logits have dtype {z.dtype}; expected float32 (or float64)")
     if not checks.finite(z):
-        raise ArgumentError(f"the classifier's logits at image {_first(~np.isfinite(z), images)} are not finite; look at its weights, and at what it does with this image")
+        where = f"at image {_first(~np.isfinite(z), images)}"
+        remedy = "look at its weights, and at what it does with this image"
+        raise ArgumentError(f"the classifier's logits {where} are not finite; {remedy}")
     return z
 
 
@@ -141,21 +151,28 @@ def checked_gradient(classifier, gradient, images=None):
         return gradient
     whose, remedy = "the classifier's gradient", "look at its weights"
     if isinstance(classifier, ExternalClassifier):
-        whose, remedy = "what your vjp function returned", "look for a division by 0, a root or a logarithm of 0, or an overflow in it"
+        whose = "the result of your vjp function"
+        remedy = "look for a division by 0, a root or a logarithm of 0, or an overflow in it"
     what = "NaN" if np.isnan(gradient).any() else "infinite"
     raise AttackError(f"{whose} is {what} at image {_first(~np.isfinite(gradient), images)}; {remedy}")
 
 
 def checked_adversarial(method: str, x_adv, x, eps: float | None, images):
-    """What a method made of the batch x, if it is images of the same kind, no further than eps from x in any pixel."""
+    """``x_adv``, made by ``method`` from the batch x, if shape, dtype, range and the distance eps are right."""
     if x_adv.shape != x.shape or x_adv.dtype != x.dtype:
-        raise AttackError(f"{method} made {x_adv.dtype}{list(x_adv.shape)} of {x.dtype}{list(x.shape)}; an attack keeps shape and dtype")
+        made = f"{method} made {x_adv.dtype}{list(x_adv.shape)} of {x.dtype}{list(x.shape)}"
+        raise AttackError(f"{made}; an attack keeps shape and dtype")
     if not (x_adv.min() >= 0 and x_adv.max() <= 1):  # also true for NaN
-        raise AttackError(f"{method}: image {_first(~((x_adv >= 0) & (x_adv <= 1)), images)} became NaN or left [0, 1]; look at what the classifier answers about it")
+        where = _first(~((x_adv >= 0) & (x_adv <= 1)), images)
+        raise AttackError(f"{method}: image {where} became NaN or left [0, 1]; look at the classifier's logits for it")
     if eps is not None:
         change = x_adv - x
         if max(change.max(), -change.min()) > eps + 1e-6:
-            raise AttackError(f"{method}: image {_first(np.abs(change) > eps + 1e-6, images)} moved by {np.abs(change).max():.6g}, more than eps = {eps:g}; does the classifier write into the images it is given?")
+            where, most = _first(np.abs(change) > eps + 1e-6, images), np.abs(change).max()
+            raise AttackError(
+                f"{method}: image {where} moved by {most:.6g}, more than eps = {eps:g}; "
+                "does the classifier write into the images it is given?"
+            )
     return x_adv
 
 

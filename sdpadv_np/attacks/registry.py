@@ -51,7 +51,8 @@ def _kind(public: str) -> Kind:
     else:  # a function such as SdAdv, which fixes some parameters of another class: those it changed and does not take
         example, own = make(None), inspect.signature(make).parameters
         cls, ordinary = type(example), _defaults(type(example))
-        defaults = {name: getattr(example, name) for name, value in ordinary.items() if name in own or getattr(example, name) == value}
+        here = {name: getattr(example, name) for name in ordinary}
+        defaults = {name: value for name, value in here.items() if name in own or value == ordinary[name]}
     if public == "BlackBoxSdpAdv":
         make = functools.partial(_by_queries, make)
     return Kind(public, make, defaults, _types(cls), hasattr(cls, "fit"))

@@ -47,7 +47,8 @@ class SdpAdvTraining(AmortisedTraining):
     def terms(self, out, y) -> dict:
         """The terms of L_g for a batch, unweighted; those of a step that is off are left out."""
         attack = self.attack
-        terms = {"L_adv": losses.adversarial(logits_of(self.classifier, out.x_a), y, attack.objective, attack.kappa, attack.target is not None)}
+        z = logits_of(self.classifier, out.x_a)
+        terms = {"L_adv": losses.adversarial(z, y, attack.objective, attack.kappa, attack.target is not None)}
         if attack.spatial:
             terms["L_theta"] = losses.theta_penalty(out.theta_raw)
         if attack.eps:

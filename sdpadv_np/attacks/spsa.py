@@ -12,29 +12,29 @@ from .base import GradientAttack
 from .parameters import parameter
 from .queries import logits
 
-_NUMBERS = 4_000_000  # pixels of the points asked at a time; bounds the memory
+_NUMBERS = 4_000_000  # pixels of the points queried at a time; bounds the memory
 
 
 @dataclass(frozen=True)
 class SPSA(GradientAttack):
-    """Lower the margin Z_y - max_{i != y} Z_i (with targets max_{i != t} Z_i - Z_t) within eps of x, asking for logits only.
+    """Lower the margin Z_y - max_{i != y} Z_i (with targets max_{i != t} Z_i - Z_t) within eps of x, from logits alone.
 
     x_A starts at a point drawn within eps of x. In each of ``steps`` steps, with s_1 ... s_{samples/2}
     drawn from {-1, 1} for every pixel,
 
         g = mean_j s_j (margin(x_A + delta s_j) - margin(x_A - delta s_j)) / 2,  x_A = limit(x_A - Adam(g)),
 
-    as in CleverHans 3.0.1, except that the points asked about are clipped to [0, 1]: a black box
-    takes images. A classifier without gradients will do (``sd.models.ExternalClassifier`` without ``vjp``).
+    as in CleverHans 3.0.1, except that the queried points are clipped to [0, 1]: a black box
+    takes images. The classifier needs no gradients (``sd.models.ExternalClassifier`` without ``vjp``).
 
-    samples : points asked about for one estimate, an even number
+    samples : points queried for one estimate, an even number
     delta : their distance from x_A, in every pixel
     lr : Adam's learning rate
     steps : at most this many; CleverHans has no default
     random_start : if not, x_A starts at x
-    stop_on_success : an image that is misclassified (or has reached its target) is left alone from
-        then on, one that is at the outset from the outset; this asks less, changes less, and loses
-        no success to a later step. Without it every image takes all steps, as in CleverHans' default
+    stop_on_success : an image takes no further step once it is misclassified (or has reached its target), also at the
+        outset; this queries less, changes less, and loses no success to a later step. Without it every image takes all
+        steps, CleverHans' default
 
     >>> import numpy as np, sdpadv_np as sd
     >>> W = np.random.default_rng(0).standard_normal((784, 10)).astype(np.float32)
@@ -81,7 +81,7 @@ class SPSA(GradientAttack):
         return x_adv
 
     def _remaining(self, x_adv, goal, active):
-        """Those of the active images that have not reached the goal, as indices and as a mask on ``active``."""
+        """The active images that have not reached the goal, as indices and as a mask on ``active``."""
         if not len(active):
             return active, active > 0
         left = ~goal.of(active).reached(logits(self.classifier, x_adv[active], goal.images[active]))
@@ -94,13 +94,14 @@ class SPSA(GradientAttack):
         for first in range(0, pairs, at_once):
             signs = xp.like(_signs(rng, (min(at_once, pairs - first), *x.shape), x.dtype), x)
             points = np.clip(np.stack([x + self.delta * signs, x - self.delta * signs]), 0, 1)
-            copies = goal._replace(labels=np.tile(goal.labels, 2 * len(signs)), images=np.tile(goal.images, 2 * len(signs)))
-            up, down = copies.margin(self._ask(points.reshape(-1, *x.shape[1:]), copies.images)).reshape(2, len(signs), len(x))
+            labels, images = (np.tile(a, 2 * len(signs)) for a in (goal.labels, goal.images))
+            z = self._query(points.reshape(-1, *x.shape[1:]), images)
+            up, down = goal._replace(labels=labels, images=images).margin(z).reshape(2, len(signs), len(x))
             total += np.einsum("jn,jnchw->nchw", up - down, signs)
         return total / self.samples
 
-    def _ask(self, points, images):
-        """The logits of many points, asked for ``batch_size`` at a time."""
+    def _query(self, points, images):
+        """The logits of many points, ``batch_size`` at a time."""
         parts = [slice(k, k + self.batch_size) for k in range(0, len(points), self.batch_size)]
         return np.concatenate([logits(self.classifier, points[part], images[part]) for part in parts])
 

@@ -1,4 +1,4 @@
-"""stAdv: each pixel is moved by its own flow, as smoothly as it can be (Xiao et al. 2018)."""
+"""stAdv: each pixel is moved by its own flow, as smooth as possible (Xiao et al. 2018)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,22 +25,20 @@ class StAdv(Attack):
     L_adv = max(Z_y - max of the other Z, -kappa), or with targets max(max of the other Z - Z_t, -kappa).
     L_flow is that of the published program (rakutentech/stAdv 0.2.1): sdpadv_np.kernels.flow_smoothness.
     Of all flows tried that reach the goal by the margin kappa, each image keeps the one that changes
-    it least (squared L2 norm). An image for which there was none stays as it is.
+    it least (squared L2 norm). An image without such a flow is returned unchanged.
 
-    The search over tau: each image begins with ``tau`` and minimises. Where that found a flow, or a
-    better one than before, tau is raised threefold and the search goes on from there; where it found
-    none, tau is lowered threefold and the search begins anew. An image is done when a raised tau
-    brings nothing better.
+    The search over tau: each image starts with ``tau`` and minimises. After a first or better flow tau is raised
+    threefold and the search continues from there; without one, tau is lowered threefold and the search starts anew.
+    An image is done when a raised tau brings nothing better.
 
-    kappa : margin of the logits by which the goal must be reached; with 0 L-BFGS would rest on the
-        decision boundary itself
+    kappa : margin of the logits by which the goal must be reached; with 0 L-BFGS would stop on the decision boundary
     tau : weight of L_flow at first, for images in [0, 1] (the published program's .05 is for 0..255)
     tau_steps : values of tau that are tried, at most; 1 keeps to ``tau``
     evaluations : of the classifier and its gradient, for each value of tau
     padding : "symmetric" or "constant" (which holds the flow back at the edge)
-    start : the flow at first, drawn from [-start, start] pixels. Exactly at zero flow, where every position
-        is whole, all slopes of the image jump, and a search that begins there may be caught (``start=0``);
-        a hundredth of a pixel away it is not. (The published demo draws from [0, 1).)
+    start : the initial flow, drawn from [-start, start] pixels. At zero flow, where every position is a whole number,
+        all derivatives of the image jump, and a search from there (``start=0``) may not get away; a hundredth of a
+        pixel suffices. (The published demo draws from [0, 1).)
 
     >>> import numpy as np, sdpadv_np as sd
     >>> attack = sd.attacks.StAdv(sd.models.ModelB())
@@ -72,12 +70,14 @@ class StAdv(Attack):
         flows = (len(x), 2, *x.shape[2:])
         module = xp.array_module(x)
         found, tau = _Found(flows, x.dtype, module), module.full(len(x), self.tau, x.dtype)
-        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), self._reached(goal.margin(logits(self.classifier, x, goal.images))))
+        reached = self._reached(goal.margin(logits(self.classifier, x, goal.images)))
+        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), reached)
         active, failed = np.flatnonzero(~found.any), module.zeros(len(x), bool)
         for _ in range(self.tau_steps):
             if not active.size:
                 break
-            before, drawn = found.distortion[active], rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
+            before = found.distortion[active]
+            drawn = rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
             start = np.where(found.any[active][:, None, None, None], found.flow[active], xp.like(drawn, x))
             self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
@@ -87,7 +87,7 @@ class StAdv(Attack):
         return found.flow
 
     def _minimise(self, start, x, goal, tau, active, found):
-        """L-BFGS for each of the active images, beginning at the flows ``start``; what it finds on its way goes into ``found``."""
+        """L-BFGS for each of the active images from the flows ``start``; ``found`` gets every flow on the way."""
 
         def loss(flow, which):
             value, gradient = self._loss(flow.reshape(-1, *start.shape[1:]), x, goal, tau, active[which], found)
@@ -97,16 +97,16 @@ class StAdv(Attack):
 
     @enable_grad()
     def _loss(self, flow, x, goal, tau, chosen, found):
-        """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; what reaches the goal goes into ``found``."""
+        """(L_adv + tau L_flow (M,), its gradient (M, 2, H, W)) of the chosen images; ``found`` gets these flows."""
         t = Tensor(flow, requires_grad=True)
         x_adv = ops.flow_sample(x[chosen], t)
         goal = goal.of(chosen)
         margin = goal.margin(logits_of(self.classifier, x_adv))
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
-        slope = checked_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
+        gradient = checked_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
         found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
-        return l_adv.data + tau[chosen] * l_flow, slope + tau[chosen][:, None, None, None] * roughness
+        return l_adv.data + tau[chosen] * l_flow, gradient + tau[chosen][:, None, None, None] * roughness
 
     def _reached(self, margin):
         return (margin <= -self.kappa) & (margin < 0)

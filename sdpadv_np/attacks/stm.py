@@ -1,4 +1,7 @@
-"""STM: the worst of many rotations and translations of each image (Engstrom et al. 2019; CleverHans' SpatialTransformationMethod)."""
+"""STM: the worst of many rotations and translations of each image (Engstrom et al. 2019).
+
+CleverHans calls it SpatialTransformationMethod.
+"""
 from __future__ import annotations
 
 import itertools
@@ -20,12 +23,13 @@ def _axis(name, value, most) -> tuple[float, float, int]:
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 3:
         raise ArgumentError(f"{name} is {value!r}; give (lowest, highest, how many), such as {name}=(-0.1, 0.1, 2)")
     lowest = checks.number(f"{name}'s lowest", value[0], -most, most)
-    return lowest, checks.number(f"{name}'s highest", value[1], lowest, most), checks.whole(f"{name}'s how many", value[2])
+    highest = checks.number(f"{name}'s highest", value[1], lowest, most)
+    return lowest, highest, checks.whole(f"{name}'s how many", value[2])
 
 
 @dataclass(frozen=True)
 class STM(Attack):
-    """Of all candidates (dx, dy, angle) each image keeps the one with the largest CE(f(x_A), label); the first of equals.
+    """Of all candidates (dx, dy, angle) each image keeps the one with the largest CE(f(x_A), label).
 
     With targets, the one with the smallest CE to the target. No gradient is needed, only logits. The
     defaults are those of CleverHans 3.0.1's class: 24 candidates, the identity not among them.
@@ -75,7 +79,7 @@ class STM(Attack):
         if not self.shift_twice:
             return _read(x, angle, dx, dy)
         height, width = x.shape[2:]
-        margin = math.ceil(max(height, width) * math.sqrt(2) / 2 - min(height, width) / 2)  # so that no corner is cut off
+        margin = math.ceil(max(height, width) * math.sqrt(2) / 2 - min(height, width) / 2)  # keeps all corners
         padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
         wide, high = width / padded.shape[3], height / padded.shape[2]
         for step in ((angle, 0.0, 0.0), (0.0, dx * wide, dy * high), (0.0, dx * wide, dy * high)):
@@ -98,9 +102,10 @@ class STM(Attack):
 
 
 def _read(x, angle, dx, dy):
-    """x shifted to the left by dx and up by dy, after a rotation about the centre; one bilinear resampling, black outside."""
+    """x rotated about the centre, then shifted to the left by dx and up by dy, in one resampling; black outside."""
     height, width = x.shape[2:]
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    turn = np.array([[c, -s * height / width], [s * width / height, c]])  # in coordinates where the image spans [-1, 1]
-    theta = np.column_stack([turn, turn @ (2 * dx, 2 * dy)]).astype(x.dtype)
-    return np.clip(affine_sample.forward(x, np.tile(xp.like(theta, x), (len(x), 1, 1))), 0, 1)  # which rounding may leave
+    rotation = np.array([[c, -s * height / width], [s * width / height, c]])  # where the image spans [-1, 1]
+    theta = np.column_stack([rotation, rotation @ (2 * dx, 2 * dy)]).astype(x.dtype)
+    theta = np.tile(xp.like(theta, x), (len(x), 1, 1))
+    return np.clip(affine_sample.forward(x, theta), 0, 1)  # rounding may leave this range

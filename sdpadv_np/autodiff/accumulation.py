@@ -1,6 +1,8 @@
 """Beside the backward loop (engine.py): calling the rules, adding up contributions, ownership of their memory."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import xp
@@ -50,6 +52,8 @@ class Backward:
     def contributions(self, node: Tensor, g) -> list:
         """(input, what ``node`` adds to its gradient) for each wanted input; g is the gradient of ``node``."""
         op, inputs, params, wanted = node.op, node.inputs, node.params, self.wanted
+        y: Any
+        values: Any  # the inputs, on which the rules compute
         if self.create_graph:
             y, values = node, inputs
         else:
@@ -57,7 +61,8 @@ class Backward:
         if op.fused is not None and not self.create_graph:
             found = self._fused(node, g, values)
         else:
-            rules, found = op.rules if op.variadic else op.vjps, []
+            rules = op.rules if op.variadic else op.vjps
+            found = []
             for index, t in enumerate(inputs):
                 if id(t) in wanted:
                     d = rules[index](g, y, *values, **params)

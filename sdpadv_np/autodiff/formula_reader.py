@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import operator
 import re
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Reader:
         while text[place:].strip():
             if not (found := _TOKEN.match(text, place)):
                 raise ArgumentError(f"{text[place:]!r} cannot be read")
-            self.tokens.append((found.lastgroup, found[found.lastgroup]))
+            self.tokens.append((found.lastgroup, found[found.lastgroup or 0]))
             place = found.end()
         self.tokens.append(("end", ""))
 
@@ -72,11 +73,13 @@ class Reader:
         if self.take("if"):
             condition = self.condition()
             self.need("else")
-            return np.where(*self.case.aligned(condition, value[0]), self.choice()[0]), value[1]
+            condition, first = self.case.aligned(condition, value[0])
+            return np.where(condition, first, self.choice()[0]), value[1]
         return value
 
     def condition(self):
-        inverted, holds = self.take("not") is not None, True
+        inverted = self.take("not") is not None
+        holds: Any = True
         left = self.sum()[0]
         if not self.peek(*_COMPARE):
             holds = np.asarray(left, bool)

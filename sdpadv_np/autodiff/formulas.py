@@ -21,7 +21,7 @@ _SYMBOLS = {"p": ("exponent", "positions"), "ε": ("eps",), "η": ("eta",), "θ"
 def check(op: Op, rng=None) -> None:
     """Raise ArgumentError if ``op.formula`` cannot be read, or differs from a rule at one of ``op``'s samples."""
     where = f"operation {op.name!r}: its formula {op.formula!r}"
-    for arrays, params in op.samples(np.random.default_rng(0) if rng is None else rng):
+    for arrays, params in op.samples(rng or np.random.default_rng(0)) if op.samples else ():
         params = {**op.defaults, **params}
         y = np.asarray(op.forward(*arrays, **params))
         g = np.random.default_rng(1).standard_normal(y.shape)

@@ -43,16 +43,16 @@ def gradcheck(fn, *arrays, order: int = 1, rtol: float = 1e-5, atol: float = 1e-
     >>> import numpy as np, sdpadv_np as sd
     >>> sd.gradcheck(lambda x: sd.ops.tanh(x) * x, np.array([0.3, -1.2]), order=3)
     """
-    arrays = [np.array(a) for a in arrays]
-    for i, a in enumerate(arrays):
+    points = [np.array(a) for a in arrays]
+    for i, a in enumerate(points):
         if a.dtype != np.float64:
             raise ArgumentError(
                 f"gradcheck: argument {i} is {a.dtype}; finite differences need float64, use .astype(np.float64)")
     with enable_grad(), np.errstate(all="ignore"):  # steps may leave the domain; results are checked for it
         for level in range(1, order + 1):
             if level > 1:
-                fn, arrays = _gradient_function(fn, arrays)
-            Check(fn, arrays, rtol, atol, f"order {level}").run()
+                fn, points = _gradient_function(fn, points)
+            Check(fn, points, rtol, atol, f"order {level}").run()
 
 
 def _gradient_function(fn, arrays):

@@ -53,7 +53,7 @@ def define_op(name: str, forward: Callable, *vjps: Callable, formula: str, sampl
     >>> first.item(), second.item()
     (12.0, 12.0)
     >>> sd.gradcheck(cube, np.array([0.3, -1.2]), order=2)
-    >>> sd.define_op("cube", lambda x: x**3, rule, formula="x̄ = 2 ȳ x²", samples=points)
+    >>> sd.define_op("cube", lambda x: x**3, rule, formula="x̄ = 2 ȳ x²", samples=points)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     sdpadv_np.errors.ArgumentError: operation 'cube': its formula 'x̄ = 2 ȳ x²' differs from the rule of input 0 at ...
     """

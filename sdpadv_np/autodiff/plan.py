@@ -56,22 +56,22 @@ class Plan:
 
     def __call__(self, *inputs):
         """What ``function(*inputs)`` returns, as new arrays."""
-        inputs = [xp.as_array(raw(value)) for value in inputs]
+        arrays = [xp.as_array(raw(value)) for value in inputs]
         if recording.recorder is not None:  # an outer plan records this one, too
-            return _each(raw, self.function(*inputs))
+            return _each(raw, self.function(*arrays))
         if "cupy" in sys.modules:
-            inputs = xp.together(inputs, [store.data for store in self.stores])
+            arrays = xp.together(arrays, [store.data for store in self.stores])
         if state.hooks:  # listeners are called for every operation
-            return _each(_copied, self.function(*inputs))
-        signature = tuple((a.shape, a.dtype.str, type(a)) for a in inputs)
+            return _each(_copied, self.function(*arrays))
+        signature = tuple((a.shape, a.dtype.str, type(a)) for a in arrays)
         with self._lock:
             tape = self._tapes.pop(signature, None)
         if tape is None:
-            tape = _Tape(self.function, self.stores, inputs)
+            tape = _Tape(self.function, self.stores, arrays)
         elif not tape.verified:
-            tape.verify(self.function, inputs)
+            tape.verify(self.function, arrays)
         else:
-            tape.replay(inputs)
+            tape.replay(arrays)
         results = _each(_copied, tape.results)
         with self._lock:
             self._tapes[signature] = tape  # at the end: the most recently used

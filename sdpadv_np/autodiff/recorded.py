@@ -22,6 +22,13 @@ class Memory:
             self.free.setdefault(self.block.nbytes, []).append(self.block)
 
 
+def _method(name: str):
+    def method(self, *args, **kwargs):
+        return self.recorder.function(getattr(type(self.array), name), (self, *args), kwargs)
+
+    return method
+
+
 class Recorded(NDArrayOperatorsMixin):
     """The proxy of ``array`` while a plan is recorded; ``memory`` is its buffer's, None for the caller's arrays."""
 
@@ -51,16 +58,10 @@ class Recorded(NDArrayOperatorsMixin):
     def __array_function__(self, function, types, args, kwargs):
         return self.recorder.function(function, args, kwargs)
 
-    def _method(name):
-        def method(self, *args, **kwargs):
-            return self.recorder.function(getattr(type(self.array), name), (self, *args), kwargs)
-
-        return method
-
     for _name in ("argmax", "argmin", "astype", "copy", "max", "mean", "min", "ravel", "reshape", "sum", "swapaxes",
                   "transpose", "__getitem__"):
         locals()[_name] = _method(_name)
-    del _method, _name
+    del _name
 
     def __pow__(self, exponent):
         return self.recorder.function(operator.pow, (self, exponent), {})  # arrays have faster squares and roots

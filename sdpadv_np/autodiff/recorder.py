@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -203,21 +204,29 @@ def _where(out, condition, a, b):
     np.copyto(out, a, where=condition)
 
 
+def _max(out, x, axis=None, keepdims=False):
+    np.maximum.reduce(x, axis, None, out, keepdims)  # type: ignore[call-overload]
+
+
+def _sum(out, x, axis=None, keepdims=False):
+    np.add.reduce(x, axis, None, out, keepdims)  # type: ignore[call-overload]
+
+
 def _mean(out, x, axis=None, keepdims=False):
     """ndarray.mean without its Python code, which takes 2 of its 6 microseconds."""
-    np.add.reduce(x, axis, None, out, keepdims)
+    np.add.reduce(x, axis, None, out, keepdims)  # type: ignore[call-overload]
     np.true_divide(out, np.intp(x.size // max(out.size, 1)), out=out, casting="unsafe")
 
 
-_SHAPE_ALONE = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # results depend on shapes alone
-_INTO = {  # name of a function or method -> the same into a buffer; others return a new array, which is copied
+_SHAPE_ALONE: set[Any] = {np.zeros_like, np.ones_like, np.empty_like, np.full_like}  # by shape alone
+_INTO: dict[str, Any] = {  # name of a function -> the same into a buffer; results of others are copied there
     "astype": lambda out, x, dtype=None, **_: np.copyto(out, x, casting="unsafe"),
     "clip": lambda out, x, low, high: np.clip(x, low, high, out=out),
     "concatenate": lambda out, arrays, axis=0: np.concatenate(arrays, axis=axis, out=out),
     "copy": lambda out, x, order=None: np.copyto(out, x),
     "dot": lambda out, a, b: np.dot(a, b, out=out),
-    "max": lambda out, x, axis=None, keepdims=False: np.maximum.reduce(x, axis, None, out, keepdims),
+    "max": _max,
     "mean": _mean,
-    "sum": lambda out, x, axis=None, keepdims=False: np.add.reduce(x, axis, None, out, keepdims),
+    "sum": _sum,
     "where": _where,
 }

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
     out.saved, out.requires_grad = saved, tracked
     if tracked:
         out.op, out.inputs, out.params = op, inputs, copied(params) if params else params
-        frame = sys._getframe(2)
+        frame: Any = sys._getframe(2)
         while frame.f_globals.get("__package__") in _ENGINE:
             frame = frame.f_back
         out.site = (frame.f_code, frame.f_lasti)

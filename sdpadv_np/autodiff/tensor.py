@@ -13,6 +13,7 @@ import contextlib
 import copy
 import itertools
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class _State(threading.local):
     """Settings of each thread: whether operations are recorded, and the listeners."""
 
     recording = True
-    hooks = ()
+    hooks: tuple = ()
 
 
 state = _State()
@@ -111,13 +112,13 @@ class Tensor:
                                     "convert with array.astype(np.float32)")
         self.grad = None
         self.requires_grad = requires_grad
-        self.op = None
-        self.inputs = ()
-        self.params = {}
+        self.op: Any = None
+        self.inputs: tuple = ()
+        self.params: dict[str, Any] = {}
         self.saved = None
         self.seq = next_seq()
         self.name = name
-        self.site = None
+        self.site: Any = None
 
     shape = property(lambda self: self.data.shape)
     dtype = property(lambda self: self.data.dtype)
@@ -173,7 +174,7 @@ class Tensor:
     def __iter__(self):
         if not self.ndim:
             raise TypeError("a Tensor without axes cannot be iterated over; its number is t.item()")
-        return (self[row] for row in range(len(self)))
+        return (self[row] for row in range(len(self)))  # type: ignore[index]
 
     def __array__(self, *_, **__):
         raise TypeError("a Tensor cannot become an array without losing its history; use t.data or t.detach()")

@@ -21,7 +21,8 @@ from .. import checks
 from ..errors import ArgumentError
 from ..kernels import affine_sample, flow_sample
 from ..kernels.affine_sample import CONVENTIONS
-from .runner import Benchmark, Job, Option
+from .jobs import Job
+from .runner import Benchmark, Option
 
 FORWARD, BOTH, THETA = "forward", "forward+backward", "theta only"
 RESULTS = {FORWARD: ("y",), BOTH: ("y", "gradient of x", "gradient of theta"), THETA: ("y", "gradient of theta")}
@@ -155,7 +156,7 @@ def _check_conventions(name, values):
 BENCHMARK = Benchmark(
     name="affine",
     title="The samplers",
-    description="the samplers: affine_sample and flow_sample, forward, with both gradients, with theta's alone",
+    description="the samplers affine_sample and flow_sample: forward, with both gradients, with theta's alone",
     contract="""\
 job.operation  "affine_sample" (or "flow_sample" in the cases flow:HxWxC:N)
 job.task       "forward", "forward+backward" or "theta only"

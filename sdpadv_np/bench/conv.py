@@ -11,7 +11,8 @@ from ..kernels import conv2d
 from ..models import ModelA
 from ..nn import Conv2d
 from . import steps
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 FORWARD, BOTH = "forward", "forward + input gradient"
 TASKS = ("forward", "input gradient", "weight gradient")

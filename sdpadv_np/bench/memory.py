@@ -12,7 +12,8 @@ import sys
 
 from ..errors import Error
 from . import train
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 FUNCTIONS = ("Model A logits", "SdpAdv's generator", "PGD on Model B")
 _COUNTS = (250, 1000, 4000, 16000)

@@ -11,7 +11,8 @@ from ..autodiff import Plan, Tensor, grad, ops
 from ..models import ModelB
 from ..optim import Adam
 from . import scans, steps
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 CHAIN, LENGTH, ELEMENTS = "chain of 120 on 8 elements", 120, 8
 _BATCH = 128
@@ -124,7 +125,7 @@ _CASES = {
 BENCHMARK = Benchmark(
     name="ops",
     title="Single operations",
-    description="operations: a chain of small ones, typical ones of training size; growth with batch and image size",
+    description="single operations: a chain of small ones, typical ones of training size; growth with the size",
     contract="""\
 job.operation  job.inputs (float32; y: labels) and results, of the task "forward+backward" unless said
 "dense"        x (128, 784), W (784, 200), b (200,), g (128, 200), the gradient of y = relu(x W + b):

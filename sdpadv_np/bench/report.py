@@ -13,7 +13,7 @@ from pathlib import Path
 from ..evaluation import figures, tables
 from ..storage import files
 from . import timing
-from .runner import RATIOS
+from .jobs import RATIOS
 
 CAPTION = "Each candidate beside the first one that all are compared with, and growth with size"
 LEGEND = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..models import Classifier, ModelB
 from . import steps
-from .runner import Candidate, Job
+from .jobs import Candidate, Job
 
 BATCHES, SIDES = (1, 4, 16, 64, 256, 1024, 4096), (28, 56, 112, 224)
 # In large images some positions lie within rounding of a whole pixel, where the sampler's derivative jumps; Adam's

@@ -10,7 +10,8 @@ import tempfile
 import numpy as np
 
 from ..errors import Error
-from .runner import Benchmark, Candidate, Job
+from .jobs import Candidate, Job
+from .runner import Benchmark
 
 IMPORT, STEP, COMPILE = "import", "import, first step of Model B", "import, first step of Model B, nothing compiled yet"
 BATCH = """
@@ -57,7 +58,7 @@ def _jobs(task: str, programs: dict, settings):
 BENCHMARK = Benchmark(
     name="startup",
     title="From the start of a process to the first training step",
-    description="start-up: import and first step in fresh processes",
+    description="the start: import and first step in fresh processes",
     contract=f"""\
 job.operation  "start-up"
 job.task       "{IMPORT}", "{STEP}"

@@ -19,7 +19,7 @@ from ..models import ARCHITECTURES
 from ..models.classifier import ClassifierTraining
 from ..nn import Conv2d, Dense, Flatten, Network, ParameterStore
 from ..optim import Adam
-from .runner import Candidate
+from .jobs import Candidate
 
 STEP, GRADIENTS = "step", "forward+backward"
 _EPOCHS = 10**6  # so many that no learning rate falls within a benchmark

@@ -5,7 +5,8 @@ import functools
 from collections.abc import Callable
 
 from . import steps
-from .runner import Benchmark, Job
+from .jobs import Job
+from .runner import Benchmark
 
 # With another order of summation a ReLU whose input is 0 but for rounding may switch: 4e-4 between the gradients in
 # NumPy and in float64 was seen in the critic. Adam's first step magnifies small gradients; Winograd switches more.
@@ -48,7 +49,7 @@ CASES: dict[str, tuple[str, Callable, int, bool]] = {
 BENCHMARK = Benchmark(
     name="train",
     title="Training steps",
-    description="a training step: SdpAdv, classifiers, WGAN-GP's critic",
+    description="training steps: SdpAdv, classifiers, WGAN-GP's critic",
     contract="""\
 job.operation  "training step"
 job.task       "step", or "forward+backward": without the optimiser

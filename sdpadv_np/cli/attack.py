@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -22,27 +23,28 @@ RECORD = "record.json"
 def add_parser(commands):
     command = commands.add_parser(
         "attack", help="attack your own images", formatter_class=Formatter,
-        description="Make adversarial images from your own: a npy, npz, HDF5 or idx(.gz) file, or a folder of PNG and JPEG files;\n"
-        "uint8, or float in [0, 1], of shape (N, H, W), (N, C, H, W) or (N, H, W, C), as the network takes them. In npz and\n"
-        f"HDF5 files the images are called {', '.join(user_images.IMAGES)};\n"
-        f"their labels {', '.join(user_images.LABELS)}. A picture's label is the number that its folder\n"
-        "is named after. The results are written in the same form (pictures as PNG), with a record and a picture of the first ten.",
-        epilog="examples:\n  sdpadv attack images.npz --classifier classifier.h5 --attack pgd --eps 0.1 --set steps=40\n"
+        description="Make adversarial images from your own: a npy, npz, HDF5 or idx(.gz) file, or a folder of PNG and\n"
+        "JPEG files; uint8, or float in [0, 1], of shape (N, H, W), (N, C, H, W) or (N, H, W, C), as the network\n"
+        f"takes them. In npz and HDF5 files the images are called {', '.join(user_images.IMAGES)};\n"
+        f"their labels {', '.join(user_images.LABELS)}. A picture's label is the number that\n"
+        "its folder is named after. The results are written in the same form (pictures as PNG), with a record and a\n"
+        "picture of the first ten.",
+        epilog="examples:\n"
+        "  sdpadv attack images.npz --classifier classifier.h5 --attack pgd --eps 0.1 --set steps=40\n"
         "  sdpadv attack folder/ --attack generator.h5",
     )
     command.add_argument("images", type=path, metavar="IMAGES", help="file, or folder of PNG and JPEG files")
-    command.add_argument(
-        "--attack", type=path, required=True, metavar="ATTACK", help="name of an attack, or the generator.h5 of a run, which needs no classifier",
-    )
-    command.add_argument(
-        "--classifier", type=path, metavar="FILE", help="the classifier that is attacked: the classifier.h5 of a run, or one saved by sd.save",
-    )
-    command.add_argument("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
-    command.add_argument("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
+    add = command.add_argument
+    add("--attack", type=path, required=True, metavar="ATTACK",
+        help="name of an attack, or the generator.h5 of a run, which needs no classifier")
+    add("--classifier", type=path, metavar="FILE",
+        help="the classifier that is attacked: the classifier.h5 of a run, or one saved by sd.save")
+    add("--true-labels", type=path, metavar="FILE", help="labels of the images, where they do not lie beside them")
+    add("--target", type=int, metavar="CLASS", help="move every image into this class, instead of away from its own")
     selection.add_options(command)
     add_device(command)
     add_threads(command)
-    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/attack-TIME if not given")
+    add("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/attack-TIME if not given")
     return command
 
 
@@ -56,9 +58,10 @@ def _run(a, folder, draft) -> None:
     (attack,) = selection.select([a.attack], classifier, a)
     given = inputs.images(a.images, a.true_labels, classifier, [attack])
     figures.canvas(1, 1)  # a missing matplotlib shows now and not after the work
-    channels, height, width = given.x.shape[1:]
+    count, channels, height, width = given.x.shape
+    shape = f"{height}x{width}{f', {channels} channels' * (channels > 1)}"
     parameters = {
-        "images": f"{a.images} ({given.kind}, {given.layout}, {len(given.x)} images of {height}x{width}{f', {channels} channels' * (channels > 1)})",
+        "images": f"{a.images} ({given.kind}, {given.layout}, {count} images of {shape})",
         "labels given": "no" if given.y is None else a.true_labels or "with the images",
         "classifier": a.classifier, "attack": attack.name, **attack.parameters, "target": a.target,
         "device": a.device, "threads": a.threads, "output": str(folder),
@@ -66,12 +69,13 @@ def _run(a, folder, draft) -> None:
     announce(parameters)
     x_adv, seconds = _attacked(attack.attack, given, a.target)
     x_adv = given.writable(x_adv)
+    reached = _figures(classifier, given, x_adv, seconds, a.target)
+    distortion = distortion_text.mean_distortion(attack.attack, given.x, given.y)
     record = {
         "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        "figures": _figures(classifier, given, x_adv, seconds, a.target),
-        "distortion": distortion_text.mean_distortion(attack.attack, given.x, given.y),
+        "figures": reached, "distortion": distortion,
     }
-    for name, value in {**record["figures"], **(record["distortion"] or {})}.items():
+    for name, value in {**reached, **(distortion or {})}.items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
     given.write(x_adv, draft / "adversarial")
     eps = "" if attack.eps is None else f", eps {attack.eps:g}"
@@ -86,8 +90,9 @@ def _attacked(attack, given, target) -> tuple[np.ndarray, float]:
     if target is not None:
         if not hasattr(attack, "classifier"):
             raise ArgumentError("--target: a trained generator has no targets; choose an attack by name")
-        if not 0 <= target < attack.classifier.classes:
-            raise ArgumentError(f"--target is {target}; the classifier has the classes 0 to {attack.classifier.classes - 1}")
+        classes = attack.classifier.classes
+        if not 0 <= target < classes:
+            raise ArgumentError(f"--target is {target}; the classifier has the classes 0 to {classes - 1}")
         further["targets"] = np.full(len(given.x), target, np.int64)
     few = slice(2)  # for kernels that are compiled on their first use
     attack(given.x[few], None if given.y is None else given.y[few], **{k: v[few] for k, v in further.items()})

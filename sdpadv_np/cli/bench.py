@@ -22,6 +22,9 @@ a contender of your own, in my_module.py in the current folder:
 
   sdpadv bench {name} --contender my_module:my_function
 
+The results are an array, a tuple of arrays in the order below, or a dict by name; they are compared with the
+reference's. Inputs are NumPy arrays (CuPy's on a GPU) and must not be changed. More: python -m pydoc sdpadv_np.bench
+
 """
 
 
@@ -43,8 +46,8 @@ def _add_benchmark(benchmark, benchmarks) -> None:
     contract = _CONTENDER.format(name=benchmark.name) + benchmark.contract
     command = benchmarks.add_parser(
         benchmark.name, help=benchmark.description, formatter_class=Formatter,
-        description=f"{benchmark.title}: {benchmark.description}.\nResults are compared before anything is timed; "
-                    "wrong ones are refused. Writes tables, a plot, and every figure as JSON.",
+        description=f"Measure {benchmark.description}.\nResults are compared before anything is timed; wrong ones are "
+                    "refused. Writes tables, a plot, and every figure as JSON.",
         epilog="\n".join([f"example:\n  sdpadv bench {benchmark.name} --quick\n", *defaults]) + f"\n{contract}",
     )
     names = f"any of {', '.join(benchmark.cases)}" + f", or {benchmark.other_form}" * bool(benchmark.other_form)

@@ -77,7 +77,7 @@ def results(given: str | None, name: str, marker: str):
 
 @contextlib.contextmanager
 def written_at_once(arguments, name: str, record: str, lost: str):
-    """(folder of the results, draft): what is written into the draft lies in the folder at the end; after a failure nothing does.
+    """(folder of the results, draft): files of the draft are moved to the folder at the end; after a failure none is.
 
     record : name of the file that is written last
     lost : said when the user interrupts

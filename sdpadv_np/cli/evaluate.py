@@ -18,28 +18,29 @@ RECORD = "evaluation.json"
 def add_parser(commands):
     command = commands.add_parser(
         "evaluate", help="measure attacks on a classifier", formatter_class=Formatter,
-        description="Attack a classifier on the test images of a data set, or on your own labelled images, and print its remaining\n"
-        "accuracy, the success rate, the squared L2 and the L-infinity distance, seconds per 100 images, and the distortion of\n"
-        "spatial attacks.",
+        description="Attack a classifier on the test images of a data set, or on your own labelled images, and print\n"
+        "its remaining accuracy, the success rate, the squared L2 and the L-infinity distance, seconds per 100\n"
+        "images, and the distortion of spatial attacks.",
         epilog="examples:\n  sdpadv evaluate --classifier classifier.h5 --attacks fgsm pgd generator.h5 --eps 0.1\n"
         "  sdpadv evaluate --classifier classifier.h5 --attacks mim --images mine.npz --labels true",
     )
-    command.add_argument("--classifier", type=path, required=True, metavar="FILE", help="the classifier.h5 of a run, or one saved by sd.save")
-    command.add_argument(
-        "--attacks", type=path, nargs="+", required=True, metavar="ATTACK", help="names of attacks, or files of trained generators",
-    )
+    add = command.add_argument
+    add("--classifier", type=path, required=True, metavar="FILE",
+        help="the classifier.h5 of a run, or one saved by sd.save")
+    add("--attacks", type=path, nargs="+", required=True, metavar="ATTACK",
+        help="names of attacks, or files of trained generators")
     add_dataset(command, None)
     add_data_options(command)
-    command.add_argument(
-        "--images", type=path, metavar="FILE", help="your own images in place of a data set, a file or a folder; see sdpadv attack --help",
-    )
-    command.add_argument("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N images; all if not given")
+    add("--images", type=path, metavar="FILE",
+        help="your own images in place of a data set, a file or a folder; see sdpadv attack --help")
+    add("--true-labels", type=path, metavar="FILE", help="their labels, where they do not lie beside them")
+    add("--limit", type=int, metavar="N", help="only the first N images; all if not given")
     selection.add_options(command)
     add_device(command)
     add_threads(command)
-    command.add_argument("--picture", action="store_true", help="also a picture of ten images for each attack")
-    command.add_argument("--output", type=path, metavar="DIR", help="folder of the results, new or empty; runs/evaluate-TIME if not given")
+    add("--picture", action="store_true", help="also a picture of ten images for each attack")
+    add("--output", type=path, metavar="DIR",
+        help="folder of the results, new or empty; runs/evaluate-TIME if not given")
     return command
 
 
@@ -63,9 +64,10 @@ def _run(a, folder, draft) -> None:
         "device": a.device, "threads": a.threads, "output": str(folder),
     }
     announce(parameters)
-    for attack in attacks:
-        announce({attack.name: [f"{k}={v}" for k, v in attack.parameters.items()]})
-    measured, records, spatial = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))], [], [""]
+    for selected in attacks:
+        announce({selected.name: [f"{k}={v}" for k, v in selected.parameters.items()]})
+    measured: list[tuple] = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))]
+    records, spatial = [], [""]
     for name, eps, attack, settings in attacks:
         result, moved = evaluation.evaluate(classifier, attack, x, y), distortion_text.mean_distortion(attack, x, y)
         print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
@@ -73,7 +75,7 @@ def _run(a, folder, draft) -> None:
         spatial.append(distortion_text.text(moved))
         records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
     table = tables.rows(measured, "" if a.images else a.dataset, classifier.architecture)
-    columns = tables.COLUMNS
+    columns: tuple[str, ...] = tables.COLUMNS
     if any(spatial):
         table, columns = [(*row, cell) for row, cell in zip(table, spatial)], (*columns, "distortion")
     clean = measured[0][2].as_dict()
@@ -93,10 +95,15 @@ def _one_source(a) -> None:
     """Fill in the data set if no images are given; refuse options of the one beside the other."""
     if a.images is None:
         if a.true_labels is not None:
-            raise ArgumentError("--true-labels: a data set has its own; leave it out, or give the images that they belong to by --images FILE")
+            raise ArgumentError(
+                "--true-labels: a data set has its own; leave it out, "
+                "or give the images that they belong to by --images FILE"
+            )
         a.dataset = a.dataset or data.DEFAULT
-    elif beside := [option for option, value in (("--dataset", a.dataset), ("--data-dir", a.data_dir)) if value is not None]:
-        raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(beside)}, or --images")
+        return
+    options = ("--dataset", a.dataset), ("--data-dir", a.data_dir)
+    if given := [option for option, value in options if value is not None]:
+        raise ArgumentError(f"--images takes the place of a data set; leave out {' and '.join(given)}, or --images")
 
 
 def _images(a, classifier, attacks):
@@ -108,7 +115,8 @@ def _images(a, classifier, attacks):
         return loaded.x_test, loaded.y_test, loaded.class_names
     given = inputs.images(a.images, a.true_labels, classifier, attacks)
     if given.y is None:
-        raise ArgumentError(f"{a.images}: has no labels, which accuracy is measured against; give them by --true-labels FILE")
+        remedy = "give them by --true-labels FILE"
+        raise ArgumentError(f"{a.images}: has no labels, which accuracy is measured against; {remedy}")
     return given.x, given.y, None
 
 
@@ -117,4 +125,5 @@ def _pictures(draft, classifier, attacks, x, y, class_names) -> None:
     for number, (name, eps, attack, _) in enumerate(attacks, 1):
         rows = figures.steps(attack, x[shown], y=y[shown])
         title = f"{name}{'' if eps is None else f', eps {eps:g}'}"
-        figures.grid(draft / f"pictures-{number}-{name.partition(' ')[0].lower()}.png", rows, title, classifier, class_names)
+        path = draft / f"pictures-{number}-{name.partition(' ')[0].lower()}.png"
+        figures.grid(path, rows, title, classifier, class_names)

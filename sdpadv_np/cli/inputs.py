@@ -21,7 +21,7 @@ def image_shape(classifier, selection) -> tuple[int, int, int]:
 
 
 def images(path, labels, classifier, selection) -> user_images.Images:
-    """The user's images in ``path``, with their ``labels`` (a file, or None), if the networks take such images and know such labels."""
+    """The user's images in ``path``, ``labels`` in a file or None; DataError if they do not fit the networks."""
     given = user_images.load(path, labels, image_shape(classifier, selection))
     if classifier is not None and given.y is not None:
         _check_labels(given.y, classifier, labels or path)
@@ -29,7 +29,7 @@ def images(path, labels, classifier, selection) -> user_images.Images:
 
 
 def check_dataset(loaded, classifier, file) -> None:
-    """ArgumentError, which names the classifier's ``file``, if it does not take the images of a data set or lacks some of its classes."""
+    """ArgumentError, which names the classifier's ``file``, if images or classes of a data set do not fit it."""
     shape = loaded.x_test.shape[1:]
     if shape != classifier.image_shape:
         raise ArgumentError(
@@ -43,7 +43,8 @@ def _check_labels(y, classifier, source) -> None:
     try:
         checks.labels(y, len(y), classifier.classes, f"{source}: y")
     except ArgumentError as error:
-        raise ArgumentError(f"{error}: the classifier has {classifier.classes} classes; give one that knows all of them") from None
+        remedy = f"the classifier has {classifier.classes} classes; give one that knows all of them"
+        raise ArgumentError(f"{error}: {remedy}") from None
 
 
 def _words(shape) -> str:

@@ -1,4 +1,4 @@
-"""The user's own images: npy, npz, HDF5, idx (.gz) or a folder of PNG and JPEG files, written again in the same form."""
+"""Users' own images: npy, npz, HDF5, idx (.gz) or a folder of PNG and JPEG files, written again in the same form."""
 from __future__ import annotations
 
 import io
@@ -40,7 +40,7 @@ class Images:
         if self.kind != "pictures":
             return x
         steps = (x.astype(np.float64) - self.x) * 255
-        whole = np.trunc(steps + np.sign(steps) * 1e-3)  # a whole number of steps may have been rounded to a little less
+        whole = np.trunc(steps + np.sign(steps) * 1e-3)  # rounding may have made whole steps a little smaller
         return ((np.round(self.x * 255) + whole) / 255).astype(np.float32)
 
     def write(self, x, path) -> Path:
@@ -53,8 +53,8 @@ class Images:
         path = Path(path)
         x = from_nchw(x, self.layout)
         if self.kind == "pictures":
-            pixels = np.round(x * 255).astype(np.uint8)
-            folders.write(path, {pictures.png_name(name): pictures.png(image) for name, image in zip(self.names, pixels)})
+            contents = zip(map(pictures.png_name, self.names), map(pictures.png, np.round(x * 255).astype(np.uint8)))
+            folders.write(path, dict(contents))
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         memory = io.BytesIO()  # npz and HDF5 cope badly with a disk that fills up
@@ -78,7 +78,8 @@ def load(path, labels=None, image_shape: tuple | None = None) -> Images:
     Raises FileError if a file cannot be read, DataError if its content is not as described.
     """
     path = files.expanded(path)
-    kind, names, y = _kind(path), (), None
+    kind, y = _kind(path), None
+    names: tuple[str, ...] = ()
     if kind == "pictures":
         x, y, names = pictures.read(path, image_shape)
     else:

@@ -1,4 +1,4 @@
-"""Folders of PNG and JPEG files, grey or in colour; a file's label is the name of its folder, where that is a number."""
+"""Folders of PNG and JPEG files, grey or in colour; a file's label is the name of its folder, if that is a number."""
 from __future__ import annotations
 
 import io
@@ -40,12 +40,15 @@ def read(folder: Path, image_shape: tuple | None = None) -> tuple[np.ndarray, np
         raise DataError(f"{folder}: there is no PNG or JPEG file in this folder or below")
     channels, *size = image_shape or (None,)
     if channels not in (None, 1, 3):
-        raise DataError(f"{folder}: pictures have 1 channel (grey) or 3 (colour), the network takes {channels}; give a npz or HDF5 file")
-    labels, pixels, expected = _labels(folder, paths), None, (tuple(size), "the network takes") if size else None
+        wrong = f"pictures have 1 channel (grey) or 3 (colour), the network takes {channels}"
+        raise DataError(f"{folder}: {wrong}; give a npz or HDF5 file")
+    labels, pixels = _labels(folder, paths), np.empty(0)
+    expected = (tuple(size), "the network takes") if size else None
     for number, path in enumerate(paths):
         picture = _picture(path, expected, channels, len(paths))
-        if pixels is None:
-            pixels, expected = np.empty((len(paths), *picture.shape), np.uint8), expected or (picture.shape[:2], f"{path.name} is")
+        if not number:
+            pixels = np.empty((len(paths), *picture.shape), np.uint8)
+            expected = expected or (picture.shape[:2], f"{path.name} is")
         pixels[number] = picture
     if channels is None and not (pixels[..., 1:] != pixels[..., :1]).any():
         pixels = np.ascontiguousarray(pixels[..., 0])
@@ -81,7 +84,8 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
         raise DataError(f"{loose}: lies in no folder named after a label, but {other} does; do one or the other")
     labels = [int(p.parent.name) for p in paths]
     if max(labels) > _LARGEST_LABEL:
-        raise DataError(f"{paths[labels.index(max(labels))].parent}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
+        place = paths[labels.index(max(labels))].parent
+        raise DataError(f"{place}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
     return np.array(labels, np.int64)
 
 
@@ -96,7 +100,8 @@ def _picture(path: Path, expected: tuple | None, channels: int | None, count: in
         with image_module.open(io.BytesIO(data), formats=[kind]) as file:
             mode, size = file.mode, file.size[::-1]
             if expected is not None and size != expected[0]:
-                raise DataError(f"{path}: is {_size(size)}, but {expected[1]} {_size(expected[0])}; bring all pictures to one size")
+                other = f"{expected[1]} {_size(expected[0])}"
+                raise DataError(f"{path}: is {_size(size)}, but {other}; bring all pictures to one size")
             if math.prod(size) > LARGEST or math.prod(size) * (channels or 3) > ALL // count:
                 most = f"pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}"
                 raise DataError(f"{path}: is {_size(size)}; read are {most}: make them smaller or fewer")
@@ -123,7 +128,10 @@ def _picture(path: Path, expected: tuple | None, channels: int | None, count: in
 
 
 def _chunks(data: bytes) -> dict[str, bytes]:
-    """What a PNG file says of its pixels: {name: contents}, each checksum compared; Pillow leaves out those of the pixels."""
+    """The chunks of a PNG file that describe its pixels, {name: contents}; every checksum is compared.
+
+    Pillow does not compare those of the pixels.
+    """
     at, name, found = 8, b"", {"IHDR": b"", "IDAT": b""}
     while name != b"IEND":
         length, before, name = int.from_bytes(data[at : at + 4], "big"), name, data[at + 4 : at + 8]
@@ -139,9 +147,10 @@ def _chunks(data: bytes) -> dict[str, bytes]:
 
 
 def _check_pixels(chunks: dict[str, bytes]) -> None:
-    """Whether there are as many pixels as the header says: Pillow makes missing rows black, and does not mind surplus ones."""
+    """ValueError unless there are as many pixels as the header says; Pillow makes missing rows black."""
     header = chunks["IHDR"]
-    width, height, bits = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), header[8] * _CHANNELS[header[9]]
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * _CHANNELS[header[9]]
     if header[9] == 3 and not chunks.get("PLTE"):
         raise ValueError("it lacks its palette")
     size = 0
@@ -151,7 +160,8 @@ def _check_pixels(chunks: dict[str, bytes]) -> None:
     unpacked = zlib.decompressobj()
     length = len(unpacked.decompress(chunks["IDAT"], size + 1))
     if length != size or not unpacked.eof or unpacked.unused_data:  # the end is a checksum
-        raise ValueError(f"its pixels are {length} bytes{' or more' * (length > size)}{', with no end' * (length == size and not unpacked.eof)}; by its header they are {size}")
+        more, endless = " or more" * (length > size), ", with no end" * (length == size and not unpacked.eof)
+        raise ValueError(f"its pixels are {length} bytes{more}{endless}; by its header they are {size}")
 
 
 def png_name(name: str) -> str:

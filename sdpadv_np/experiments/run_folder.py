@@ -14,7 +14,6 @@ from ..evaluation import figures, tables
 from ..storage import files, folders, schema
 from ..storage.provenance import provenance
 from .experiment import title_of
-from .results import Results
 from .reuse import Files
 from .runner import WorkFolder
 
@@ -74,7 +73,7 @@ class RunFolder:
         writer.writerows({"training": title, **row} for title, history in histories.items() for row in history)
         files.write_text(self.path / "history.csv", text.getvalue())
 
-    def write(self, results: Results) -> None:
+    def write(self, results) -> None:
         """metrics.json, the table as text and Markdown, and the pictures."""
         trained = {name: attack for name, attack in results.attacks.items() if name in results.histories}
         record = {
@@ -88,7 +87,7 @@ class RunFolder:
         files.write_text(self.path / "table.md", f"{tables.markdown(*results.table())}\n")
         self._draw(results)
 
-    def _draw(self, results: Results) -> None:
+    def _draw(self, results) -> None:
         data, classifier, attack = results.data, results.classifier, results.attack
         chosen = figures.examples(classifier, data.x_test, data.y_test)
         name = results.experiment.names[-1]

@@ -124,6 +124,7 @@ def _check_fit(classifier, loaded) -> None:
     classes = classes_of(classifier) or loaded.classes
     if shape != loaded.image_shape or classes < loaded.classes:
         raise ArgumentError(
-            f"{title_of(classifier)} takes images {shape} of {classes} classes, {loaded.name} has {loaded.image_shape} of "
-            f"{loaded.classes}; give a network of your own that fits, made by sd.models.Classifier (--classifier FILE)"
+            f"{title_of(classifier)} takes images {shape} of {classes} classes, "
+            f"{loaded.name} has {loaded.image_shape} of {loaded.classes}; "
+            "give a network of your own that fits, made by sd.models.Classifier (--classifier FILE)"
         )

@@ -39,10 +39,11 @@ class AdvGANGenerator(Amortised):
             raise ArgumentError(
                 f"images are {size[0]}x{size[1]}; this generator needs multiples of 4, at least 16: pad them"
             )
-        once, twice = (tuple(f(n) for n in size) for f in (lambda n: (n - 5) // 2, lambda n: n - 5))
+        height, width = size
+        once, twice = ((height - 5) // 2, (width - 5) // 2), (height - 5, width - 5)
         encoder = [Conv2d(channels, 8, (3, 3), init="dcgan"), _RELU, _down(8, 16), _RELU, _down(16, 32), _RELU]
         decoder = [_up(32, 16, once), _RELU, _up(16, 8, twice), _RELU]
-        last = ConvTranspose2d(8, channels, (6, 6), tuple(size), activation="tanh", init="dcgan")
+        last = ConvTranspose2d(8, channels, (6, 6), (size[0], size[1]), activation="tanh", init="dcgan")
         self.network = Network("g", [*encoder, *(_block(32) for _ in range(4)), *decoder, last])
         super().__init__([self.network], image_shape, seed, dtype, device)
 

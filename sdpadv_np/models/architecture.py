@@ -65,7 +65,7 @@ class Architecture:
         found = schema.validated(stored, expected, source)
         layers = [_layer(layer, f"{source}: layer {number}") for number, layer in enumerate(found.pop("layers"))]
         try:
-            return cls(layers, **found)
+            return cls(tuple(layers), **found)
         except ArgumentError as error:
             raise FileError(f"{source}: {error}") from error
 

@@ -38,7 +38,7 @@ class ATNGenerator(Amortised):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
         image_shape = checks.image_shape("image_shape", image_shape)
         sizes = self.chains({"hidden": self.hidden, "image_shape": image_shape})["g"]
-        last = Dense(*sizes[-2:], init="zero" if form == "p-atn" else "glorot")
+        last = Dense(sizes[-2], sizes[-1], init="zero" if form == "p-atn" else "glorot")
         self.network = Network("g", [Flatten(), *layers_between(sizes[:-1], "relu", "he"), last])
         super().__init__([self.network], image_shape, seed, dtype, device)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,7 @@ class ModelA(_PaperModel):
             Conv2d(128, 128, (5, 5), activation="relu", init=_INIT),
             Flatten(),
         ]
-        return [*layers, Dense(*output_shapes(layers, image_shape)[-1], classes, init=_INIT)]
+        return [*layers, Dense(output_shapes(layers, image_shape)[-1][0], classes, init=_INIT)]
 
 
 class ModelB(_PaperModel):
@@ -188,4 +189,5 @@ def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Clas
     return classifier.restore(path, arrays, found)
 
 
-saving.register("classifier", from_file, ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES).values())
+_TYPES: ChainMap[str, Any] = ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES)
+saving.register("classifier", from_file, _TYPES.values())  # a live view

@@ -28,8 +28,8 @@ class Queries:
 
     def __init__(self, predict, classes: int = 10):
         if not callable(predict):
-            expected = f"a function x -> probabilities (N, {classes}) or labels (N,), such as f.predict or f.probabilities"
-            raise ArgumentError(f"predict is a {type(predict).__name__}; give {expected}")
+            expected = f"probabilities (N, {classes}) or labels (N,), such as f.probabilities or f.predict"
+            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> {expected}")
         self.predict, self.classes, self.count = predict, checks.whole("classes", classes, 2), 0
 
     def __call__(self, x) -> np.ndarray:
@@ -94,7 +94,8 @@ def distil(
     if p.ndim != 2 or p.shape[1] < 2:
         p = _probabilities("p", p, len(x), getattr(architecture, "classes", 10))  # raises ArgumentError
     classifier = substitute(architecture, x.shape[1:], p.shape[1], seed)
-    training.train(_Distillation(classifier, x, p, x_val, p_val, epochs, batch_size, lr, seed), checkpoint, progress, classifier)
+    task = _Distillation(classifier, x, p, x_val, p_val, epochs, batch_size, lr, seed)
+    training.train(task, checkpoint, progress, classifier)
     return classifier
 
 
@@ -105,7 +106,8 @@ def substitute(architecture: str | Classifier, image_shape, classes: int, seed: 
     kind = ARCHITECTURES[checks.choice("architecture", architecture, ARCHITECTURES)]
     if (tuple(image_shape), classes) == (kind.image_shape, kind.classes):
         return kind(seed=seed)
-    return Classifier(kind.layers_for(image_shape, classes), image_shape, classes, f"model_{architecture.lower()}", seed)
+    name, layers = f"model_{architecture.lower()}", kind.layers_for(image_shape, classes)
+    return Classifier(layers, image_shape, classes, name, seed)
 
 
 class _Distillation(ClassifierTraining):

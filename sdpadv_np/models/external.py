@@ -48,8 +48,10 @@ class ExternalClassifier:
         """Make an operation of the autodiff from this object's methods."""
         self._gradient = traceable(self._pull_back)
         rule = self._rule if self._vjp is not None else self._no_rule
-        self._op = Op("external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
-                      hint="look at the two functions given to ExternalClassifier")
+        self._op = Op(
+            "external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
+            hint="look at the two functions given to ExternalClassifier",
+        )
 
     def __getstate__(self):
         """Can be copied and pickled if its two functions, and what a subclass adds, can."""
@@ -114,7 +116,8 @@ def _call(name: str, function, x, *others):
             "return numbers, such as t.detach().cpu().numpy()"
         ) from error
     if result.dtype.kind not in "fiu":
-        raise ArgumentError(f"your {name} function returned dtype {result.dtype}; expected real numbers, such as float32")
+        expected = "expected real numbers, such as float32"
+        raise ArgumentError(f"your {name} function returned dtype {result.dtype}; {expected}")
     return xp.like(result, x).astype(x.dtype)  # a copy: a library may use its memory again
 
 

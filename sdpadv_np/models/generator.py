@@ -86,10 +86,10 @@ class Generator(Amortised):
         inner, outer = sizes.get("h_sd"), sizes.get("h_p")
         h_sd, h_p = [], []
         if inner:
-            last = Dense(*inner[-2:], init="zero", bias=IDENTITY)
+            last = Dense(inner[-2], inner[-1], init="zero", bias=IDENTITY)
             h_sd = [Flatten(), *layers_between(inner[:-1], "tanh", "glorot"), last]
         if outer:
-            h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(*outer[-2:], init="zero")]
+            h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(outer[-2], outer[-1], init="zero")]
         self.h_sd, self.h_p = Network("h_sd", h_sd), Network("h_p", h_p)
         super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype, device)
 
@@ -103,8 +103,9 @@ class Generator(Amortised):
         """Every intermediate result: recorded Tensors for a Tensor, arrays of x's kind for an array."""
         if isinstance(x, Tensor) or xp.device_of(x) == self.store.device:
             return self._distort(x)
-        *arrays, eps = self._distort(xp.like(x, self.store.data))
-        return Distorted(*(None if array is None else xp.like(array, x) for array in arrays), eps)
+        found = self._distort(xp.like(x, self.store.data))
+        arrays = {name: array for name, array in found._asdict().items() if name != "eps" and array is not None}
+        return found._replace(**{name: xp.like(array, x) for name, array in arrays.items()})
 
     def _distort(self, x) -> Distorted:
         theta_raw = theta = eta_raw = None

@@ -58,9 +58,12 @@ def classes_of(classifier) -> int | None:
     return int(given) if isinstance(given, Integral) and not isinstance(given, bool) else None
 
 
-def image_shape_of(classifier) -> tuple[int, int, int] | None:
+def image_shape_of(classifier) -> tuple[int, ...] | None:
     """(C, H, W), where ``classifier.image_shape`` is three numbers; otherwise None."""
     given = getattr(classifier, "image_shape", None)
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         return None
-    return tuple(map(int, given)) if all(isinstance(size, Integral) and size > 0 for size in given) else None
+    if not all(isinstance(size, Integral) and size > 0 for size in given):
+        return None
+    channels, height, width = map(int, given)
+    return channels, height, width

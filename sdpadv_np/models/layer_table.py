@@ -25,7 +25,8 @@ PARAMETERS = {
     "inputs": _size, "outputs": _size, "features": _size,
     "kernel": _pair, "stride": _step, "width": _step, "size": schema.sequence(schema.integer(1, 1 << 16), length=2),
     "padding": schema.Field(
-        "valid, same, a whole number, or two pairs of them", lambda value: any(field.fits(value) for field in _paddings),
+        "valid, same, a whole number, or two pairs of them",
+        lambda value: any(field.fits(value) for field in _paddings),
     ),
     "activation": schema.text(*ACTIVATIONS), "init": schema.text(*INITIAL), "algorithm": schema.text(*ALGORITHMS),
     "bias": schema.optional(schema.sequence(schema.number())),
@@ -46,7 +47,7 @@ class Kind(NamedTuple):
 
 
 def output_shapes(layers, shape: tuple) -> list[tuple[int, ...]]:
-    """The shape of every layer's output for one input of ``shape``; ArgumentError names the first layer that does not fit."""
+    """The shape of every layer's output for an input of ``shape``; ArgumentError names a layer that does not fit."""
     shapes = []
     for number, layer in enumerate(layers):
         try:
@@ -54,8 +55,8 @@ def output_shapes(layers, shape: tuple) -> list[tuple[int, ...]]:
         except ArgumentError as error:
             raise ArgumentError(f"layer {number}, {shown(layer)}, {error}") from None
         if math.prod(shape) > _LARGEST:
-            expected = f"at most {_LARGEST:,}: use a stride or pooling"
-            raise ArgumentError(f"layer {number}, {shown(layer)}, makes {shape} numbers of one image; expected {expected}")
+            wrong = f"makes {shape} numbers of one image; expected at most {_LARGEST:,}"
+            raise ArgumentError(f"layer {number}, {shown(layer)}, {wrong}: use a stride or pooling")
         shapes.append(shape)
     return shapes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Network:
 
     def __init__(self, name: str, layers):
         self.name, self.layers = name, list(layers)
-        self.store: ParameterStore | None = None  # holds its parameters
+        self.store: Any = None  # the ParameterStore that holds its parameters
 
     @property
     def tensors(self) -> list[dict[str, Tensor]]:
@@ -96,7 +96,8 @@ class ParameterStore:
         self._gradients = gradients
 
     def _views(self, data) -> Parameters:
-        tensors, layers, start = {}, {}, 0
+        layers: dict[str, list[dict[str, Tensor]]] = {}
+        tensors, start = {}, 0
         for network, shapes in self._shapes.items():
             layers[network] = [{} for _ in shapes]
             for number, by_key in enumerate(shapes):

@@ -1,7 +1,6 @@
-"""Folders of results: made by one command alone, locked by it while it works, and cleaned of the rests of killed ones.
+"""Folders of results: made and locked by one command, which also removes the unfinished files of killed ones.
 
-The lock is one that the system takes back when the process ends, however it ends. It lies on a file
-in the folder, which is removed with it; so nothing of it stays.
+The lock is on a file in the folder, removed with it; the system releases it when the process ends, however it ends.
 """
 from __future__ import annotations
 
@@ -39,8 +38,8 @@ def create(
 ) -> Iterator[Path]:
     """A locked folder for results: ``given``, or else ``usual``, with -2, -3, ... where there is one already.
 
-    A ``given`` folder may exist if it is empty but for hidden files. ``refuse`` is called with one that is not, and may
-    raise a more exact error. A folder that was made is removed again if it stays empty.
+    A ``given`` folder may hold hidden files alone; ``refuse`` is called with any other, and may raise a clearer error.
+    A folder that was made is removed again if it stays empty.
     """
     with contextlib.ExitStack() as stack:
         if given is None:
@@ -77,8 +76,7 @@ def _numbered(path: Path) -> Iterator[Path]:
 def locked(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]:
     """``path``, locked; ArgumentError if another command works there, FileError if it is not writable.
 
-    make : make the folder if it does not exist, and remove it afterwards if it stayed empty
-    ours : the caller made the folder, to the same end
+    make, ours : make the folder, or the caller made it; if it stays empty, it is removed afterwards
     """
     if make:
         try:

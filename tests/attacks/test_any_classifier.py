@@ -10,10 +10,21 @@ from sdpadv_np.attacks.queries import checked_logits
 from sdpadv_np.errors import ArgumentError, AttackError, Error
 
 QUICK = {
-    "carliniwagner": {"steps": 10, "search_steps": 2}, "deepfool": {"steps": 3, "candidates": 3}, "spsa": {"steps": 2, "samples": 8}, "stadv": {"evaluations": 3, "tau_steps": 1},
-    "pgd": {"steps": 3}, "bim": {"steps": 3}, "mim": {"steps": 3}, "atn": {"hidden": (8,)}, "sdpadv": {"perturbation": (8,)}, "sdpadvplus": {"perturbation": (8,)}, "advgan": {"perturbation": (8,)},
+    "carliniwagner": {"steps": 10, "search_steps": 2},
+    "deepfool": {"steps": 3, "candidates": 3},
+    "spsa": {"steps": 2, "samples": 8},
+    "stadv": {"evaluations": 3, "tau_steps": 1},
+    "pgd": {"steps": 3},
+    "bim": {"steps": 3},
+    "mim": {"steps": 3},
+    "atn": {"hidden": (8,)},
+    "sdpadv": {"perturbation": (8,)},
+    "sdpadvplus": {"perturbation": (8,)},
+    "advgan": {"perturbation": (8,)},
 }
-NAMES = [name for name in registry.names() if name != "blackboxsdpadv"]  # which is given a function, and images of 28 x 28
+NAMES = [
+    name for name in registry.names() if name != "blackboxsdpadv"
+]  # which is given a function, and images of 28 x 28
 TRAINED = {name for name in NAMES if registry.find(name).trained}
 GRADIENT = [name for name in NAMES if name not in {"spsa", "stm"}]
 SHAPE, CLASSES = (1, 24, 24), 10
@@ -35,7 +46,9 @@ class Linear:
         return (g @ self.W.T).reshape(x.shape)
 
     def foreign(self, logits=None, vjp=None, **options):
-        return sd.models.ExternalClassifier(logits or self.logits, vjp or self.vjp, **{"classes": self.W.shape[1], **options})
+        return sd.models.ExternalClassifier(
+            logits or self.logits, vjp or self.vjp, **{"classes": self.W.shape[1], **options}
+        )
 
 
 def images(count=4, shape=SHAPE, seed=1):
@@ -64,9 +77,18 @@ def test_a_foreign_classifier_of_many_classes_and_channels(name):
 
 
 @every_attack
-@pytest.mark.parametrize("change", (
-    lambda x: x.astype(np.float64), lambda x: x.astype(">f4"), lambda x: np.asfortranarray(x), lambda x: x[::-1, :, ::-1], lambda x: x[:1], lambda x: np.repeat(x, 2, axis=3)[..., ::2],
-), ids=("float64", "big-endian", "Fortran", "reversed", "one", "strided"))
+@pytest.mark.parametrize(
+    "change",
+    (
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(">f4"),
+        lambda x: np.asfortranarray(x),
+        lambda x: x[::-1, :, ::-1],
+        lambda x: x[:1],
+        lambda x: np.repeat(x, 2, axis=3)[..., ::2],
+    ),
+    ids=("float64", "big-endian", "Fortran", "reversed", "one", "strided"),
+)
 def test_images_of_any_kind(name, change):
     x = change(images())
     x.flags.writeable = False
@@ -134,7 +156,15 @@ def test_answers_of_any_kind(name, answer):
 
 
 @pytest.mark.parametrize("which", ("logits", "vjp"))
-@pytest.mark.parametrize("answer, message", ((lambda a: a.astype(complex), "dtype complex128"), (lambda a: a > 0, "dtype bool"), (lambda a: a.astype(str), "dtype <U"), (lambda a: None, "dtype object")))
+@pytest.mark.parametrize(
+    "answer, message",
+    (
+        (lambda a: a.astype(complex), "dtype complex128"),
+        (lambda a: a > 0, "dtype bool"),
+        (lambda a: a.astype(str), "dtype <U"),
+        (lambda a: None, "dtype object"),
+    ),
+)
 def test_answers_that_are_no_numbers(which, answer, message):
     f = Linear()
     with pytest.raises(Error, match=f"your {which} function returned {message}"):
@@ -158,7 +188,7 @@ def test_a_gradient_that_is_not_finite(name, bad):
         gradient[x.mean(axis=(1, 2, 3)) > 0.7, :, :, 3] = bad
         return gradient
 
-    with pytest.raises(AttackError, match=r"your vjp function returned is (NaN|infinite) at image 3; look for"):
+    with pytest.raises(AttackError, match=r"the result of your vjp function is (NaN|infinite) at image 3; look for"):
         run(name, f.foreign(vjp=vjp), x, **in_batches(name))
 
 
@@ -188,23 +218,47 @@ def test_numpy_s_scalars_are_kept_as_python_s(name):
                 return np.bool_(value)
             if isinstance(value, float):
                 return wrap(np.float32(value)) if wrap is np.float32 else wrap(value)
-            return np.int64(value) if isinstance(value, int) else np.str_(value) if isinstance(value, str) else [scalar(v) for v in value] if isinstance(value, tuple) else value
+            return (
+                np.int64(value)
+                if isinstance(value, int)
+                else np.str_(value)
+                if isinstance(value, str)
+                else [scalar(v) for v in value]
+                if isinstance(value, tuple)
+                else value
+            )
 
         attack = kind.make(Linear().foreign(), **{key: scalar(value) for key, value in given.items()})
         found = attack.parameters()
         assert json.loads(json.dumps(found)) == found
-        assert {key: type(value) for key, value in found.items()} == {key: type(value) for key, value in plain.parameters().items()}
+        assert {key: type(value) for key, value in found.items()} == {
+            key: type(value) for key, value in plain.parameters().items()
+        }
         if wrap is not np.float32:
             assert found == plain.parameters() and hash(plain.seed) == hash(attack.seed)
     x = images(2)
-    promised(run(name, Linear().foreign(), x, **{key: np.float64(value) for key, value in given.items() if isinstance(value, float)}), x)
+    promised(
+        run(
+            name,
+            Linear().foreign(),
+            x,
+            **{key: np.float64(value) for key, value in given.items() if isinstance(value, float)},
+        ),
+        x,
+    )
 
 
 @every_attack
 def test_what_is_no_number_is_refused_by_name(name):
     kind = registry.find(name)
     for key, value in kind.defaults.items():
-        wrong = {bool: ("yes", 2, None), float: ("0.1", True, np.nan, np.inf, 1j, None, [1.0, 2.0]), int: ("1", 1.5, True, None), str: ("?", 3, None), tuple: ("ab", 3, (0.5,), None)}
+        wrong = {
+            bool: ("yes", 2, None),
+            float: ("0.1", True, np.nan, np.inf, 1j, None, [1.0, 2.0]),
+            int: ("1", 1.5, True, None),
+            str: ("?", 3, None),
+            tuple: ("ab", 3, (0.5,), None),
+        }
         for bad in wrong.get(type(value), ()):
             with pytest.raises(ArgumentError, match=f"^{key}"):
                 kind.make(Linear().foreign(), **{key: bad})
@@ -218,7 +272,9 @@ def test_labels_as_wide_as_the_logits(name):
     attack = registry.find(name).make(Wide(), labels="true", **QUICK.get(name, {}))
     x = images(2)
     promised(attack(x, np.array([99, 42])), x)
-    with pytest.raises(ArgumentError, match="y has labels up to 100; the classifier's logits are 100 wide, expected 0 to 99"):
+    with pytest.raises(
+        ArgumentError, match="y has labels up to 100; the classifier's logits are 100 wide, expected 0 to 99"
+    ):
         attack(x, np.array([100, 42]))
 
 

@@ -53,8 +53,8 @@ def test_untargeted_aims_at_the_second_most_likely_class(classifier, glyphs):
         ATN(classifier, hidden=(8,)), glyphs.x_train[:64], glyphs.y_train[:64], glyphs.x_val, glyphs.y_val, 1, 32,
     )
     z = classifier.logits(glyphs.x_train[:64])
-    np.testing.assert_array_equal(task.wanted.argmax(axis=1), z.argsort(axis=1)[:, -2])
-    np.testing.assert_array_equal(task.wanted.argsort(axis=1)[:, -2], z.argmax(axis=1))
+    np.testing.assert_array_equal(task.targets.argmax(axis=1), z.argsort(axis=1)[:, -2])
+    np.testing.assert_array_equal(task.targets.argsort(axis=1)[:, -2], z.argmax(axis=1))
     attack = fit(ATN(classifier, hidden=(128,), alpha=5.0), glyphs, epochs=4)
     result = sd.evaluate(classifier, attack, glyphs.x_test, glyphs.y_test)
     assert result.accuracy < 0.6 < result.clean_accuracy
@@ -73,7 +73,7 @@ def test_the_loss_is_the_papers(classifier, glyphs, rng):
     got = task.step(np.arange(32), 0)
     np.testing.assert_allclose(got["L_x"], np.square(x_adv - x).sum(axis=(1, 2, 3)).mean(), rtol=1e-5)
     np.testing.assert_allclose(got["L_y"], np.square(p_adv - r).sum(axis=1).mean(), rtol=1e-4)
-    assert task.generator.store.data.dtype == np.float32 and task.wanted.dtype == np.float32
+    assert task.generator.store.data.dtype == np.float32 and task.targets.dtype == np.float32
 
 
 def test_only_the_distance_is_left_of_a_heavy_beta(classifier, glyphs):

@@ -28,7 +28,7 @@ def test_the_attack_on_the_substitute_works_on_the_classifier(classifier, glyphs
     assert result.accuracy < 0.5 < result.clean_accuracy
     assert sum(map(len, asked)) == attack.generator.settings["queries"] == 2 * 2000 + len(glyphs.x_val)
     assert max(map(len, asked)) <= 500
-    assert all(0 <= x.min() and x.max() <= 1 and x.dtype == np.float32 for x in asked)
+    assert all(x.min() >= 0 and x.max() <= 1 and x.dtype == np.float32 for x in asked)
     np.testing.assert_array_equal(np.concatenate(asked)[: len(glyphs.x_val)], glyphs.x_val)
     last = np.concatenate(asked)[-2000:]  # the first round's adversarial examples
     assert classifier.accuracy(last, glyphs.y_train[:2000]) < 0.7
@@ -41,7 +41,11 @@ def test_a_foreign_classifier_without_a_gradient_is_enough(classifier, glyphs, t
     sd.save(attack, tmp_path / "g.h5")
     again = sd.load(tmp_path / "g.h5")
     assert again(glyphs.x_test).tobytes() == attack(glyphs.x_test).tobytes()
-    assert again.settings["method"] == "black-box SdpAdv" and again.settings["queries"] > 0 and again.settings["rounds"] == 1
+    assert (
+        again.settings["method"] == "black-box SdpAdv"
+        and again.settings["queries"] > 0
+        and again.settings["rounds"] == 1
+    )
     np.testing.assert_allclose(foreign.probabilities(glyphs.x_test[:5]), classifier.probabilities(glyphs.x_test[:5]))
 
 
@@ -108,7 +112,13 @@ def test_answers_that_are_none(answer, message):
 
 
 @pytest.mark.parametrize(
-    "parameters, message", [({"rounds": 0}, "rounds is 0"), ({"architecture": "C"}, "choose one of A, B"), ({"substitute_epochs": 0}, "substitute_epochs"), ({"eps": 2}, "eps")]
+    "parameters, message",
+    [
+        ({"rounds": 0}, "rounds is 0"),
+        ({"architecture": "C"}, "choose one of A, B"),
+        ({"substitute_epochs": 0}, "substitute_epochs"),
+        ({"eps": 2}, "eps"),
+    ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ArgumentError, match=message):
@@ -126,20 +136,36 @@ def test_probabilities_of_another_library_are_taken(glyphs, rng):
     p = ops.softmax(rng.standard_normal((84, 10)).astype(np.float32))
 
     def weights(change):
-        return distil(x, change(p[:64]), x_val, change(p[64:]), epochs=1, batch_size=32, progress=False).store.data.tobytes()
+        return distil(
+            x, change(p[:64]), x_val, change(p[64:]), epochs=1, batch_size=32, progress=False
+        ).store.data.tobytes()
 
     assert weights(lambda p: p) == weights(lambda p: p.astype(np.float64)) == weights(np.ndarray.tolist)
     assert distil(x, np.eye(10, dtype=int)[glyphs.y_train[:64]], x_val, p[64:], epochs=1, progress=False).history
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda p: p.argmax(axis=1), r"has shape \(5,\) for 5 images; expected \(5, 10\), .*np.eye\(10, dtype=np.float32\)\["),
-    (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["), 
-    (lambda p: p[:, :9], r"(has shape \(5, 9\) for 5 images; expected \(5, 10\)|rows that are no probabilities)"),  # p itself tells how many classes there are
-    (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
-    (lambda p: p * np.nan, "rows that are no probabilities .*image 0 of 5"), (lambda p: np.log(p), "rows that are no probabilities"), (lambda p: p * 2, "with sum 1"),
-    (lambda p: [[1.0], [0.5, 0.5]], "is no array"), (lambda p: p.astype(str), "has dtype <U"), (lambda p: np.ma.array(p, mask=p > 0.05), "masked array"), (lambda p: None, r"shape \(\) for 5"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda p: p.argmax(axis=1),
+            r"has shape \(5,\) for 5 images; expected \(5, 10\), .*np.eye\(10, dtype=np.float32\)\[",
+        ),
+        (lambda p: p.argmax(axis=1).tolist(), r"np.eye\(10, dtype=np.float32\)\["),
+        (
+            lambda p: p[:, :9],
+            r"(has shape \(5, 9\) for 5 images; expected \(5, 10\)|rows that are no probabilities)",
+        ),  # p itself tells how many classes there are
+        (lambda p: p[:3], r"shape \(3, 10\) for 5 images"),
+        (lambda p: p * np.nan, "rows that are no probabilities .*image 0 of 5"),
+        (lambda p: np.log(p), "rows that are no probabilities"),
+        (lambda p: p * 2, "with sum 1"),
+        (lambda p: [[1.0], [0.5, 0.5]], "is no array"),
+        (lambda p: p.astype(str), "has dtype <U"),
+        (lambda p: np.ma.array(p, mask=p > 0.05), "masked array"),
+        (lambda p: None, r"shape \(\) for 5"),
+    ],
+)
 @pytest.mark.parametrize("which", ("p", "p_val"))
 def test_what_is_no_probabilities_is_told_before_anything_is_trained(glyphs, which, change, message):
     x, p = glyphs.x_train[:5], np.full((5, 10), 0.1, np.float32)

@@ -5,13 +5,13 @@ from tiny import tiny
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, MIM, PGD, SPSA, CarliniWagner, DeepFool, StAdv, spsa
-from sdpadv_np.attacks.queries import Goal
 from sdpadv_np.attacks.carlini_wagner import _Best, _Run
+from sdpadv_np.attacks.queries import Goal
 
 
 @pytest.mark.parametrize("rounds", (9, 10))
 def test_carlini_wagner_s_search_over_c(monkeypatch, rounds):
-    """Down after a success, up after a failure, each image by itself; from ten rounds on, the last repeats the largest c that is needed."""
+    """An image's c falls after a success and grows after a failure; from ten rounds on, the last repeats the largest."""
     won = np.array([[True] * 10, [False] * 10, [False, False, True, False, True, False, False, False, False, False]]).T
     tried = []
 
@@ -34,10 +34,10 @@ def test_carlini_wagner_s_loss_reaches_kappa_beyond_the_boundary(rng):
     t = tiny()
     x, goal, c = t.x[:6], Goal(t.y[:6]), np.linspace(1, 2, 6)
     margin = goal.margin(t.classifier.logits(x))
-    assert (0 < margin).all() and (margin < 50).all()
+    assert (margin > 0).all() and (margin < 50).all()
     run = _Run(x, goal, c)
     run.w += 0.1 * rng.standard_normal(x.shape).astype(np.float32)
-    x_adv, l2sq, margin = run.evaluate(t.classifier, 50.0)
+    x_adv, _, margin = run.evaluate(t.classifier, 50.0)
     z = t.classifier.logits(x_adv)
     one, rows = np.zeros_like(z), np.arange(6)
     one[rows, t.y[:6]] = np.inf
@@ -45,9 +45,14 @@ def test_carlini_wagner_s_loss_reaches_kappa_beyond_the_boundary(rng):
     one[:] = 0
     one[rows, t.y[:6]], one[rows, second] = c, -c
     tanh = 2 * x_adv - 1
-    np.testing.assert_allclose(run.gradient, (t.classifier._vjp(x_adv, one) + 2 * (x_adv - x)) * (1 - tanh * tanh) / 2, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        run.gradient, (t.classifier._vjp(x_adv, one) + 2 * (x_adv - x)) * (1 - tanh * tanh) / 2, rtol=1e-3, atol=1e-5
+    )
     best = _Best(x)
-    assert not CarliniWagner(t.classifier, kappa=50.0, steps=1)._descend(x, goal, c, best).any() and not np.isfinite(best.l2sq).any()
+    assert (
+        not CarliniWagner(t.classifier, kappa=50.0, steps=1)._descend(x, goal, c, best).any()
+        and not np.isfinite(best.l2sq).any()
+    )
 
 
 def test_of_two_successes_equally_near_the_first_stays():
@@ -59,7 +64,11 @@ def test_of_two_successes_equally_near_the_first_stays():
 
 def test_deepfool_goes_as_far_beyond_a_boundary_as_cleverhans():
     """(|f| + 1e-5) / ||w||, where that counts: |f| is 1e-5."""
-    f = sd.models.ExternalClassifier(lambda x: np.stack([x[:, 0, 0, 0] - x[:, 0, 0, 1] + np.float32(1e-5), 0 * x[:, 0, 0, 0]], axis=1), lambda x, g: g[:, :1, None, None] * np.array([1, -1], np.float32), classes=2)
+    f = sd.models.ExternalClassifier(
+        lambda x: np.stack([x[:, 0, 0, 0] - x[:, 0, 0, 1] + np.float32(1e-5), 0 * x[:, 0, 0, 0]], axis=1),
+        lambda x, g: g[:, :1, None, None] * np.array([1, -1], np.float32),
+        classes=2,
+    )
     x = np.full((1, 1, 1, 2), 0.5, np.float32)
     np.testing.assert_allclose(DeepFool(f)._step(x, f.logits(x), None)[0, 0, 0], [-1e-5, 1e-5], rtol=1e-4)
 
@@ -78,7 +87,9 @@ def test_stadv_is_done_with_an_image_once_a_round_finds_nothing_nearer(monkeypat
 
     def minimise(self, start, x, goal, tau, active, found):
         rounds.append(active.tolist())
-        found.keep(active, start, np.where(active == 0, 9.0 - len(rounds), 1.0).astype(x.dtype), np.ones(len(active), bool))
+        found.keep(
+            active, start, np.where(active == 0, 9.0 - len(rounds), 1.0).astype(x.dtype), np.ones(len(active), bool)
+        )
 
     monkeypatch.setattr(StAdv, "_minimise", minimise)
     t = tiny()
@@ -107,7 +118,10 @@ def followed(t, x, label, eps, step, steps, decay=None):
     return x_adv
 
 
-@pytest.mark.parametrize("attack, options", [(BIM, {}), (PGD, {"random_start": False}), (MIM, {}), (MIM, {"decay": 0.5}), (MIM, {"decay": 2.0})])
+@pytest.mark.parametrize(
+    "attack, options",
+    [(BIM, {}), (PGD, {"random_start": False}), (MIM, {}), (MIM, {"decay": 0.5}), (MIM, {"decay": 2.0})],
+)
 @pytest.mark.parametrize("eps, step, steps", [(0.3, 0.05, 10), (0.1, 0.06, 3), (0.2, 0.03, 1)])
 def test_iterations_one_image_at_a_time(attack, options, eps, step, steps):
     t = tiny()
@@ -126,7 +140,15 @@ def test_the_defaults_are_cleverhans(attack, step, steps):
 def test_the_defaults_of_the_others():
     f = tiny().classifier
     cw = sd.attacks.CarliniWagner(f)
-    assert (cw.kappa, cw.lr, cw.initial_c, cw.search_steps, cw.steps, cw.abort_early, cw.batch_size) == (0, 5e-3, 1e-2, 5, 1000, True, 100)
+    assert (cw.kappa, cw.lr, cw.initial_c, cw.search_steps, cw.steps, cw.abort_early, cw.batch_size) == (
+        0,
+        5e-3,
+        1e-2,
+        5,
+        1000,
+        True,
+        100,
+    )
     deepfool = sd.attacks.DeepFool(f)
     assert (deepfool.candidates, deepfool.overshoot, deepfool.steps) == (10, 0.02, 50)
     spsa = sd.attacks.SPSA(f)

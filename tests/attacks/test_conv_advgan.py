@@ -4,14 +4,23 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np import losses, ops
-from sdpadv_np.autodiff import Plan
 from sdpadv_np.attacks.conv_advgan import ConvAdvGAN, ConvAdvGANTraining
+from sdpadv_np.autodiff import Plan
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.models import AdvGANGenerator, conv_discriminator
 
 
 def fit(attack, d, count=640, epochs=2, **options):
-    return attack.fit(d.x_train[:count], d.y_train[:count], d.x_val[:200], d.y_val[:200], epochs=epochs, batch_size=64, progress=False, **options)
+    return attack.fit(
+        d.x_train[:count],
+        d.y_train[:count],
+        d.x_val[:200],
+        d.y_val[:200],
+        epochs=epochs,
+        batch_size=64,
+        progress=False,
+        **options,
+    )
 
 
 def shapes(network, x):
@@ -23,7 +32,14 @@ def shapes(network, x):
 
 def test_sizes_are_those_of_the_public_implementation(rng):
     x = rng.random((2, 1, 28, 28), np.float32)
-    assert list(shapes(AdvGANGenerator().network, x)) == [(8, 26, 26), (16, 12, 12), (32, 5, 5), (16, 11, 11), (8, 23, 23), (1, 28, 28)]
+    assert list(shapes(AdvGANGenerator().network, x)) == [
+        (8, 26, 26),
+        (16, 12, 12),
+        (32, 5, 5),
+        (16, 11, 11),
+        (8, 23, 23),
+        (1, 28, 28),
+    ]
     network, _ = conv_discriminator((1, 28, 28), 0)
     assert list(shapes(network, x)) == [(8, 13, 13), (16, 5, 5), (32, 1, 1), (1, 1, 1)]
 
@@ -70,7 +86,9 @@ def test_the_loss_is_that_of_the_public_implementation(classifier, glyphs):
     np.testing.assert_allclose(got["L_adv"], np.maximum(p[range(32), y] - others, 0).mean(), rtol=1e-4)
     after = ops.sigmoid(task.discriminator(x_a, training=True))  # by D's step, which comes first
     np.testing.assert_allclose(got["L_GAN"], np.square(after - 1).mean(), rtol=1e-4)
-    np.testing.assert_allclose(got["L_eta"], np.maximum(np.linalg.norm(eta.reshape(32, -1), axis=1) - 0.5, 0).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        got["L_eta"], np.maximum(np.linalg.norm(eta.reshape(32, -1), axis=1) - 0.5, 0).mean(), rtol=1e-5
+    )
 
 
 def test_probability_margin_is_the_margin_of_the_softmax(rng):
@@ -104,7 +122,14 @@ def test_a_resumed_training_ends_with_the_same_bits(classifier, glyphs, tmp_path
 
 
 @pytest.mark.parametrize(
-    "parameters, message", [({"eps": 0}, "eps is 0.0; it must be above 0"), ({"weight": -1}, "weight"), ({"objective": "x"}, "objective"), ({"lr": 0}, "lr"), ({"target": 12}, "target")]
+    "parameters, message",
+    [
+        ({"eps": 0}, "eps is 0.0; it must be above 0"),
+        ({"weight": -1}, "weight"),
+        ({"objective": "x"}, "objective"),
+        ({"lr": 0}, "lr"),
+        ({"target": 12}, "target"),
+    ],
 )
 def test_bad_parameters(classifier, parameters, message):
     with pytest.raises(ArgumentError, match=message):
@@ -117,9 +142,11 @@ def test_images_whose_size_does_not_come_back():
 
 
 def test_three_channels_train_in_large_batches(rng):
-    """Where NumPy computes a large product in place, it decides how the result lies in memory, and by that the order of sums."""
+    """NumPy decides the memory layout of a large product that it computes in place, and thereby the order of sums."""
     W = rng.standard_normal((3 * 32 * 32, 10)).astype(np.float32)
-    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(3, 32, 32))
+    f = sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), image_shape=(3, 32, 32)
+    )
     x, y = rng.random((64, 3, 32, 32), np.float32), rng.integers(0, 10, 64)
     attack = ConvAdvGAN(f)
     task = ConvAdvGANTraining(attack, x, y, x[:4], y[:4], 1, 32)

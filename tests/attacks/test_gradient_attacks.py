@@ -4,8 +4,8 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
-from sdpadv_np.attacks.queries import Goal, cross_entropy, jacobian, logits_and_gradient
 from sdpadv_np.attacks.fgsm import steepest
+from sdpadv_np.attacks.queries import Goal, cross_entropy, jacobian, logits_and_gradient
 from sdpadv_np.errors import ArgumentError, AttackError
 
 ATTACKS = (FGSM, RFGSM, PGD, BIM, MIM)
@@ -34,7 +34,9 @@ def test_promises(attack, eps, classifier, glyphs):
 
 @every_attack
 def test_eps_zero_gives_back_the_image(attack, classifier, glyphs):
-    np.testing.assert_array_equal(attack(classifier, eps=0.0, **small_start(attack, 0.0))(glyphs.x_test[:5]), glyphs.x_test[:5])
+    np.testing.assert_array_equal(
+        attack(classifier, eps=0.0, **small_start(attack, 0.0))(glyphs.x_test[:5]), glyphs.x_test[:5]
+    )
 
 
 @every_attack
@@ -48,7 +50,9 @@ def test_the_same_bits_twice_and_in_any_batch_size(attack, classifier, glyphs):
 
 def test_pgd_of_one_full_step_is_fgsm(classifier, glyphs):
     x = glyphs.x_test[:40]
-    np.testing.assert_allclose(PGD(classifier, eps=0.2, step=0.2, steps=1, random_start=False)(x), FGSM(classifier, eps=0.2)(x), atol=1e-7)
+    np.testing.assert_allclose(
+        PGD(classifier, eps=0.2, step=0.2, steps=1, random_start=False)(x), FGSM(classifier, eps=0.2)(x), atol=1e-7
+    )
 
 
 def test_bim_is_pgd_from_x_and_mim_without_memory_is_bim(classifier, glyphs):
@@ -59,7 +63,9 @@ def test_bim_is_pgd_from_x_and_mim_without_memory_is_bim(classifier, glyphs):
 
 def test_fgsm_on_a_linear_classifier_steps_along_the_signs_of_its_weights(rng):
     W = rng.standard_normal((784, 2)).astype(np.float32)
-    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=2)
+    f = sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=2
+    )
     x = np.full((1, 1, 28, 28), 0.5, np.float32)
     k = int(f.predict(x)[0])
     np.testing.assert_allclose((FGSM(f, eps=0.1)(x) - x).ravel(), 0.1 * np.sign(W[:, 1 - k] - W[:, k]), atol=1e-6)
@@ -92,14 +98,27 @@ def test_the_gradient_is_that_of_the_cross_entropy(classifier, glyphs, rng):
 
 def test_parameters_are_frozen_and_printable(classifier):
     attack = PGD(classifier, eps=0.1)
-    assert attack.parameters() == {"eps": 0.1, "labels": "predicted", "seed": 0, "batch_size": 500, "step": 0.05, "steps": 10, "random_start": True}
+    assert attack.parameters() == {
+        "eps": 0.1,
+        "labels": "predicted",
+        "seed": 0,
+        "batch_size": 500,
+        "step": 0.05,
+        "steps": 10,
+        "random_start": True,
+    }
     with pytest.raises(AttributeError):
         attack.eps = 0.2
 
 
 @every_attack
 def test_bad_parameters_and_images(attack, classifier, glyphs):
-    for parameters, message in (({"eps": -0.1}, "eps is -0.1"), ({"eps": float("nan")}, "eps is nan"), ({"eps": "big"}, "eps is 'big'"), ({"labels": "any"}, "choose one of predicted, true")):
+    for parameters, message in (
+        ({"eps": -0.1}, "eps is -0.1"),
+        ({"eps": float("nan")}, "eps is nan"),
+        ({"eps": "big"}, "eps is 'big'"),
+        ({"labels": "any"}, "choose one of predicted, true"),
+    ):
         with pytest.raises(ArgumentError, match=message):
             attack(classifier, **parameters)
     x, y = glyphs.x_test[:3], glyphs.y_test[:3]
@@ -119,7 +138,11 @@ def test_bad_parameters_and_images(attack, classifier, glyphs):
 def test_the_steepest_step_has_length_1_and_climbs_most(classifier, glyphs):
     x, y = glyphs.x_test[:8], glyphs.y_test[:8]
     gradient = logits_and_gradient(classifier, x, cross_entropy, y, targeted=False)[1].astype(np.float64)
-    dual = {"linf": np.abs(gradient).sum(axis=(1, 2, 3)), "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))), "l1": np.abs(gradient).max(axis=(1, 2, 3))}
+    dual = {
+        "linf": np.abs(gradient).sum(axis=(1, 2, 3)),
+        "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))),
+        "l1": np.abs(gradient).max(axis=(1, 2, 3)),
+    }
     for norm, most in dual.items():
         np.testing.assert_allclose((steepest(gradient, norm) * gradient).sum(axis=(1, 2, 3)), most, rtol=1e-12)
 
@@ -182,7 +205,7 @@ def test_a_goal_is_reached_exactly_below_0(rng):
 def test_the_jacobian_is_each_class_s_gradient(classifier, glyphs):
     x = glyphs.x_test[:4]
     classes = np.array([[0, 3], [1, 2], [9, 9], [5, 0]])
-    z, rows = jacobian(classifier, x, classes)
+    _, rows = jacobian(classifier, x, classes)
     assert rows.shape == (4, 2, 1, 28, 28)
     for n in range(4):
         for k in range(2):
@@ -190,11 +213,17 @@ def test_the_jacobian_is_each_class_s_gradient(classifier, glyphs):
             np.testing.assert_allclose(rows[n, k], expected[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("answer", "message"), (
-    (lambda z: np.full_like(z, np.nan), "not finite"),
-    (lambda z: z[:, :, None], "shape"),
-    (lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True), "probabilities"),
-))
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    (
+        (lambda z: np.full_like(z, np.nan), "not finite"),
+        (lambda z: z[:, :, None], "shape"),
+        (
+            lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True),
+            "probabilities",
+        ),
+    ),
+)
 def test_a_classifier_s_answers_are_looked_at(answer, message, classifier, glyphs):
     class Wrong:
         def logits(self, x):
@@ -222,7 +251,13 @@ def few_steps(classifier, **parameters):
 @pytest.mark.parametrize("attack", (PGD, BIM, MIM, few_steps))
 def test_recorded_gradients_change_no_bit(attack, classifier, glyphs, monkeypatch):
     x = glyphs.x_test[:70]
-    for of in (classifier, sd.models.ExternalClassifier(classifier.logits, lambda x, g: sd.grad(classifier.logits(t := sd.Tensor(x, requires_grad=True)), [t], g)[0].data)):
+    for of in (
+        classifier,
+        sd.models.ExternalClassifier(
+            classifier.logits,
+            lambda x, g: sd.grad(classifier.logits(t := sd.Tensor(x, requires_grad=True)), [t], g)[0].data,
+        ),
+    ):
         recorded = attack(of, batch_size=30)(x), attack(of, batch_size=30)(x, targets=np.zeros(70, int))
         monkeypatch.setattr(type(attack(of)), "iterative", False)
         for got, targets in zip(recorded, (None, np.zeros(70, int))):

@@ -10,14 +10,18 @@ SHAPE = (40, 1, 8, 8)
 
 
 def flat():
-    return sd.models.ExternalClassifier(lambda x: np.tile(np.arange(10, 0, -1, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x), SHAPE[1:])
+    return sd.models.ExternalClassifier(
+        lambda x: np.tile(np.arange(10, 0, -1, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x), SHAPE[1:]
+    )
 
 
 def uniform_within(moved, eps):
-    """Moved by draws that are spread over all of [-eps, eps]: limits, means of size and square, no side preferred, no two alike."""
+    """Starts are uniform on [-eps, eps]: limits, means of size and square, no side preferred, no two alike."""
     assert np.abs(moved).max() <= eps * (1 + 1e-5)
     assert moved.max() > 0.99 * eps and moved.min() < -0.99 * eps
-    assert np.abs(moved).mean() == pytest.approx(eps / 2, rel=0.05) and np.square(moved).mean() == pytest.approx(eps**2 / 3, rel=0.05)
+    assert np.abs(moved).mean() == pytest.approx(eps / 2, rel=0.05) and np.square(moved).mean() == pytest.approx(
+        eps**2 / 3, rel=0.05
+    )
     assert abs(moved.mean()) < 0.05 * eps
     assert len(np.unique(moved)) > 0.95 * moved.size, "every pixel of every image is drawn by itself"
 

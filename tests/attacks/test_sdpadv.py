@@ -8,8 +8,8 @@ from tiny import tiny
 import sdpadv_np as sd
 from sdpadv_np import Tensor
 from sdpadv_np.attacks import AdvGAN, SdAdv, SdpAdv, SdpAdvPlus
-from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.attacks.amortised import AmortisedAttack
+from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.errors import ArgumentError, FileError
 
 
@@ -21,12 +21,16 @@ def training(attack, d, **options):
     return SdpAdvTraining(attack, d.x_train, d.y_train, d.x_val, d.y_val, options.get("epochs", 2), 64)
 
 
-@pytest.mark.parametrize("parameters", ({}, {"gan_loss": "minimax"}, {"projection": "l2"}, {"convention": "tf_reference"}))
+@pytest.mark.parametrize(
+    "parameters", ({}, {"gan_loss": "minimax"}, {"projection": "l2"}, {"convention": "tf_reference"})
+)
 def test_learns_and_generalises(classifier, glyphs, parameters):
     attack = fit(SdpAdv(classifier, **parameters), glyphs)
     result = sd.evaluate(classifier, attack, glyphs.x_test, glyphs.y_test)
     assert result.accuracy < 0.5 < result.clean_accuracy, result
-    assert min(row["validation accuracy"] for row in attack.generator.history) == pytest.approx(classifier.accuracy(attack(glyphs.x_val), glyphs.y_val), abs=2e-3)
+    assert min(row["validation accuracy"] for row in attack.generator.history) == pytest.approx(
+        classifier.accuracy(attack(glyphs.x_val), glyphs.y_val), abs=2e-3
+    )
 
 
 def test_cross_entropy_learns_where_the_classifier_is_not_too_sure(glyphs):
@@ -37,7 +41,12 @@ def test_cross_entropy_learns_where_the_classifier_is_not_too_sure(glyphs):
 
 
 def test_cross_entropy_rests_on_a_plateau_where_the_classifier_is_sure_and_the_margin_does_not(classifier, glyphs):
-    surer = SimpleNamespace(logits=lambda x: 100.0 * classifier.logits(x), predict=classifier.predict, classes=10, image_shape=classifier.image_shape)
+    surer = SimpleNamespace(
+        logits=lambda x: 100.0 * classifier.logits(x),
+        predict=classifier.predict,
+        classes=10,
+        image_shape=classifier.image_shape,
+    )
     x, y = glyphs.x_train, classifier.predict(glyphs.x_train)
     pull = {}
     for objective in ("cross_entropy", "margin"):
@@ -63,7 +72,9 @@ def test_the_loss_is_equation_9_of_raw_theta_and_eta(classifier, glyphs, rng):
     task = training(attack, glyphs)
     x, y = glyphs.x_train[:32], glyphs.y_train[:32]
     out = attack.generator.distort(Tensor(x))
-    assert np.abs(out.theta_raw.data - out.theta.data).max() > 0 and np.abs(out.eta_raw.data - out.eta.data).max() > 0  # the projections do something
+    assert (
+        np.abs(out.theta_raw.data - out.theta.data).max() > 0 and np.abs(out.eta_raw.data - out.eta.data).max() > 0
+    )  # the projections do something
     got = task.total(task.terms(out, y), alpha=2.0).item()
     z = classifier.logits(out.x_a.data)
     real, fake = (task.discriminator(t.data) for t in (out.x_t, out.x_a))
@@ -78,12 +89,16 @@ def test_the_loss_is_equation_9_of_raw_theta_and_eta(classifier, glyphs, rng):
     )
     np.testing.assert_allclose(got, expected, rtol=1e-5)
     assert abs(log(real)[:, 1].mean() - log(fake)[:, 1].mean()) > 1e-3  # D tells them apart
-    np.testing.assert_allclose(task.step(np.arange(32), 0)["L_D"], -(log(real)[:, 1].mean() + log(fake)[:, 0].mean()), rtol=1e-5)
+    np.testing.assert_allclose(
+        task.step(np.arange(32), 0)["L_D"], -(log(real)[:, 1].mean() + log(fake)[:, 0].mean()), rtol=1e-5
+    )
 
 
 def test_where_the_images_tell_their_shape_a_further_fit_goes_on():
     t = tiny()
-    attack = SdpAdv(sd.models.ExternalClassifier(t.classifier._logits, t.classifier._vjp), perturbation=(8,), localisation=(8,))
+    attack = SdpAdv(
+        sd.models.ExternalClassifier(t.classifier._logits, t.classifier._vjp), perturbation=(8,), localisation=(8,)
+    )
     generators = [attack.fit(t.x, t.y, t.x_val, t.y_val, epochs=1, progress=False).generator for _ in range(2)]
     assert generators[0].image_shape == (1, 8, 8) and generators[0] is generators[1]
 
@@ -131,16 +146,28 @@ def test_the_whole_step_is_float32(classifier, glyphs):
 def test_needs_no_labels_and_no_classifier_afterwards(classifier, glyphs, tmp_path):
     attack = fit(SdpAdv(classifier), glyphs, epochs=1)
     sd.save(attack, tmp_path / "g.h5")
-    np.testing.assert_array_equal(sd.load(tmp_path / "g.h5")(glyphs.x_test[:9]), attack(glyphs.x_test[:9], glyphs.y_test[:9]))
+    np.testing.assert_array_equal(
+        sd.load(tmp_path / "g.h5")(glyphs.x_test[:9]), attack(glyphs.x_test[:9], glyphs.y_test[:9])
+    )
 
 
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"eps": -1}, "eps is -1.0"), ({"gamma": "wide"}, "gamma is 'wide'"), ({"gamma": float("nan")}, "gamma is nan"), ({"objective": "ce"}, "choose one of margin"),
-        ({"kappa": -1}, "kappa"), ({"alpha": float("inf") * 0}, "alpha is nan"), ({"alpha_decay": 0}, "alpha_decay"), ({"lr": 0}, "lr is 0.0; it must be above 0"),
-        ({"gan_loss": "w"}, "gan_loss"), ({"eps": 0, "spatial": False}, "nothing would be changed"), ({"beta": None}, "beta is None"),
-        ({"target": 10}, "target is 10; the classifier's classes are 0 to 9"), ({"localisation": 20}, "give a tuple of sizes"), ({"perturbation": (0,)}, "perturbation is 0"),
+        ({"eps": -1}, "eps is -1.0"),
+        ({"gamma": "wide"}, "gamma is 'wide'"),
+        ({"gamma": float("nan")}, "gamma is nan"),
+        ({"objective": "ce"}, "choose one of margin"),
+        ({"kappa": -1}, "kappa"),
+        ({"alpha": float("inf") * 0}, "alpha is nan"),
+        ({"alpha_decay": 0}, "alpha_decay"),
+        ({"lr": 0}, "lr is 0.0; it must be above 0"),
+        ({"gan_loss": "w"}, "gan_loss"),
+        ({"eps": 0, "spatial": False}, "nothing would be changed"),
+        ({"beta": None}, "beta is None"),
+        ({"target": 10}, "target is 10; the classifier's classes are 0 to 9"),
+        ({"localisation": 20}, "give a tuple of sizes"),
+        ({"perturbation": (0,)}, "perturbation is 0"),
     ],
 )
 def test_bad_parameters(classifier, parameters, message):
@@ -160,7 +187,10 @@ def test_bad_data_leaves_the_generator_as_it_was(classifier, glyphs):
 
 @pytest.mark.parametrize("objective", ("margin", "cross_entropy"))
 def test_targeted_moves_images_into_its_class(classifier, glyphs, objective, tmp_path):
-    attack, others = fit(SdpAdv(classifier, target=3, objective=objective, alpha_floor=0.1), glyphs, epochs=4), glyphs.y_test != 3
+    attack, others = (
+        fit(SdpAdv(classifier, target=3, objective=objective, alpha_floor=0.1), glyphs, epochs=4),
+        glyphs.y_test != 3,
+    )
     reached = (classifier.predict(attack(glyphs.x_test)) == 3)[others].mean()
     assert reached > 0.4 > 10 * (classifier.predict(glyphs.x_test) == 3)[others].mean()
     history = attack.generator.history
@@ -177,10 +207,14 @@ def test_other_sizes_of_the_networks_are_kept_and_resumed(classifier, glyphs, tm
         return SdpAdv(classifier, localisation=(30, 10), perturbation=(40,))
 
     attack = fit(made(), glyphs, epochs=1, checkpoint=tmp_path / "c.h5")
-    assert attack.generator.store.tensors["h_sd/2/W"].shape == (30, 10) and attack.generator.store.tensors["h_p/2/W"].shape == (40, 784)
+    assert attack.generator.store.tensors["h_sd/2/W"].shape == (30, 10) and attack.generator.store.tensors[
+        "h_p/2/W"
+    ].shape == (40, 784)
     sd.save(attack, tmp_path / "g.h5")
     loaded = sd.load(tmp_path / "g.h5")
-    assert loaded.localisation == (30, 10) and loaded(glyphs.x_test[:9]).tobytes() == attack(glyphs.x_test[:9]).tobytes()
+    assert (
+        loaded.localisation == (30, 10) and loaded(glyphs.x_test[:9]).tobytes() == attack(glyphs.x_test[:9]).tobytes()
+    )
     again = fit(made(), glyphs, epochs=1, checkpoint=tmp_path / "c.h5")  # the file gives the sizes back as lists
     assert again.generator.store.data.tobytes() == attack.generator.store.data.tobytes()
     with pytest.raises(FileError, match=r"localisation = \[30, 10\]"):
@@ -194,5 +228,7 @@ def test_what_all_trained_attacks_share_is_no_attack_itself(classifier):
 
 def test_the_stronger_preset_is_sdpadv_with_wider_networks(classifier, glyphs):
     plus = SdpAdvPlus(classifier, eps=0.2)
-    assert plus == SdpAdv(classifier, eps=0.2, perturbation=(512, 512)) and plus.generator.store.tensors["h_p/2/W"].shape == (512, 512)
+    assert plus == SdpAdv(classifier, eps=0.2, perturbation=(512, 512)) and plus.generator.store.tensors[
+        "h_p/2/W"
+    ].shape == (512, 512)
     assert SdpAdvPlus(classifier, perturbation=(9,)).perturbation == (9,)

@@ -21,7 +21,9 @@ def norms(x_adv, x):
 
 def linear(rng, classes=2, dtype=np.float32):
     W = rng.standard_normal((784, classes)).astype(dtype)
-    return W, sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=classes)
+    return W, sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=classes
+    )
 
 
 class Counting:
@@ -72,7 +74,9 @@ def test_true_labels_leave_alone_what_is_already_wrong(attack, classifier, glyph
 
 @every_attack
 def test_a_flat_classifier_is_no_trap(attack, glyphs):
-    f = sd.models.ExternalClassifier(lambda x: np.tile(np.arange(10.0, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x))
+    f = sd.models.ExternalClassifier(
+        lambda x: np.tile(np.arange(10.0, dtype=np.float32), (len(x), 1)), lambda x, g: np.zeros_like(x)
+    )
     x_adv = attack(f, **QUICK[attack])(glyphs.x_test[:4])
     assert np.isfinite(x_adv).all()
     if attack is not SPSA:  # which wanders at random
@@ -96,7 +100,9 @@ def test_parameters_are_printed_and_checked(attack, classifier):
 def test_targets_are_reached(attack, classifier, glyphs):
     x = glyphs.x_test[:40]
     targets = (classifier.predict(x) + 1) % 10
-    x_adv = attack(classifier, **{**QUICK[attack], "search_steps": 5} if attack is CarliniWagner else {"steps": 150})(x, targets=targets)
+    x_adv = attack(classifier, **{**QUICK[attack], "search_steps": 5} if attack is CarliniWagner else {"steps": 150})(
+        x, targets=targets
+    )
     assert (classifier.predict(x_adv) == targets).mean() > 0.95
     already = attack(classifier, **QUICK[attack])(x, targets=classifier.predict(x))
     np.testing.assert_allclose(already, x, atol=1e-6)
@@ -110,9 +116,14 @@ def test_targets_and_labels_stay_with_their_images(attack, classifier, glyphs):
     whole, parts = (attack(classifier, batch_size=n, **parameters)(x, targets=targets) for n in (15, 4))
     np.testing.assert_allclose(parts, whole, atol=1e-3)
     np.testing.assert_array_equal(x, before)
-    whole, parts = (attack(classifier, labels="true", batch_size=n, **parameters)(x, glyphs.y_test[:15]) for n in (15, 4))
+    whole, parts = (
+        attack(classifier, labels="true", batch_size=n, **parameters)(x, glyphs.y_test[:15]) for n in (15, 4)
+    )
     np.testing.assert_allclose(parts, whole, atol=1e-3)
-    np.testing.assert_array_equal(attack(classifier, labels="true", **parameters)(x, targets=targets), attack(classifier, **parameters)(x, targets=targets))
+    np.testing.assert_array_equal(
+        attack(classifier, labels="true", **parameters)(x, targets=targets),
+        attack(classifier, **parameters)(x, targets=targets),
+    )
 
 
 def test_deepfool_has_no_targets(classifier, glyphs):
@@ -127,7 +138,11 @@ def test_deepfool_steps_once_onto_the_nearest_boundary_of_a_linear_classifier(rn
     for n in range(6):
         z = (x[n].ravel() @ W).astype(np.float64)
         k = z.argmax()
-        steps = [(abs(z[j] - z[k]) + 1e-5) / np.linalg.norm(W[:, j] - W[:, k]) ** 2 * (W[:, j] - W[:, k]) for j in range(5) if j != k]
+        steps = [
+            (abs(z[j] - z[k]) + 1e-5) / np.linalg.norm(W[:, j] - W[:, k]) ** 2 * (W[:, j] - W[:, k])
+            for j in range(5)
+            if j != k
+        ]
         nearest = min(steps, key=np.linalg.norm)
         np.testing.assert_allclose((x_adv[n] - x[n]).ravel(), 1.02 * nearest, atol=1e-6)
     only_the_second = DeepFool(f, candidates=2)(x)
@@ -205,7 +220,14 @@ def test_every_image_has_its_own_c(monkeypatch, classifier, glyphs):
     ])
     seen.clear()
     CarliniWagner(classifier, search_steps=10)(glyphs.x_test[:3])
-    np.testing.assert_allclose(seen[-1], [carlini_wagner._UNBOUNDED, np.min(np.array(seen)[:-1, 1][np.resize(won[:, 1], 9)]), np.min(np.array(seen)[:-1, 2][np.resize(won[:, 2], 9)])])
+    np.testing.assert_allclose(
+        seen[-1],
+        [
+            carlini_wagner._UNBOUNDED,
+            np.min(np.array(seen)[:-1, 1][np.resize(won[:, 1], 9)]),
+            np.min(np.array(seen)[:-1, 2][np.resize(won[:, 2], 9)]),
+        ],
+    )
 
 
 def test_early_abort_saves_time_and_costs_little(classifier, glyphs):

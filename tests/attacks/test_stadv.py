@@ -74,7 +74,9 @@ def test_the_search_over_tau_rescues_and_improves(classifier, glyphs):
     once, often = (StAdv(classifier, tau=0.3, tau_steps=k)(x) for k in (1, 6))  # too large at first: lowered
     moved = [(classifier.predict(x_adv) != labels).mean() for x_adv in (once, often)]
     assert moved[0] < 0.5 and moved[1] > 0.95, moved
-    once, often = (StAdv(classifier, tau=1e-4, tau_steps=k, evaluations=15)(x) for k in (1, 6))  # too small at first: raised
+    once, often = (
+        StAdv(classifier, tau=1e-4, tau_steps=k, evaluations=15)(x) for k in (1, 6)
+    )  # too small at first: raised
     assert l2sq(often, x).mean() < 0.8 * l2sq(once, x).mean()
     assert (l2sq(often, x) <= l2sq(once, x) + 1e-5).all()  # an image never gets worse
 
@@ -113,7 +115,10 @@ def test_the_loss_and_its_gradient(classifier, glyphs, rng, padding, targeted):
 
     value, gradient = loss(flow)
     margin = margins(f, flow_sample.forward(x, flow), labels)
-    np.testing.assert_allclose(value, np.maximum(-margin if targeted else margin, -100) + tau * flow_smoothness.value_and_gradient(flow, padding)[0])
+    np.testing.assert_allclose(
+        value,
+        np.maximum(-margin if targeted else margin, -100) + tau * flow_smoothness.value_and_gradient(flow, padding)[0],
+    )
     direction = rng.standard_normal(flow.shape)
     slope = (loss(flow + 1e-7 * direction)[0] - loss(flow - 1e-7 * direction)[0]) / 2e-7
     np.testing.assert_allclose((gradient * direction).sum(axis=(1, 2, 3)), slope, rtol=1e-4, atol=1e-5)
@@ -124,7 +129,9 @@ def test_the_published_programs_examples_of_the_adversarial_loss():
     f = sd.models.ExternalClassifier(lambda x: z[: len(x)], lambda x, g: np.zeros_like(x), classes=4)
     x, nothing = np.zeros((2, 1, 3, 3)), np.zeros((2, 2, 3, 3))
     for kappa, expected in ((0.0, [1.4, 0.0]), (10.0, [1.4, -10.0])):
-        value, _ = StAdv(f, kappa=kappa)._loss(nothing, x, Goal(np.array([2, 0]), True), np.zeros(2), np.arange(2), _Found(nothing.shape, float))
+        value, _ = StAdv(f, kappa=kappa)._loss(
+            nothing, x, Goal(np.array([2, 0]), True), np.zeros(2), np.arange(2), _Found(nothing.shape, float)
+        )
         np.testing.assert_allclose(value, expected)
 
 
@@ -133,8 +140,12 @@ def test_a_flow_moves_as_it_says(rng):
     shifted = np.zeros((1, 2, 9, 9))
     np.testing.assert_allclose(flow_sample.forward(x, shifted), x, rtol=1e-15)
     shifted[:, 0], shifted[:, 1] = 2, -1
-    np.testing.assert_allclose(flow_sample.forward(x, shifted)[:, :, :-2, 1:], np.roll(x, (-2, 1), axis=(2, 3))[:, :, :-2, 1:])
-    places = np.indices((9, 9)) + np.array([20.0, -20.0])[:, None, None]  # far outside: the corner, as the published program clips
+    np.testing.assert_allclose(
+        flow_sample.forward(x, shifted)[:, :, :-2, 1:], np.roll(x, (-2, 1), axis=(2, 3))[:, :, :-2, 1:]
+    )
+    places = (
+        np.indices((9, 9)) + np.array([20.0, -20.0])[:, None, None]
+    )  # far outside: the corner, as the published program clips
     assert (flow_sample.forward(x, (places - np.indices((9, 9)))[None]) == x[0, 0, 8, 0]).all()
 
 
@@ -155,7 +166,9 @@ def test_exactly_at_zero_flow_a_search_can_be_caught_and_beside_it_it_is_not():
 
 def test_it_works_on_colour_and_on_foreign_classifiers(rng):
     W = rng.standard_normal((3 * 8 * 10, 4)).astype(np.float32)
-    f = sd.models.ExternalClassifier(lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=4)
+    f = sd.models.ExternalClassifier(
+        lambda x: x.reshape(len(x), -1) @ W, lambda x, g: (g @ W.T).reshape(x.shape), classes=4
+    )
     x = rng.random((5, 3, 8, 10), np.float32)
     x_adv = StAdv(f)(x)
     assert x_adv.shape == x.shape and (f.predict(x_adv) != f.predict(x)).all()

@@ -25,7 +25,9 @@ def brightness(x):
 def test_the_24_candidates_of_cleverhans(classifier):
     candidates = STM(classifier).candidates()
     assert candidates.shape == (24, 3)
-    np.testing.assert_allclose(candidates[:7], [[-0.1, -0.1, a] for a in (-30, -18, -6, 6, 18, 30)] + [[-0.1, 0.1, -30]])
+    np.testing.assert_allclose(
+        candidates[:7], [[-0.1, -0.1, a] for a in (-30, -18, -6, 6, 18, 30)] + [[-0.1, 0.1, -30]]
+    )
     assert not (candidates == 0).all(axis=1).any()
 
 
@@ -46,7 +48,12 @@ def test_the_choice_is_the_largest_cross_entropy_and_with_targets_the_smallest(c
     attack, labels = STM(classifier), classifier.predict(x)
     moved = [attack.transform(x, candidate) for candidate in attack.candidates()]
     for targets, sign in ((None, 1), ((labels + 1) % 10, -1)):
-        losses = np.stack([sign * sd.ops.cross_entropy(classifier.logits(m), labels=labels if targets is None else targets) for m in moved])
+        losses = np.stack(
+            [
+                sign * sd.ops.cross_entropy(classifier.logits(m), labels=labels if targets is None else targets)
+                for m in moved
+            ]
+        )
         best = losses.argmax(axis=0)
         np.testing.assert_array_equal(attack.transformation(x, targets=targets), attack.candidates()[best])
         np.testing.assert_array_equal(attack(x, targets=targets), [moved[k][n] for n, k in enumerate(best)])
@@ -54,7 +61,9 @@ def test_the_choice_is_the_largest_cross_entropy_and_with_targets_the_smallest(c
 
 def test_the_first_of_equals():
     f = sd.models.ExternalClassifier(lambda x: np.tile(np.array([[1.0, -1.0]], np.float32), (len(x), 1)), classes=2)
-    np.testing.assert_array_equal(STM(f).transformation(np.zeros((3, 1, 8, 8), np.float32)), np.tile([-0.1, -0.1, -30.0], (3, 1)))
+    np.testing.assert_array_equal(
+        STM(f).transformation(np.zeros((3, 1, 8, 8), np.float32)), np.tile([-0.1, -0.1, -30.0], (3, 1))
+    )
 
 
 @both
@@ -80,10 +89,16 @@ def test_whole_pixels_and_right_angles_move_as_documented(rng):
     x = rng.random((2, 1, 10, 10))
     np.testing.assert_allclose(ours(None).transform(x, (0.2, 0.0, 0.0))[:, :, :, :8], x[:, :, :, 2:])  # to the left
     np.testing.assert_allclose(ours(None).transform(x, (0.0, -0.3, 0.0))[:, :, 3:], x[:, :, :7])  # down
-    np.testing.assert_allclose(ours(None, shift_twice=True).transform(x, (0.2, 0.0, 0.0))[:, :, :, :6], x[:, :, :, 4:], atol=1e-12)  # twice
-    np.testing.assert_allclose(ours(None).transform(x, (0.0, 0.0, 90.0)), np.rot90(x, axes=(2, 3)), atol=1e-12)  # counter-clockwise
+    np.testing.assert_allclose(
+        ours(None, shift_twice=True).transform(x, (0.2, 0.0, 0.0))[:, :, :, :6], x[:, :, :, 4:], atol=1e-12
+    )  # twice
+    np.testing.assert_allclose(
+        ours(None).transform(x, (0.0, 0.0, 90.0)), np.rot90(x, axes=(2, 3)), atol=1e-12
+    )  # counter-clockwise
     tall = rng.random((1, 1, 6, 10))
-    np.testing.assert_allclose(ours(None).transform(tall, (0.2, 0.5, 0.0))[:, :, :3, :8], tall[:, :, 3:, 2:])  # fractions of width and height
+    np.testing.assert_allclose(
+        ours(None).transform(tall, (0.2, 0.5, 0.0))[:, :, :3, :8], tall[:, :, 3:, 2:]
+    )  # fractions of width and height
 
 
 @pytest.mark.parametrize("size", ((28, 28), (9, 14)))
@@ -98,8 +113,13 @@ def test_scipy_resamples_alike(rng, size):
     x = rng.random((1, 1, *size))
     for dx, dy, degrees in ((0.1, -0.1, 18.0), (-0.07, 0.03, -30.0), (0.0, 0.1, 6.0)):
         a = math.radians(degrees)
-        turn, shift = np.array([[math.cos(a), math.sin(a)], [-math.sin(a), math.cos(a)]]), np.array([dy * size[0], dx * size[1]])
-        np.testing.assert_allclose(ours(None).transform(x, (dx, dy, degrees))[0, 0], read(x[0, 0], turn, turn @ shift), atol=1e-10)
+        turn, shift = (
+            np.array([[math.cos(a), math.sin(a)], [-math.sin(a), math.cos(a)]]),
+            np.array([dy * size[0], dx * size[1]]),
+        )
+        np.testing.assert_allclose(
+            ours(None).transform(x, (dx, dy, degrees))[0, 0], read(x[0, 0], turn, turn @ shift), atol=1e-10
+        )
         margin = math.ceil(max(size) / math.sqrt(2) - min(size) / 2)
         steps = np.pad(x[0, 0], margin)
         for matrix, offset in ((turn, 0), (np.eye(2), shift), (np.eye(2), shift)):
@@ -113,16 +133,26 @@ def test_random_search_draws_from_the_grid_the_same_for_all_batches(classifier, 
     drawn = attack.candidates()
     assert drawn.shape == (7, 3) and set(drawn[:, 0].round(6)) <= {-0.1, -0.05, 0.0, 0.05, 0.1}
     np.testing.assert_array_equal(drawn, attack.candidates())
-    assert not np.array_equal(drawn, STM(classifier, dx=(-0.1, 0.1, 5), angle=(-30.0, 30.0, 31), n_samples=7, seed=1).candidates())
+    assert not np.array_equal(
+        drawn, STM(classifier, dx=(-0.1, 0.1, 5), angle=(-30.0, 30.0, 31), n_samples=7, seed=1).candidates()
+    )
     x = glyphs.x_test[:9]
-    np.testing.assert_allclose(STM(classifier, n_samples=7, batch_size=2)(x), STM(classifier, n_samples=7)(x), atol=1e-6)
+    np.testing.assert_allclose(
+        STM(classifier, n_samples=7, batch_size=2)(x), STM(classifier, n_samples=7)(x), atol=1e-6
+    )
 
 
-@pytest.mark.parametrize(("parameters", "message"), (
-    ({"dx": 0.1}, r"dx is 0.1; give \(lowest, highest, how many\)"), ({"dy": (0.2, 0.1, 2)}, "dy's highest is 0.1; it must be at least 0.2"),
-    ({"dx": (-2, 2, 3)}, "dx's lowest is -2.0; it must be at least -1"), ({"angle": (-30, 30, 0)}, "angle's how many is 0"),
-    ({"n_samples": 0}, "n_samples is 0"), ({"angle": (0, float("nan"), 2)}, "angle's highest is nan"),
-))
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    (
+        ({"dx": 0.1}, r"dx is 0.1; give \(lowest, highest, how many\)"),
+        ({"dy": (0.2, 0.1, 2)}, "dy's highest is 0.1; it must be at least 0.2"),
+        ({"dx": (-2, 2, 3)}, "dx's lowest is -2.0; it must be at least -1"),
+        ({"angle": (-30, 30, 0)}, "angle's how many is 0"),
+        ({"n_samples": 0}, "n_samples is 0"),
+        ({"angle": (0, float("nan"), 2)}, "angle's highest is nan"),
+    ),
+)
 def test_bad_parameters(classifier, parameters, message):
     with pytest.raises(ArgumentError, match=message):
         STM(classifier, **parameters)

@@ -6,6 +6,7 @@ CASES   name -> cases of any other: (inputs, parameters, value, gradients for on
 
 Expected are the exact values, at a kink those of the side that ``kinks=`` of the operation names.
 """
+# ruff: noqa: E501  (a table: one line per case)
 import numpy as np
 
 INF, NAN, TINY, HUGE = np.inf, np.nan, "tiny", "huge"

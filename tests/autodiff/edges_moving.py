@@ -1,4 +1,5 @@
 """Edges of the operations that move numbers about, convolve and sample: more of CASES in edges.py."""
+# ruff: noqa: E501  (a table: one line per case)
 import numpy as np
 from edges import INF, NAN, SLOPES_AT_0
 

@@ -183,7 +183,7 @@ def test_tensors_refuse_what_would_go_wrong_silently():
     with pytest.raises(TypeError, match="truth"):
         bool(x)
     with pytest.raises(TypeError, match="ambiguous"):
-        x == x
+        x == x  # noqa: B015
     with pytest.raises(ArgumentError, match="int64.*astype"):
         Tensor(np.arange(3), requires_grad=True)
     with pytest.raises(ArgumentError, match="complex"):
@@ -193,7 +193,8 @@ def test_tensors_refuse_what_would_go_wrong_silently():
 
 def test_arrays_and_tensors_mix_in_any_order():
     x, a = leaf(2.0, 4.0), np.array([1.0, 2.0])
-    for value in (a + x, a - x, a * x, a / x, x - a, 3 - x, 1 / x, np.array([[1.0, 1.0]]) @ x.reshape(2, 1), -x, abs(x), x**2):
+    row = np.array([[1.0, 1.0]])
+    for value in (a + x, a - x, a * x, a / x, x - a, 3 - x, 1 / x, row @ x.reshape(2, 1), -x, abs(x), x**2):
         assert isinstance(value, Tensor) and value.dtype == np.float64
     np.testing.assert_array_equal((a - x).data, [-1.0, -2.0])
     np.testing.assert_array_equal((x > 3), [False, True])
@@ -238,7 +239,12 @@ def test_what_a_forward_saves_is_used_once_and_released(rng, monkeypatch):
     assert y.saved.shape == (2, 2, 1, 4, 4)
     used = []
     backward = sd.kernels.affine_sample.backward
-    monkeypatch.setattr(sd.kernels.affine_sample, "backward", lambda *a, derivatives, **k: used.append(derivatives) or backward(*a, derivatives=derivatives, **k))
+
+    def recorded(*arrays, derivatives, **more):
+        used.append(derivatives)
+        return backward(*arrays, derivatives=derivatives, **more)
+
+    monkeypatch.setattr(sd.kernels.affine_sample, "backward", recorded)
     saved = y.saved
     y.sum().backward()
     assert used[0] is saved and y.saved is None

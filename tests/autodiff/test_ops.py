@@ -20,7 +20,8 @@ STUB = Path(ops.__file__).with_suffix(".pyi")
 
 def stub() -> str:
     """The names and parameters of the table, for editors and type checkers."""
-    lines = ["# ruff: noqa: E501", "# Written by tests/autodiff/test_ops.py from the table of rules.", "from typing import Any", ""]
+    lines = ["# ruff: noqa: E501", "# Written by tests/autodiff/test_ops.py from the table of rules."]
+    lines += ["from typing import Any", ""]
     for name in sorted(FUNCTIONS):
         parameters = []
         for p in inspect.signature(FUNCTIONS[name]).parameters.values():

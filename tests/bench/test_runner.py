@@ -4,14 +4,14 @@ import json
 import numpy as np
 import pytest
 
-from sdpadv_np.bench import goals, report, runner
+from sdpadv_np.bench import goals, jobs, report, runner
 from sdpadv_np.errors import ArgumentError, Error
 
 RIGHT = {"y": np.arange(4.0), "gradient": np.ones((2, 2))}
 
 
 def candidate(results=RIGHT, tolerance=0.0):
-    return lambda job: runner.Candidate(lambda: results, lambda r: r, tolerance)
+    return lambda job: jobs.Candidate(lambda: results, lambda r: r, tolerance)
 
 
 def fail(error):

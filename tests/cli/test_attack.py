@@ -15,7 +15,9 @@ def place(tmp_path_factory, classifier, glyphs):
     folder = tmp_path_factory.mktemp("place")
     sd.save(classifier, folder / "classifier.h5")
     g = glyphs
-    attack = sd.attacks.SdpAdv(classifier).fit(g.x_train[:1000], g.y_train[:1000], g.x_val[:200], g.y_val[:200], epochs=2, progress=False)
+    attack = sd.attacks.SdpAdv(classifier).fit(
+        g.x_train[:1000], g.y_train[:1000], g.x_val[:200], g.y_val[:200], epochs=2, progress=False
+    )
     sd.save(attack, folder / "generator.h5")
     x = np.round(g.x_test[:40, 0] * 255).astype(np.uint8)
     np.savez(folder / "mine.npz", images=x, labels=g.y_test[:40])
@@ -37,13 +39,36 @@ def run(*arguments):
 
 
 def test_by_name_it_is_the_librarys_attack(place, tmp_path, classifier, capsys):
-    run("attack", place / "mine.npz", "--classifier", place / "classifier.h5", "--attack", "pgd", "--eps", 0.2, "--set", "steps=4", "random_start=false", "--output", tmp_path / "o")
+    run(
+        "attack",
+        place / "mine.npz",
+        "--classifier",
+        place / "classifier.h5",
+        "--attack",
+        "pgd",
+        "--eps",
+        0.2,
+        "--set",
+        "steps=4",
+        "random_start=false",
+        "--output",
+        tmp_path / "o",
+    )
     given, written = images.load(place / "mine.npz"), images.load(tmp_path / "o/adversarial.npz")
     expected = sd.attacks.PGD(classifier, eps=0.2, steps=4, random_start=False)(given.x)
-    assert written.x.tobytes() == expected.tobytes() and written.y.tolist() == given.y.tolist() and written.layout == "NHW"
+    assert (
+        written.x.tobytes() == expected.tobytes() and written.y.tolist() == given.y.tolist() and written.layout == "NHW"
+    )
     record = json.loads((tmp_path / "o/record.json").read_text())
-    assert record["parameters"]["steps"] == 4 and record["parameters"]["labels"] == "predicted" and record["made"]["numpy"] == np.__version__
-    assert record["figures"]["accuracy"] == classifier.accuracy(expected, given.y) and record["figures"]["measured against"] == "true labels"
+    assert (
+        record["parameters"]["steps"] == 4
+        and record["parameters"]["labels"] == "predicted"
+        and record["made"]["numpy"] == np.__version__
+    )
+    assert (
+        record["figures"]["accuracy"] == classifier.accuracy(expected, given.y)
+        and record["figures"]["measured against"] == "true labels"
+    )
     assert record["figures"]["linf"] == pytest.approx(0.2, abs=1e-6) and record["distortion"] is None
     assert {p.name for p in (tmp_path / "o").iterdir()} == {"adversarial.npz", "record.json", "pictures.png"}
     assert "steps = 4" in capsys.readouterr().out
@@ -63,8 +88,13 @@ def test_labels_from_a_file_and_targets(place, tmp_path, classifier):
     run(*common, "--labels", "true", "--true-labels", place / "y.npy", "--output", tmp_path / "true")
     run(*common, "--target", 3, "--output", tmp_path / "target")
     x = images.load(place / "mine.npy").x
-    np.testing.assert_array_equal(images.load(tmp_path / "true/adversarial.npy").x, sd.attacks.FGSM(classifier, labels="true")(x, np.load(place / "y.npy")))
-    np.testing.assert_array_equal(images.load(tmp_path / "target/adversarial.npy").x, sd.attacks.FGSM(classifier)(x, targets=np.full(40, 3)))
+    np.testing.assert_array_equal(
+        images.load(tmp_path / "true/adversarial.npy").x,
+        sd.attacks.FGSM(classifier, labels="true")(x, np.load(place / "y.npy")),
+    )
+    np.testing.assert_array_equal(
+        images.load(tmp_path / "target/adversarial.npy").x, sd.attacks.FGSM(classifier)(x, targets=np.full(40, 3))
+    )
     figures = json.loads((tmp_path / "target/record.json").read_text())["figures"]
     assert figures["measured against"] == "predicted labels" and 0 < figures["in target"] <= 1
 
@@ -76,7 +106,18 @@ def test_a_folder_of_pngs_is_measured_as_it_is_written(place, tmp_path, classifi
     for i in range(6):
         (tmp_path / f"png/{given.y[i]}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(given.x[i, 0] * 255).astype(np.uint8)).save(tmp_path / f"png/{given.y[i]}/{i}.png")
-    run("attack", tmp_path / "png", "--classifier", place / "classifier.h5", "--attack", "fgsm", "--eps", 0.123, "--output", tmp_path / "o")
+    run(
+        "attack",
+        tmp_path / "png",
+        "--classifier",
+        place / "classifier.h5",
+        "--attack",
+        "fgsm",
+        "--eps",
+        0.123,
+        "--output",
+        tmp_path / "o",
+    )
     before, after = images.load(tmp_path / "png"), images.load(tmp_path / "o/adversarial")
     assert after.names == before.names and after.y.tolist() == before.y.tolist()
     figures = json.loads((tmp_path / "o/record.json").read_text())["figures"]
@@ -114,19 +155,48 @@ def bad(place):
         (("attack", place / "nothing.npy", "--attack", g), "nothing.npy: cannot be read: No such file"),
         (("attack", place / "y.npy", "--attack", g), "y.npy: x has dtype int64"),
         (("attack", place / "small.npy", "--attack", g), r"x has shape \(2, 5, 5\); expected \(N, 1, 28, 28\)"),
-        ((*attack, "--attack", "fgsm", *c, "--true-labels", place / "mine.npy"), r"mine.npy: labels has shape \(40, 28, 28\)"),
+        (
+            (*attack, "--attack", "fgsm", *c, "--true-labels", place / "mine.npy"),
+            r"mine.npy: labels has shape \(40, 28, 28\)",
+        ),
         ((*attack, "--attack", g, "--threads", "0"), "threads is 0"),
         (("evaluate", *c, "--attacks", "fgsm", "--images", place / "mine.npy"), "has no labels.*--true-labels FILE"),
         (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--limit", "0"), "limit is 0"),
-        (("evaluate", *c, "--attacks", "fgsm", g, "--dataset", "glyphs", "--set", "steps=3"), "steps=3: fgsm, .*generator.h5 have no such parameter to set"),
+        (
+            ("evaluate", *c, "--attacks", "fgsm", g, "--dataset", "glyphs", "--set", "steps=3"),
+            "steps=3: fgsm, .*generator.h5 have no such parameter to set",
+        ),
         (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--eps", "-1"), "eps is -1.0"),
-        ((*attack, "--attack", "fgsm", *c, "--target", 10**22), "--target is 1(0){22}; the classifier has the classes 0 to 9"),
+        (
+            (*attack, "--attack", "fgsm", *c, "--target", 10**22),
+            "--target is 1(0){22}; the classifier has the classes 0 to 9",
+        ),
         ((*attack, "--attack", "fgsm", *c, "--target", "-1"), "--target is -1"),
         ((*attack, "--attack", g, "--seed", "3"), "seed=3: .*generator.h5 has no such parameter to set"),
         ((*attack, "--attack", "fgsm", *c, "--threads", 10**24), "threads is 1(0){24}; it must be at most 4096"),
-        ((*attack, "--attack", "fgsm", *c, "--true-labels", place / "beyond.npy"), "beyond.npy: y has labels from 0 to 99; expected 0 to 9"),
-        (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--true-labels", place / "y.npy"), "--true-labels: a data set has its own"),
-        (("evaluate", *c, "--attacks", "fgsm", "--images", place / "mine.npz", "--dataset", "mnist", "--data-dir", "x"), "leave out --dataset and --data-dir, or --images"),
+        (
+            (*attack, "--attack", "fgsm", *c, "--true-labels", place / "beyond.npy"),
+            "beyond.npy: y has labels from 0 to 99; expected 0 to 9",
+        ),
+        (
+            ("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs", "--true-labels", place / "y.npy"),
+            "--true-labels: a data set has its own",
+        ),
+        (
+            (
+                "evaluate",
+                *c,
+                "--attacks",
+                "fgsm",
+                "--images",
+                place / "mine.npz",
+                "--dataset",
+                "mnist",
+                "--data-dir",
+                "x",
+            ),
+            "leave out --dataset and --data-dir, or --images",
+        ),
         (("attack", "/proc/self/mem", "--attack", g), "/proc/self/mem: cannot be read: Input/output error"),
     ]
 
@@ -143,14 +213,41 @@ def test_wrong_input_is_one_line_and_nothing_is_written(place, tmp_path, capsys,
 
 
 def test_evaluate_prints_what_evaluate_returns(place, tmp_path, classifier, glyphs, capsys):
-    run("evaluate", "--classifier", place / "classifier.h5", "--attacks", "fgsm", "mim", place / "generator.h5", "--dataset", "glyphs", "--limit", 100,
-        "--eps", 0.1, "--set", "steps=2", "--picture", "--output", tmp_path / "o")
+    run(
+        "evaluate",
+        "--classifier",
+        place / "classifier.h5",
+        "--attacks",
+        "fgsm",
+        "mim",
+        place / "generator.h5",
+        "--dataset",
+        "glyphs",
+        "--limit",
+        100,
+        "--eps",
+        0.1,
+        "--set",
+        "steps=2",
+        "--picture",
+        "--output",
+        tmp_path / "o",
+    )
     record = json.loads((tmp_path / "o/evaluation.json").read_text())
     assert [r["attack"] for r in record["results"]] == ["no attack", "FGSM", "MIM", "SdpAdv"]
     x, y = glyphs.x_test[:100], glyphs.y_test[:100]
-    for result, attack in zip(record["results"][1:], (sd.attacks.FGSM(classifier, eps=0.1), sd.attacks.MIM(classifier, eps=0.1, steps=2), sd.load(place / "generator.h5"))):
+    for result, attack in zip(
+        record["results"][1:],
+        (
+            sd.attacks.FGSM(classifier, eps=0.1),
+            sd.attacks.MIM(classifier, eps=0.1, steps=2),
+            sd.load(place / "generator.h5"),
+        ),
+    ):
         expected = sd.evaluate(classifier, attack, x, y).as_dict()
-        assert {k: result[k] for k in expected if k != "seconds_per_100"} == {k: v for k, v in expected.items() if k != "seconds_per_100"}
+        assert {k: result[k] for k in expected if k != "seconds_per_100"} == {
+            k: v for k, v in expected.items() if k != "seconds_per_100"
+        }
     assert record["results"][3]["distortion"]["scale_x"] > 0 and record["results"][1]["parameters"]["eps"] == 0.1
     text = capsys.readouterr().out
     assert (tmp_path / "o/table.txt").read_text().strip() in text and "px" in text
@@ -158,7 +255,18 @@ def test_evaluate_prints_what_evaluate_returns(place, tmp_path, classifier, glyp
 
 
 def test_evaluate_on_the_users_images(place, tmp_path, classifier):
-    run("evaluate", "--classifier", place / "classifier.h5", "--attacks", place / "generator.h5", place / "generator.h5", "--images", place / "mine.npz", "--output", tmp_path / "o")
+    run(
+        "evaluate",
+        "--classifier",
+        place / "classifier.h5",
+        "--attacks",
+        place / "generator.h5",
+        place / "generator.h5",
+        "--images",
+        place / "mine.npz",
+        "--output",
+        tmp_path / "o",
+    )
     results = json.loads((tmp_path / "o/evaluation.json").read_text())["results"]
     given = images.load(place / "mine.npz")
     assert results[0]["accuracy"] == classifier.accuracy(given.x, given.y) and results[1]["count"] == 40
@@ -167,8 +275,19 @@ def test_evaluate_on_the_users_images(place, tmp_path, classifier):
 
 def test_interrupted(place, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sd.attacks.FGSM, "_attack", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    for command, said in ((("attack", place / "mine.npz", "--attack"), "no images were written"), (("evaluate", "--images", place / "mine.npz", "--attacks"), "no results were")):
-        assert main([str(a) for a in (*command, "fgsm", "--classifier", place / "classifier.h5", "--output", tmp_path / "o")]) == 130
+    for command, said in (
+        (("attack", place / "mine.npz", "--attack"), "no images were written"),
+        (("evaluate", "--images", place / "mine.npz", "--attacks"), "no results were"),
+    ):
+        assert (
+            main(
+                [
+                    str(a)
+                    for a in (*command, "fgsm", "--classifier", place / "classifier.h5", "--output", tmp_path / "o")
+                ]
+            )
+            == 130
+        )
         assert said in capsys.readouterr().err and not (tmp_path / "o").exists()
 
 
@@ -178,7 +297,12 @@ def test_the_list_shows_every_attack_with_its_defaults(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["attack", "--list"])
     text = capsys.readouterr().out
-    assert stop.value.code == 0 and all(f"{name}" in text for name in registry.names()) and "decay=1.0" in text and "trained first" in text
+    assert (
+        stop.value.code == 0
+        and all(f"{name}" in text for name in registry.names())
+        and "decay=1.0" in text
+        and "trained first" in text
+    )
 
 
 @pytest.mark.parametrize("command", ("attack", "evaluate", "reproduce"))
@@ -189,15 +313,28 @@ def test_help_shows_defaults_and_an_example(command, capsys):
     assert stop.value.code == 0 and "(default: " in text and f"  sdpadv {command}" in text.split("example")[1]
 
 
-@pytest.mark.parametrize("arguments", (
-    ("train", "--resume", ""), ("train", "--data-dir", ""), ("train", "--output", " "), ("attack", "", "--attack", "fgsm"), ("attack", "x.npy", "--attack", ""), ("attack", "x.npy", "--attack", "fgsm", "--classifier", ""),
-    ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--images", ""), ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--true-labels", ""), ("reproduce", "table1", "--work", ""), ("bench", "affine", "--output", ""),
-))
+@pytest.mark.parametrize(
+    "arguments",
+    (
+        ("train", "--resume", ""),
+        ("train", "--data-dir", ""),
+        ("train", "--output", " "),
+        ("attack", "", "--attack", "fgsm"),
+        ("attack", "x.npy", "--attack", ""),
+        ("attack", "x.npy", "--attack", "fgsm", "--classifier", ""),
+        ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--images", ""),
+        ("evaluate", "--classifier", "c.h5", "--attacks", "fgsm", "--true-labels", ""),
+        ("reproduce", "table1", "--work", ""),
+        ("bench", "affine", "--output", ""),
+    ),
+)
 def test_an_empty_text_is_no_path(arguments, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
         main(list(arguments))
-    assert stop.value.code == 2 and capsys.readouterr().err.splitlines()[-1].endswith(": is empty; give a name, or leave the option out")
+    assert stop.value.code == 2 and capsys.readouterr().err.splitlines()[-1].endswith(
+        ": is empty; give a name, or leave the option out"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -208,4 +345,6 @@ def test_a_kernel_that_there_is_not(monkeypatch, capsys):
 
 @pytest.mark.parametrize("radius", ("nan", "inf", "-1"))
 def test_a_radius_that_is_none(radius, capsys, tmp_path):
-    assert f"radius is {float(radius)}; it must be at least 0 and finite" in line(capsys, "bench", "affine", "--quick", f"--radius={radius}", "--output", tmp_path / "o")
+    assert f"radius is {float(radius)}; it must be at least 0 and finite" in line(
+        capsys, "bench", "affine", "--quick", f"--radius={radius}", "--output", tmp_path / "o"
+    )

@@ -17,7 +17,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     f, (x, y, x_val, y_val) = own.fitted()
     sd.save(f, folder / "own.h5")
-    sd.save(sd.attacks.SdpAdv(f).fit(x, y, x_val, y_val, epochs=1, batch_size=32, progress=False), folder / "generator.h5")
+    sd.save(
+        sd.attacks.SdpAdv(f).fit(x, y, x_val, y_val, epochs=1, batch_size=32, progress=False), folder / "generator.h5"
+    )
     pixels = np.round(x_val[:20] * 255).astype(np.uint8)
     np.savez(folder / "mine.npz", images=pixels, labels=y_val[:20])
     np.save(folder / "last.npy", pixels.transpose(0, 2, 3, 1))
@@ -37,7 +39,18 @@ def run(*arguments):
 
 @pytest.mark.parametrize("name", ("mine.npz", "last.npy", "png", "jpg"))
 def test_attack(place, tmp_path, name):
-    run("attack", place / name, "--classifier", place / "own.h5", "--attack", "pgd", "--eps", 0.1, "--output", tmp_path / "o")
+    run(
+        "attack",
+        place / name,
+        "--classifier",
+        place / "own.h5",
+        "--attack",
+        "pgd",
+        "--eps",
+        0.1,
+        "--output",
+        tmp_path / "o",
+    )
     f, given = sd.load(place / "own.h5"), images.load(place / name, image_shape=own.SHAPE)
     (written,) = (p for p in (tmp_path / "o").iterdir() if p.name.startswith("adversarial"))
     again = images.load(written, image_shape=own.SHAPE)
@@ -57,8 +70,21 @@ def test_a_generator_for_colour_images(place, tmp_path):
 
 
 def test_evaluate(place, tmp_path, capsys):
-    run("evaluate", "--classifier", place / "own.h5", "--attacks", "fgsm", place / "generator.h5", "--images", place / "mine.npz", "--eps", 0.1,
-        "--picture", "--output", tmp_path / "o")
+    run(
+        "evaluate",
+        "--classifier",
+        place / "own.h5",
+        "--attacks",
+        "fgsm",
+        place / "generator.h5",
+        "--images",
+        place / "mine.npz",
+        "--eps",
+        0.1,
+        "--picture",
+        "--output",
+        tmp_path / "o",
+    )
     f, given = sd.load(place / "own.h5"), images.load(place / "mine.npz")
     results = json.loads((tmp_path / "o/evaluation.json").read_text())["results"]
     assert results[0]["accuracy"] == f.accuracy(given.x, given.y)
@@ -70,16 +96,35 @@ def bad(place):
     c = ("--classifier", place / "own.h5")
     fgsm = (*c, "--attack", "fgsm")
     return [
-        (("attack", place / "grey.npy", *fgsm), r"grey.npy: x has shape \(20, 8, 8\); expected \(N, 3, 8, 8\) or \(N, 8, 8, 3\): the network takes images in colour"),
-        (("attack", place / "large.npz", *fgsm), r"large.npz: x has shape \(2, 3, 9, 9\); .*bring them to 8x8 pixels and 3 channels"),
+        (
+            ("attack", place / "grey.npy", *fgsm),
+            r"grey.npy: x has shape \(20, 8, 8\); expected \(N, 3, 8, 8\) or \(N, 8, 8, 3\): the network .* colour",
+        ),
+        (
+            ("attack", place / "large.npz", *fgsm),
+            r"large.npz: x has shape \(2, 3, 9, 9\); .*bring them to 8x8 pixels and 3 channels",
+        ),
         (("attack", place / "large.npz", "--attack", place / "generator.h5"), r"expected \(N, 3, 8, 8\)"),
-        (("attack", place / "beyond.npz", *fgsm), r"beyond.npz: y has labels from 7 to 7; expected 0 to 6: the classifier has 7 classes"),
-        (("attack", place / "mine.npz", *fgsm, "--target", "7"), "--target is 7; the classifier has the classes 0 to 6"),
-        (("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs"), r"own.h5: takes images \(3, 8, 8\), glyphs has \(1, 28, 28\); give images of your own by --images"),
-        (("evaluate", "--classifier", place / "b.h5", "--attacks", place / "generator.h5", "--dataset", "glyphs"),
-         r"SdpAdv takes images \(3, 8, 8\), the classifier \(1, 28, 28\); give a generator that was trained against"),
-        (("evaluate", "--classifier", place / "few.h5", "--attacks", "fgsm", "--dataset", "glyphs"),
-         "glyphs: y has labels from 0 to 9; expected 0 to 6: the classifier has 7 classes"),
+        (
+            ("attack", place / "beyond.npz", *fgsm),
+            r"beyond.npz: y has labels from 7 to 7; expected 0 to 6: the classifier has 7 classes",
+        ),
+        (
+            ("attack", place / "mine.npz", *fgsm, "--target", "7"),
+            "--target is 7; the classifier has the classes 0 to 6",
+        ),
+        (
+            ("evaluate", *c, "--attacks", "fgsm", "--dataset", "glyphs"),
+            r"own.h5: takes images \(3, 8, 8\), glyphs has \(1, 28, 28\); give images of your own by --images",
+        ),
+        (
+            ("evaluate", "--classifier", place / "b.h5", "--attacks", place / "generator.h5", "--dataset", "glyphs"),
+            r"SdpAdv takes images \(3, 8, 8\), the classifier \(1, 28, 28\); give a generator that was trained against",
+        ),
+        (
+            ("evaluate", "--classifier", place / "few.h5", "--attacks", "fgsm", "--dataset", "glyphs"),
+            "glyphs: y has labels from 0 to 9; expected 0 to 6: the classifier has 7 classes",
+        ),
     ]
 
 
@@ -98,5 +143,8 @@ def test_wrong_input_is_one_line_and_nothing_is_written(place, tmp_path, capsys,
 
 def test_without_pillow_other_files_still_work(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    assert main(["attack", str(place / "png"), "--attack", str(place / "generator.h5"), "--output", str(tmp_path / "o")]) == 1
+    assert (
+        main(["attack", str(place / "png"), "--attack", str(place / "generator.h5"), "--output", str(tmp_path / "o")])
+        == 1
+    )
     assert "PNG and JPEG files need PIL" in capsys.readouterr().err

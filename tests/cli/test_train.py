@@ -15,7 +15,10 @@ from sdpadv_np.cli import main
 from sdpadv_np.storage import files
 
 SMALL = ["train", "--dataset", "glyphs", "--classifier-epochs", "2", "--epochs", "2"]
-FILES = {"classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json", "pictures.png", "sdadv.h5", "table.md", "table.txt"}
+FILES = {
+    "classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json", "pictures.png",
+    "sdadv.h5", "table.md", "table.txt",
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +32,13 @@ def test_everything_is_in_the_run_folder(run, capsys):
     assert {f.name for f in run.iterdir() if f.is_file()} == FILES
     record = json.loads((run / "metrics.json").read_text())
     assert [r["attack"] for r in record["results"]] == ["no attack", "FGSM", "PGD", "MIM", "SdAdv", "SdpAdv"]
-    assert record["parameters"]["gamma"] == 0.3 and record["parameters"]["seed"] == 0 and record["trained"]["sdpadv"]["kappa"] == 2.0
+    assert record["parameters"]["gamma"] == 0.3 and record["parameters"]["seed"] == 0
+    assert record["trained"]["sdpadv"]["kappa"] == 2.0
     assert {"commit", "numpy", "processor", "sdpadv_np"} <= record["made"].keys()
     with open(run / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [r["training"] for r in rows] == ["Model B"] * 2 + ["SdpAdv"] * 2 + ["SdAdv"] * 2 and float(rows[2]["L_theta"]) > 0
+    assert [r["training"] for r in rows] == ["Model B"] * 2 + ["SdpAdv"] * 2 + ["SdAdv"] * 2
+    assert float(rows[2]["L_theta"]) > 0
 
 
 def test_the_table_says_what_the_files_do(run, glyphs):
@@ -48,13 +53,22 @@ def test_the_classifier_is_reused_and_it_is_said(run, tmp_path, capsys):
     assert main([*SMALL, "--compare", "--output", str(tmp_path / "again")]) == 0
     assert "Model B: reused from" in capsys.readouterr().out
     assert (tmp_path / "again/classifier.h5").read_bytes() == (run / "classifier.h5").read_bytes()
-    assert sd.load(tmp_path / "again/generator.h5").store.data.tobytes() == sd.load(run / "generator.h5").store.data.tobytes()
+    assert sd.load(
+        tmp_path / "again/generator.h5"
+    ).store.data.tobytes() == sd.load(run / "generator.h5").store.data.tobytes()
 
 
 def test_methods_and_comparisons(tmp_path, run):
-    assert main([*SMALL, "--method", "advgan", "--eps", "0.3", "--compare", "fgsm", "bim", "--labels", "true", "--output", str(tmp_path / "a")]) == 0
+    assert main(
+        [
+            *SMALL, "--method", "advgan", "--eps", "0.3", "--compare", "fgsm", "bim", "--labels", "true", "--output",
+            str(tmp_path / "a"),
+        ]
+    ) == 0
     record = json.loads((tmp_path / "a/metrics.json").read_text())
-    assert [(r["attack"], r["eps"]) for r in record["results"]] == [("no attack", None), ("FGSM", 0.3), ("BIM", 0.3), ("AdvGAN", 0.3)]
+    assert [(r["attack"], r["eps"]) for r in record["results"]] == [
+        ("no attack", None), ("FGSM", 0.3), ("BIM", 0.3), ("AdvGAN", 0.3)
+    ]
     assert main([*SMALL, "--eps", "0", "--compare", "--output", str(tmp_path / "b")]) == 0
     record = json.loads((tmp_path / "b/metrics.json").read_text())
     assert record["parameters"]["method"] == "sdadv" and record["results"][-1]["attack"] == "SdAdv"
@@ -71,8 +85,10 @@ def line(capsys, *arguments):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--eps", "-0.1"], "eps is -0.1; it must be at least 0"), (["--eps", "nan"], "eps is nan"), (["--gamma", "-1"], "gamma is -1.0"),
-        (["--kappa", "-3"], "kappa"), (["--epochs", "0"], "epochs is 0"), (["--batch-size", "0"], "batch_size is 0"), (["--seed", "-1"], "seed is -1"),
+        (["--eps", "-0.1"], "eps is -0.1; it must be at least 0"), (["--eps", "nan"], "eps is nan"),
+        (["--gamma", "-1"], "gamma is -1.0"),
+        (["--kappa", "-3"], "kappa"), (["--epochs", "0"], "epochs is 0"), (["--batch-size", "0"], "batch_size is 0"),
+        (["--seed", "-1"], "seed is -1"),
         (["--threads", "0"], "threads is 0"), (["--method", "advgan", "--eps", "2"], "eps is 2.0"),
     ],
 )
@@ -125,17 +141,26 @@ def test_interruption_says_how_to_go_on_and_going_on_ends_the_same(run, tmp_path
 def same_results(run, other):
     for name in ("classifier.h5", "generator.h5", "sdadv.h5"):
         assert sd.load(run / name).store.data.tobytes() == sd.load(other / name).store.data.tobytes(), name
-    results = [[{k: v for k, v in r.items() if k != "seconds_per_100"} for r in json.loads((f / "metrics.json").read_text())["results"]] for f in (run, other)]
+    results = [
+        [
+            {
+                k: v for k, v in r.items() if k != "seconds_per_100"
+            } for r in json.loads((f / "metrics.json").read_text())["results"]
+        ] for f in (run, other)
+    ]
     assert results[0] == results[1]
 
 
 def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_bits(run, tmp_path):
-    """kill -9 at growing times, in a cache of its own so that the classifier is trained too; benchmarks/kills.py does it a hundred times."""
+    """kill -9 at growing times, with an empty cache, so that the classifier is trained too; see benchmarks/kills.py."""
     folder = tmp_path / "r"
     environment = {**os.environ, "SDPADV_CACHE": str(tmp_path / "cache")}
     command, kills, wait = [*SMALL, "--output", str(folder)], 0, 1.5
     while True:
-        process = subprocess.Popen([sys.executable, "-m", "sdpadv_np.cli", *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sdpadv_np.cli", *command], env=environment, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         try:
             _, error = process.communicate(timeout=wait)
             assert process.returncode == 0, error.decode()
@@ -163,7 +188,8 @@ def test_a_full_disk_in_mid_training(tmp_path):
     environment = {**os.environ, "SDPADV_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "sdpadv_np.cli", *SMALL, "--output", str(tmp_path / "r")]
     done = subprocess.run(command, env=environment, preexec_fn=limit, capture_output=True, text=True)
-    assert done.returncode == 1 and "File too large; make room or choose another folder" in done.stderr.splitlines()[-1], done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "File too large; make room or choose another folder" in done.stderr.splitlines()[-1], done.stderr
     assert [p.name for p in (tmp_path / "r").rglob("*") if p.is_file()] == ["parameters.json"]
 
 

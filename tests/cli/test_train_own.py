@@ -12,7 +12,8 @@ from sdpadv_np.cli import main
 
 SHORT = ["--epochs", "2", "--classifier-epochs", "2", "--batch-size", "50"]
 FILES = {
-    "classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json", "pictures.png", "table.md",
+    "classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json", "pictures.png",
+    "table.md",
     "table.txt",
 }
 
@@ -31,7 +32,9 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(place):
-    command = ["train", "--data", place / "own.npz", "--classifier", place / "own.h5", *SHORT, "--output", place / "run"]
+    command = [
+        "train", "--data", place / "own.npz", "--classifier", place / "own.h5", *SHORT, "--output", place / "run"
+    ]
     assert main(list(map(str, command))) == 0
     return place / "run"
 
@@ -53,7 +56,8 @@ def test_everything_is_in_the_run_folder(run, place):
     record, data = json.loads((run / "metrics.json").read_text()), sd.data.from_file(place / "own.npz")
     assert [r["attack"] for r in record["results"]] == ["no attack", "FGSM", "PGD", "MIM", "SdpAdv"]
     classifier, generator = sd.load(run / "classifier.h5"), sd.load(run / "generator.h5")
-    assert len(classifier.history) == 2 and record["results"][0]["accuracy"] == classifier.accuracy(data.x_test, data.y_test)
+    assert len(classifier.history) == 2
+    assert record["results"][0]["accuracy"] == classifier.accuracy(data.x_test, data.y_test)
     assert record["results"][-1]["accuracy"] == classifier.accuracy(generator(data.x_test), data.y_test)
     assert "paper" not in (run / "table.txt").read_text()
     with Image.open(run / "pictures.png") as picture:
@@ -81,7 +85,9 @@ def test_interrupted_it_resumes_to_the_same_bits_from_another_folder(run, place,
 
 
 def test_a_trained_network_is_used_as_it_is_and_kept(place, tmp_path, capsys):
-    command = ["--data", place / "own.npz", "--classifier", place / "trained.h5", *SHORT, "--compare", "--method", "sdadv"]
+    command = [
+        "--data", place / "own.npz", "--classifier", place / "trained.h5", *SHORT, "--compare", "--method", "sdadv"
+    ]
     train(*command, "--output", tmp_path / "r")
     assert "own: used as it is" in capsys.readouterr().out
     found, given = sd.load(tmp_path / "r/classifier.h5"), sd.load(place / "trained.h5")
@@ -105,10 +111,16 @@ def test_model_b_trains_on_own_grey_images_and_not_through_the_cache(tmp_path, g
 
 def test_wrong_input_is_one_line(place, tmp_path, capsys):
     data, output = ["--data", place / "own.npz"], ["--output", tmp_path / "r"]
-    assert "Model B takes images (1, 28, 28) of 10 classes, own has (3, 8, 8) of 7" in line(capsys, *data, "--output", tmp_path / "b")
+    assert "Model B takes images (1, 28, 28) of 10 classes, own has (3, 8, 8) of 7" in line(
+        capsys, *data, "--output", tmp_path / "b"
+    )
     assert "leave out --dataset, or --data" in line(capsys, *data, "--dataset", "glyphs", *output)
     assert "leave out --data-dir, or --data" in line(capsys, *data, "--data-dir", tmp_path, *output)
     assert "classifier_epochs is 0" in line(capsys, "--dataset", "glyphs", "--classifier-epochs", "0", *output)
     assert not (tmp_path / "r").exists()
-    assert "nowhere.h5: cannot be read" in line(capsys, *data, "--classifier", tmp_path / "nowhere.h5", "--output", tmp_path / "n")
-    assert "is neither a npz nor an HDF5 file" in line(capsys, "--data", place / "run/table.txt", "--output", tmp_path / "t")
+    assert "nowhere.h5: cannot be read" in line(
+        capsys, *data, "--classifier", tmp_path / "nowhere.h5", "--output", tmp_path / "n"
+    )
+    assert "is neither a npz nor an HDF5 file" in line(
+        capsys, "--data", place / "run/table.txt", "--output", tmp_path / "t"
+    )

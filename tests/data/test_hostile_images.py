@@ -44,7 +44,10 @@ def test_hdf5_that_leads_into_other_files(tmp_path):
 
 
 def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_path, monkeypatch):
-    for program, message in (("import os; os.abort()", "the HDF5 library crashed on it .SIGABRT"), ("while True: pass", "did not come to an end in 0.5 s")):
+    for program, message in (
+        ("import os; os.abort()", "the HDF5 library crashed on it .SIGABRT"),
+        ("while True: pass", "did not come to an end in 0.5 s"),
+    ):
         monkeypatch.setattr(child_process, "SECONDS", 0.5)
         monkeypatch.setattr(child_process, "_PROGRAM", program + " #{}")
         with h5py.File(tmp_path / "a.h5", "w") as file:
@@ -55,7 +58,9 @@ def test_hdf5_that_is_damaged_so_that_its_library_crashes_or_does_not_end(tmp_pa
 def test_without_h5py_no_good_file_is_blamed(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = X
-    monkeypatch.setattr(child_process, "_PROGRAM", "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; from sdpadv_np.storage import child_process; child_process.main()")
+    program = "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; "
+    program += "from sdpadv_np.storage import child_process; child_process.main()"
+    monkeypatch.setattr(child_process, "_PROGRAM", program)
     refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which is not to be had here; install it with")
 
 
@@ -70,7 +75,9 @@ def test_hdf5_that_is_locked_says_so(tmp_path):
         file["x"] = X
     with open(tmp_path / "a.h5", "rb+") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        refused(tmp_path / "a.h5", "a.h5: is locked: another program has it open for writing.*HDF5_USE_FILE_LOCKING=FALSE")
+        refused(
+            tmp_path / "a.h5", "a.h5: is locked: another program has it open for writing.*HDF5_USE_FILE_LOCKING=FALSE"
+        )
     assert images.load(tmp_path / "a.h5").x.shape == (3, 1, 5, 4)
 
 
@@ -82,9 +89,17 @@ def test_npz_members_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch):
             file.writestr(name, memory.getvalue())
         file.writestr("notes.txt", "no array")
     opened, original = [], arrays._member
-    monkeypatch.setattr(arrays, "_member", lambda archive, member, largest: opened.append(member.filename) or original(archive, member, largest))
+    monkeypatch.setattr(
+        arrays,
+        "_member",
+        lambda archive, member, largest: opened.append(member.filename) or original(archive, member, largest),
+    )
     assert images.load(tmp_path / "a.npz").x.shape == (3, 1, 5, 4) and opened == ["x.npy"]
-    refused(tmp_path / "a.npz", r"no array of labels .*in it: x \(3, 5, 4\) uint8, other \(1000000,\) float64, notes.txt", tmp_path / "a.npz")
+    refused(
+        tmp_path / "a.npz",
+        r"no array of labels .*in it: x \(3, 5, 4\) uint8, other \(1000000,\) float64, notes.txt",
+        tmp_path / "a.npz",
+    )
 
 
 def npy(shape, descr="|u1", data=b""):
@@ -92,11 +107,19 @@ def npy(shape, descr="|u1", data=b""):
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
 
 
-@pytest.mark.parametrize("data, message", [
-    (npy((10**6, 10**6)), "more than the .* bytes that are read here"), (npy((10**30, 10**30)), "more than the"), (npy((-1, 5)), "expected numbers"),
-    (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"), (npy((0, 10**18)), "is not a whole npy|is an array|x has shape"),
-    (npy((3,), "|O"), "dtype object; expected numbers"), (npy((3,), "<U9"), "expected numbers"), (npy("(" * 50), "is not a whole npy"),
-])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (npy((10**6, 10**6)), "more than the .* bytes that are read here"),
+        (npy((10**30, 10**30)), "more than the"),
+        (npy((-1, 5)), "expected numbers"),
+        (npy((3, 5, 4), data=bytes(59)), "cut off after 59 of 60 bytes"),
+        (npy((0, 10**18)), "is not a whole npy|is an array|x has shape"),
+        (npy((3,), "|O"), "dtype object; expected numbers"),
+        (npy((3,), "<U9"), "expected numbers"),
+        (npy("(" * 50), "is not a whole npy"),
+    ],
+)
 def test_npy_headers(tmp_path, data, message):
     (tmp_path / "a.npy").write_bytes(data)
     refused(tmp_path / "a.npy", message)
@@ -119,11 +142,23 @@ def test_idx_with_odd_numbers_of_axes(tmp_path, axes):
 
 def png(width, height):
     """A grey PNG of that size, as its header says; all pixels 0."""
-    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * min(10**6, (width + 1) * height))), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0" * min(10**6, (width + 1) * height))),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
 
 
-@pytest.mark.parametrize("size, message", [((50_000, 50_000), "is not a whole PNG file: .*bomb|at most"), ((5_000, 5_000), "is 5000x5000; read are pictures of at most")])
+@pytest.mark.parametrize(
+    "size, message",
+    [
+        ((50_000, 50_000), "is not a whole PNG file: .*bomb|at most"),
+        ((5_000, 5_000), "is 5000x5000; read are pictures of at most"),
+    ],
+)
 def test_png_bombs(tmp_path, size, message):
     (tmp_path / "a.png").write_bytes(png(*size))
     refused(tmp_path, message)
@@ -174,7 +209,10 @@ def test_home_folders_and_kinds_of_error(tmp_path, monkeypatch):
 
 
 def of_chunks(*chunks):
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in (*chunks, (b"IEND", b"")))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in (*chunks, (b"IEND", b""))
+    )
 
 
 def header(bits=8, colour=0, interlaced=0, width=28, height=28):
@@ -185,30 +223,48 @@ ROWS = b"".join(b"\0" + bytes([1 + row] * 28) for row in range(28))
 SQUEEZED = zlib.compress(ROWS)
 
 
-@pytest.mark.parametrize("chunks, message", [
-    ((header(), (b"IDAT", zlib.compress(ROWS[: 14 * 29]))), "its pixels are 406 bytes; by its header they are 812"),
-    ((header(), (b"IDAT", zlib.compress(ROWS + ROWS[:29]))), "its pixels are 813 bytes or more; by its header they are 812"),
-    ((header(), (b"IDAT", SQUEEZED[:-4])), "its pixels are 812 bytes, with no end"), ((header(), (b"IDAT", SQUEEZED + b"more")), "its pixels are"), ((header(), (b"IDAT", SQUEEZED[:-4] + b"good")), "incorrect data check"),
-    ((header(), (b"IDAT", SQUEEZED[:9]), (b"tEXt", b"a\0b"), (b"IDAT", SQUEEZED[9:])), "it has a second IDAT"), ((header(), header(), (b"IDAT", SQUEEZED)), "it has a second IHDR"),
-    ((header(colour=3), (b"PLTE", bytes(range(9))), (b"IDAT", SQUEEZED)), "pixels of a colour beyond its palette"), ((header(colour=3), (b"IDAT", SQUEEZED)), "it lacks its palette"),
-    ((header(interlaced=1), (b"IDAT", SQUEEZED)), "its pixels are 812 bytes; by its header they are 837"),
-])
+@pytest.mark.parametrize(
+    "chunks, message",
+    [
+        ((header(), (b"IDAT", zlib.compress(ROWS[: 14 * 29]))), "its pixels are 406 bytes; by its header they are 812"),
+        (
+            (header(), (b"IDAT", zlib.compress(ROWS + ROWS[:29]))),
+            "its pixels are 813 bytes or more; by its header they are 812",
+        ),
+        ((header(), (b"IDAT", SQUEEZED[:-4])), "its pixels are 812 bytes, with no end"),
+        ((header(), (b"IDAT", SQUEEZED + b"more")), "its pixels are"),
+        ((header(), (b"IDAT", SQUEEZED[:-4] + b"good")), "incorrect data check"),
+        ((header(), (b"IDAT", SQUEEZED[:9]), (b"tEXt", b"a\0b"), (b"IDAT", SQUEEZED[9:])), "it has a second IDAT"),
+        ((header(), header(), (b"IDAT", SQUEEZED)), "it has a second IHDR"),
+        ((header(colour=3), (b"PLTE", bytes(range(9))), (b"IDAT", SQUEEZED)), "pixels of a colour beyond its palette"),
+        ((header(colour=3), (b"IDAT", SQUEEZED)), "it lacks its palette"),
+        ((header(interlaced=1), (b"IDAT", SQUEEZED)), "its pixels are 812 bytes; by its header they are 837"),
+    ],
+)
 def test_png_with_other_pixels_than_its_header_says(tmp_path, chunks, message):
     (tmp_path / "a.png").write_bytes(of_chunks(*chunks))
     refused(tmp_path, f"a.png: is not a whole PNG file: .*{message}")
 
 
-@pytest.mark.parametrize("bits, colour", ((1, 0), (2, 0), (4, 0), (8, 0), (1, 3), (2, 3), (4, 3), (8, 3), (8, 2), (8, 6), (8, 4)))
+@pytest.mark.parametrize(
+    "bits, colour", ((1, 0), (2, 0), (4, 0), (8, 0), (1, 3), (2, 3), (4, 3), (8, 3), (8, 2), (8, 6), (8, 4))
+)
 @pytest.mark.parametrize("size", ((1, 1), (3, 2), (9, 13), (16, 5)))
 @pytest.mark.parametrize("interlaced", (False, True))
 def test_png_of_every_kind_is_read(tmp_path, bits, colour, size, interlaced):
     width, height = size
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)) if interlaced else ((0, 0, 1, 1),)
+    passes = (
+        ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+        if interlaced
+        else ((0, 0, 1, 1),)
+    )
     sizes = [(len(range(r, height, dr)), len(range(c, width, dc))) for r, c, dr, dc in passes]
     rows = b"".join(b"\0" + b"\xff" * ((w * bits * channels + 7) // 8) for h, w in sizes if w for _ in range(h))
     palette = ((b"PLTE", b"\xff" * 3 * 2**bits),) if colour == 3 else ()
-    (tmp_path / "a.png").write_bytes(of_chunks(header(bits, colour, interlaced, width, height), *palette, (b"IDAT", zlib.compress(rows))))
+    (tmp_path / "a.png").write_bytes(
+        of_chunks(header(bits, colour, interlaced, width, height), *palette, (b"IDAT", zlib.compress(rows)))
+    )
     x = images.load(tmp_path).x
     assert x.shape == (1, 1, height, width) and (x == 1).all()
 
@@ -219,7 +275,15 @@ def test_png_folders_that_may_not_be_looked_into(tmp_path, monkeypatch):
         Image.fromarray(X[0]).save(tmp_path / place / "a.png")
     assert images.load(tmp_path).names == ("sub/a.png",)
     original = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: original(path) if not str(path).endswith("sub") else (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
+    monkeypatch.setattr(
+        os,
+        "scandir",
+        lambda path: (
+            original(path)
+            if not str(path).endswith("sub")
+            else (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path)))
+        ),
+    )
     refused(tmp_path, "sub: cannot be read: Permission denied")
 
 

@@ -114,7 +114,10 @@ BAD = {
     "dtype complex": (lambda x: x + 0j, "dtype complex128"),
     "flat": (lambda x: x.reshape(12, -1), r"shape \(12, 63\); expected \(N, H, W\)"),
     "one image": (lambda x: x[0], r"shape \(9, 7\)"),
-    "two channels": (lambda x: np.stack([x] * 2, axis=3), r"shape \(12, 9, 7, 2\), whose channels may be the second axis or the last"),
+    "two channels": (
+        lambda x: np.stack([x] * 2, axis=3),
+        r"shape \(12, 9, 7, 2\), whose channels may be the second axis or the last",
+    ),
     "none": (lambda x: x[:0], "no image in it"),
     "0 to 255 as floats": (lambda x: x.astype(np.float32), r"values from 0 to 255 .*images must lie in \[0, 1\]"),
     "negative": (lambda x: x / 255 - 0.5, "values from -0.5"),
@@ -155,7 +158,11 @@ def test_truncated_files(tmp_path, bytes_, kind, keep):
 
 
 def test_files_that_are_not_there_or_something_else(tmp_path, bytes_):
-    for content, message in ((b"hello", "is neither a npy"), (b"\x89PNG\r\n", "single picture; give the folder"), (b"\xff\xd8\xff\xe0", "single picture")):
+    for content, message in (
+        (b"hello", "is neither a npy"),
+        (b"\x89PNG\r\n", "single picture; give the folder"),
+        (b"\xff\xd8\xff\xe0", "single picture"),
+    ):
         (tmp_path / "a").write_bytes(content)
         with pytest.raises(DataError, match=message):
             images.load(tmp_path / "a")
@@ -171,7 +178,10 @@ def test_files_that_are_not_there_or_something_else(tmp_path, bytes_):
 
 def test_what_is_inside_is_listed(tmp_path, bytes_):
     np.savez(tmp_path / "a.npz", pictures=bytes_, truth=np.arange(12))
-    with pytest.raises(DataError, match=r"no array of images \(named x, X, images.*\); in it: pictures \(12, 9, 7\) uint8, truth \(12,\) int64"):
+    with pytest.raises(
+        DataError,
+        match=r"no array of images \(named x, X, images.*\); in it: pictures \(12, 9, 7\) uint8, truth \(12,\) int64",
+    ):
         images.load(tmp_path / "a.npz")
     write_h5(tmp_path / "a.h5", **{"group/x": bytes_})
     with pytest.raises(DataError, match=r"in it: group/x \(12, 9, 7\) uint8"):
@@ -182,8 +192,10 @@ def test_what_is_inside_is_listed(tmp_path, bytes_):
 
 
 LABELS = {
-    "count": (np.arange(5), r"shape \(5,\); expected \(12,\)"), "one-hot": (np.eye(10)[np.zeros(12, int)].astype(int), r"shape \(12, 10\)"),
-    "floats": (np.zeros(12), "dtype float64; labels are whole numbers"), "negative": (np.full(12, -1), "labels from -1"),
+    "count": (np.arange(5), r"shape \(5,\); expected \(12,\)"),
+    "one-hot": (np.eye(10)[np.zeros(12, int)].astype(int), r"shape \(12, 10\)"),
+    "floats": (np.zeros(12), "dtype float64; labels are whole numbers"),
+    "negative": (np.full(12, -1), "labels from -1"),
 }
 
 
@@ -299,15 +311,28 @@ def test_jpeg_folders(tmp_path, colour, bytes_):
 
 def test_grey_pictures_in_a_colour_folder_and_for_a_colour_network(tmp_path, colour, bytes_):
     png_folder(tmp_path, bytes_[:2])
-    assert images.load(tmp_path).x.shape == (2, 1, 9, 7) and images.load(tmp_path, image_shape=(3, 9, 7)).x.shape == (2, 3, 9, 7)
+    assert images.load(tmp_path).x.shape == (2, 1, 9, 7) and images.load(tmp_path, image_shape=(3, 9, 7)).x.shape == (
+        2,
+        3,
+        9,
+        7,
+    )
     Image.fromarray(colour[0]).save(tmp_path / "z.png")
     assert images.load(tmp_path).x.shape == (3, 3, 9, 7)
 
 
 WRONG = {  # what a network of one shape is told about images of another
-    "size": ((12, 3, 8, 7), (3, 9, 7), r"shape \(12, 3, 8, 7\); expected \(N, 3, 9, 7\) or \(N, 9, 7, 3\): bring them to 9x7 pixels and 3 channels"),
+    "size": (
+        (12, 3, 8, 7),
+        (3, 9, 7),
+        r"shape \(12, 3, 8, 7\); expected \(N, 3, 9, 7\) or \(N, 9, 7, 3\): bring them to 9x7 pixels and 3 channels",
+    ),
     "grey for colour": ((12, 9, 7), (3, 9, 7), "the network takes images in colour; repeat the grey channel"),
-    "colour for grey": ((12, 9, 7, 3), (1, 9, 7), r"expected \(N, 1, 9, 7\) or \(N, 9, 7, 1\) or \(N, 9, 7\): the network takes grey images"),
+    "colour for grey": (
+        (12, 9, 7, 3),
+        (1, 9, 7),
+        r"expected \(N, 1, 9, 7\) or \(N, 9, 7, 1\) or \(N, 9, 7\): the network takes grey images",
+    ),
     "flat": ((12, 63), (1, 9, 7), "give one image per row"),
 }
 
@@ -322,16 +347,24 @@ def test_images_that_do_not_fit_a_network(tmp_path, rng, name):
 
 def test_pictures_that_do_not_fit_a_network(tmp_path, colour):
     png_folder(tmp_path, colour[:2])
-    for image_shape, message in (((3, 8, 7), "000.png: is 9x7, but the network takes 8x7"), ((1, 9, 7), "is coloured, but the network takes 1 channel"),
-                                 ((4, 9, 7), "pictures have 1 channel .grey. or 3 .colour., the network takes 4")):
+    for image_shape, message in (
+        ((3, 8, 7), "000.png: is 9x7, but the network takes 8x7"),
+        ((1, 9, 7), "is coloured, but the network takes 1 channel"),
+        ((4, 9, 7), "pictures have 1 channel .grey. or 3 .colour., the network takes 4"),
+    ):
         with pytest.raises(DataError, match=message):
             images.load(tmp_path, image_shape=image_shape)
 
 
-@pytest.mark.parametrize("spoil, message", (
-    (lambda data: data[: len(data) // 2], "is not a whole JPEG file"), (lambda data: b"\xff\xd8\xff", "is not a whole JPEG file"),
-    (lambda data: b"GIF89a" + data, "is not a whole JPEG file"), (lambda data: b"", "is not a whole JPEG file"),
-))
+@pytest.mark.parametrize(
+    "spoil, message",
+    (
+        (lambda data: data[: len(data) // 2], "is not a whole JPEG file"),
+        (lambda data: b"\xff\xd8\xff", "is not a whole JPEG file"),
+        (lambda data: b"GIF89a" + data, "is not a whole JPEG file"),
+        (lambda data: b"", "is not a whole JPEG file"),
+    ),
+)
 def test_damaged_jpeg_files(tmp_path, colour, spoil, message):
     Image.fromarray(colour[0]).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes(spoil((tmp_path / "a.jpg").read_bytes()))

@@ -42,7 +42,9 @@ def test_the_results_are_the_librarys(results, glyphs, capsys):
 def test_seed_and_parameters_reach_the_attacks():
     described = sd.experiments.Experiment("glyphs", "B", (("pgd", {"eps": 0.1}),))
     assert described.describe()["attacks"] == (("pgd", {"eps": 0.1}),)
-    results = sd.experiments.run(arrays(), own.network(), [("pgd", {"eps": 0.1}), ("rfgsm", {"seed": 5})], seed=3, **SMALL)
+    results = sd.experiments.run(
+        arrays(), own.network(), [("pgd", {"eps": 0.1}), ("rfgsm", {"seed": 5})], seed=3, **SMALL
+    )
     assert results.attacks["PGD"].seed == 3 and results.attacks["PGD"].eps == 0.1 and results.attacks["RFGSM"].seed == 5
 
 
@@ -94,14 +96,18 @@ def test_a_folder_holds_everything_and_an_interrupted_call_ends_with_the_same_bi
     for name in ("classifier.h5", "generator.h5", "sdadv.h5"):
         one, other = (sd.load(tmp_path / folder / name).store.data.tobytes() for folder in ("whole", "broken"))
         assert one == other
-    assert {n: e.accuracy for n, e in again.evaluations.items()} == {n: e.accuracy for n, e in whole.evaluations.items()}
+    assert {
+        n: e.accuracy for n, e in again.evaluations.items()
+    } == {n: e.accuracy for n, e in whole.evaluations.items()}
     assert {p.name for p in (tmp_path / "whole").iterdir()} == {
         "checkpoints", "classifier.h5", "curves.png", "generator.h5", "history.csv", "metrics.json", "parameters.json",
         "pictures.png", "sdadv.h5", "table.md", "table.txt",
     }
     record = json.loads((tmp_path / "whole/metrics.json").read_text())
     assert [r["attack"] for r in record["results"]] == ["no attack", "SdAdv", "SdpAdv"]
-    with pytest.raises(FileError, match="holds another experiment: its epochs is 3, now it is 4; choose another folder"):
+    with pytest.raises(
+        FileError, match="holds another experiment: its epochs is 3, now it is 4; choose another folder"
+    ):
         run("whole", epochs=4)
     network.store.data[0] += 1
     with pytest.raises(FileError, match="holds another experiment: its classifier"):
@@ -126,7 +132,8 @@ def test_run_folders_are_not_mixed_up(tmp_path, capsys):
     (("glyphs", "B", []), {}, "attacks is empty"),
     (("glyphs", "B", [("fgsm", {"gamma": 1})]), {}, "fgsm has no parameter 'gamma'; it has"),
     (("glyphs", "B", [("sdpadv", {"eps": 2.0})]), {}, "eps is 2.0"),
-    (("glyphs", "B"), {"epochs": 0}, "epochs is 0"), (("glyphs", "B"), {"classifier_epochs": 0}, "classifier_epochs is 0"),
+    (("glyphs", "B"), {"epochs": 0}, "epochs is 0"),
+    (("glyphs", "B"), {"classifier_epochs": 0}, "classifier_epochs is 0"),
     (("glyphs", "B"), {"limit": -1}, "limit is -1"), (("glyphs", "B"), {"seed": -1}, "seed is -1"),
     (("glyphs", "B"), {"batch_size": 0}, "batch_size is 0"), (("glyphs", "B"), {"device": "gpu"}, "device is 'gpu'"),
 ])
@@ -137,7 +144,9 @@ def test_wrong_parameters_are_refused_before_anything_is_trained(arguments, opti
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
-    with pytest.raises(ArgumentError, match=r"Model B takes images \(1, 28, 28\) of 10 classes, own has \(3, 8, 8\) of 7"):
+    with pytest.raises(
+        ArgumentError, match=r"Model B takes images \(1, 28, 28\) of 10 classes, own has \(3, 8, 8\) of 7"
+    ):
         sd.experiments.run(arrays(), "B", ["fgsm"], report=None)
     with pytest.raises(ArgumentError, match="give a network of your own that fits"):
         sd.experiments.run("glyphs", own.network(), ["fgsm"], report=None)

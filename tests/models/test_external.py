@@ -22,7 +22,10 @@ def test_every_attack_works_as_on_the_original(classifier, glyphs):
     x, y = glyphs.x_test[:50], glyphs.y_test[:50]
     for attack in (sd.attacks.FGSM, sd.attacks.PGD, sd.attacks.MIM):
         np.testing.assert_array_equal(attack(foreign)(x), attack(classifier)(x))
-    trained = [sd.attacks.SdpAdv(f).fit(glyphs.x_train[:512], glyphs.y_train[:512], x, y, epochs=1, progress=False) for f in (foreign, classifier)]
+    trained = [
+        sd.attacks.SdpAdv(f).fit(glyphs.x_train[:512], glyphs.y_train[:512], x, y, epochs=1, progress=False)
+        for f in (foreign, classifier)
+    ]
     np.testing.assert_array_equal(trained[0](x), trained[1](x))
     assert sd.evaluate(foreign, None, x, y).accuracy == classifier.accuracy(x, y)
 
@@ -34,7 +37,9 @@ def test_mistakes_of_the_two_functions_are_named(rng):
     def logits(x):
         return x.reshape(len(x), -1) @ W
 
-    with pytest.raises(ArgumentError, match=r"logits function returned shape \(3, 784\) for 3 images; expected \(3, 10\)"):
+    with pytest.raises(
+        ArgumentError, match=r"logits function returned shape \(3, 784\) for 3 images; expected \(3, 10\)"
+    ):
         sd.attacks.FGSM(sd.models.ExternalClassifier(lambda x: x.reshape(3, -1)))(x)
     with pytest.raises(OperationError, match="given without a vjp"):
         sd.attacks.FGSM(sd.models.ExternalClassifier(logits))(x)
@@ -42,7 +47,11 @@ def test_mistakes_of_the_two_functions_are_named(rng):
         sd.attacks.FGSM(sd.models.ExternalClassifier(logits, lambda x, g: g @ W.T))(x)
     with pytest.raises(OperationError, match="first derivatives only"):
         t = Tensor(x, requires_grad=True)
-        sd.grad(ops.sum(sd.models.ExternalClassifier(logits, lambda x, g: (g @ W.T).reshape(x.shape)).logits(t)), [t], create_graph=True)
+        sd.grad(
+            ops.sum(sd.models.ExternalClassifier(logits, lambda x, g: (g @ W.T).reshape(x.shape)).logits(t)),
+            [t],
+            create_graph=True,
+        )
 
 
 def test_answers_of_other_libraries_are_read_where_they_lie(rng):
@@ -72,18 +81,25 @@ def test_answers_of_other_libraries_are_read_where_they_lie(rng):
     W, x = rng.standard_normal((784, 10)).astype(np.float32), rng.random((3, 1, 28, 28), np.float32)
 
     def foreign(kind):
-        return sd.models.ExternalClassifier(lambda x: kind(x.reshape(len(x), -1) @ W), lambda x, g: kind((g @ W.T).reshape(x.shape)))
+        return sd.models.ExternalClassifier(
+            lambda x: kind(x.reshape(len(x), -1) @ W), lambda x, g: kind((g @ W.T).reshape(x.shape))
+        )
 
     plain = sd.attacks.FGSM(foreign(lambda array: array))(x)
     for kind in (Lent, Converted):
         np.testing.assert_array_equal(sd.attacks.FGSM(foreign(kind))(x), plain)
-    with pytest.raises(ArgumentError, match=r"your logits function returned a Attached that cannot be read as an array \(use detach\(\) first\)"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"your logits function returned a Attached that cannot be read as an array \(use detach\(\) first\)",
+    ):
         foreign(lambda array: Attached()).logits(x)
 
 
 def test_more_classes_than_were_said_are_told(rng):
     with pytest.raises(ArgumentError, match=r"say ExternalClassifier\(\.\.\., classes=100\)"):
-        sd.models.ExternalClassifier(lambda x: np.zeros((len(x), 100), np.float32)).logits(rng.random((3, 1, 8, 8), np.float32))
+        sd.models.ExternalClassifier(lambda x: np.zeros((len(x), 100), np.float32)).logits(
+            rng.random((3, 1, 8, 8), np.float32)
+        )
     with pytest.raises(ArgumentError, match="vjp is a int; give a function"):
         sd.models.ExternalClassifier(len, 3)
 
@@ -100,7 +116,10 @@ def test_the_two_functions_may_differentiate_whoever_asks(rng):
         t = Tensor(x, requires_grad=True)
         return sd.grad(t.reshape(len(x), -1) * 0.8 @ W, [t], g)[0].data
 
-    foreign, x = sd.models.ExternalClassifier(lambda x: purified(x) @ W, vjp, (1, 28, 28)), rng.random((3, 1, 28, 28), np.float32)
+    foreign, x = (
+        sd.models.ExternalClassifier(lambda x: purified(x) @ W, vjp, (1, 28, 28)),
+        rng.random((3, 1, 28, 28), np.float32),
+    )
     want = sd.attacks.PGD(foreign, steps=2)(x)
     with sd.no_grad():
         np.testing.assert_array_equal(sd.attacks.PGD(foreign, steps=2)(x), want)

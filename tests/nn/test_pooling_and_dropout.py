@@ -19,7 +19,9 @@ def made(*layers, dtype=np.float32, seed=0):
 
 
 def small(seed=0):
-    return made(Conv2d(1, 4, (3, 3), activation="relu"), MaxPool2d(2), Dropout(0.25), AvgPool2d(2, 1, "same"), Flatten(), Dropout(), Dense(36, 3), seed=seed)
+    return made(
+        Conv2d(1, 4, (3, 3), activation="relu"), MaxPool2d(2), Dropout(0.25), AvgPool2d(2, 1, "same"), Flatten(),
+        Dropout(), Dense(36, 3), seed=seed)
 
 
 class Training:
@@ -38,7 +40,8 @@ class Training:
         return loss
 
     def run(self, steps):
-        return [float(self.plan(self.rng.random((8, 1, 8, 8), np.float32), self.rng.integers(0, 3, 8))) for _ in range(steps)]
+        batches = ((self.rng.random((8, 1, 8, 8), np.float32), self.rng.integers(0, 3, 8)) for _ in range(steps))
+        return [float(self.plan(*batch)) for batch in batches]
 
 
 def test_a_recorded_training_with_dropout_is_the_same_to_the_bit():
@@ -61,7 +64,7 @@ def test_a_resumed_training_draws_the_same_masks():
 
 
 def test_a_step_that_does_not_name_its_store_is_found_out():
-    network, store = made(Dropout())
+    network, _ = made(Dropout())
     plan = Plan(lambda x: network(x, training=True))
     plan(np.ones((4, 50), np.float32))
     with pytest.raises(PlanError, match="was frozen"):
@@ -106,12 +109,13 @@ def test_the_draws_begin_anew_where_float32_cannot_count_on():
 
 
 def test_a_copy_and_a_mask_of_any_shape():
-    network, store = made(Dropout())
+    network, _ = made(Dropout())
     twin = copy.deepcopy(network)
     x = np.ones((3, 5), np.float32)
     np.testing.assert_array_equal(network(x, training=True), twin(x, training=True))
     for shape in ((), (1,), (3, 0), (2, 3, 5)):
-        assert random_mask(np.array([1.0, 2.0]), shape, 0).all() and random_mask(np.array([1.0, 2.0]), shape, 0).shape == shape
+        mask = random_mask(np.array([1.0, 2.0]), shape, 0)
+        assert mask.all() and mask.shape == shape
 
 
 def test_what_is_dropped_selects_and_is_differentiable(rng):
@@ -135,8 +139,11 @@ def test_rates_that_are_none(rate):
 
 def test_windows_that_are_none_say_so(rng):
     x = Tensor(rng.standard_normal((1, 1, 4, 4)))
-    for how, message in (({"kernel_size": 5}, "larger than the padded image"), ({"kernel_size": 2, "padding": 2}, "must be below the kernel_size"),
-                         ({"kernel_size": 0}, "must be positive"), ({"kernel_size": 2, "stride": 0}, "must be positive")):
+    for how, message in (
+        ({"kernel_size": 5}, "larger than the padded image"),
+        ({"kernel_size": 2, "padding": 2}, "must be below the kernel_size"),
+        ({"kernel_size": 0}, "must be positive"), ({"kernel_size": 2, "stride": 0}, "must be positive"),
+    ):
         for op in (ops.max_pool2d, ops.avg_pool2d):
             with pytest.raises(OperationError, match=message):
                 op(x, **how)
@@ -154,4 +161,5 @@ def test_on_a_gpu_the_masks_are_the_same_and_nothing_is_copied(gpu):
         with gpu.without_transfers() if k >= 2 else contextlib.nullcontext():
             got = there.plan(*arrays)
         np.testing.assert_allclose(float(got), float(want), rtol=gpu.rtol)
-    np.testing.assert_array_equal(xp.to_numpy(there.store.tensors["net/5/state"].data), here.store.tensors["net/5/state"].data)
+    states = [xp.to_numpy(training.store.tensors["net/5/state"].data) for training in (here, there)]
+    np.testing.assert_array_equal(*states)

@@ -21,7 +21,8 @@ def test_two_orders(rng, name, kernel, stride, padding):
     a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
     y, z = ours(a, kernel_size=kernel, stride=stride, padding=sides), theirs(b, kernel, stride, padding)
     np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-12, atol=1e-12)
-    (first,), (want,) = sd.grad(ops.sum(y**3), [a], create_graph=True), torch.autograd.grad((z**3).sum(), [b], create_graph=True)
+    (first,) = sd.grad(ops.sum(y**3), [a], create_graph=True)
+    (want,) = torch.autograd.grad((z**3).sum(), [b], create_graph=True)
     np.testing.assert_allclose(first.data, want.detach().numpy(), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(sd.grad(ops.sum(y**3), [a])[0].data, want.detach().numpy(), rtol=1e-10, atol=1e-12)
     (second,), (want,) = sd.grad(ops.sum(first**2), [a]), torch.autograd.grad((want**2).sum(), [b])
@@ -39,4 +40,5 @@ def test_ties_and_nan_go_where_pytorch_sends_them(rng, stride):
     g = rng.standard_normal(y.shape).astype(np.float32)
     (want,) = torch.autograd.grad(z, [b], torch.tensor(g))
     for composed in (False, True):
-        np.testing.assert_allclose(sd.grad(y, [a], g, create_graph=composed)[0].data, want.numpy(), rtol=1e-5, atol=1e-5)
+        (got,) = sd.grad(y, [a], g, create_graph=composed)
+        np.testing.assert_allclose(got.data, want.numpy(), rtol=1e-5, atol=1e-5)

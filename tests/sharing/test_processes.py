@@ -36,5 +36,6 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start", ("spawn", "forkserver", "fork"))
 def test_a_process_pool_gives_the_same_bits(start, tmp_path):
     (tmp_path / "program.py").write_text(_PROGRAM)
-    done = subprocess.run([sys.executable, "-W", "error", str(tmp_path / "program.py"), start], capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-W", "error", str(tmp_path / "program.py"), start]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout == "same bits\n", done.stderr

@@ -53,10 +53,12 @@ def mixture(classifier, few, tmp_path_factory):
         "predict": lambda: f.logits(few[0]).tobytes(),
         "distort": lambda: generator(x).tobytes(),
         "train a classifier": lambda: sd.models.ModelB(seed=3).fit(*few, epochs=1, progress=False).store.data.tobytes(),
-        "train a generator": lambda: sd.attacks.SdpAdv(f, seed=3).fit(*few, epochs=1, progress=False).generator.store.data.tobytes(),
+        "train a generator": lambda: sd.attacks.SdpAdv(f, seed=3).fit(
+            *few, epochs=1, progress=False).generator.store.data.tobytes(),
         "evaluate": lambda: sd.evaluate(f, generator, x, few[1][:20]).accuracy,
         "save and load": saved,
-        "recorded by hand": lambda: sd.grad(sd.ops.sum(f.logits(sd.Tensor(x))), [f.store.tensors["model_b/1/W"]])[0].data.tobytes(),
+        "recorded by hand": lambda: sd.grad(
+            sd.ops.sum(f.logits(sd.Tensor(x))), [f.store.tensors["model_b/1/W"]])[0].data.tobytes(),
     }
     for name in ("FGSM", "PGD", "MIM"):
         jobs[name] = lambda attack=registry.find(name).make(f, eps=0.1): attack(x).tobytes()
@@ -68,7 +70,8 @@ def test_eight_threads_give_the_bits_of_one(mixture):
     names = [name for name in mixture for _ in range(8)]
     order = np.random.default_rng(0).permutation(len(names))
     shares = [[names[i] for i in order[k::8]] for k in range(8)]
-    for share, got in zip(shares, together(*(lambda share=share: [mixture[name]() for name in share] for share in shares))):
+    results = together(*(lambda share=share: [mixture[name]() for name in share] for share in shares))
+    for share, got in zip(shares, results):
         assert [name for name, result in zip(share, got) if result != alone[name]] == []
 
 
@@ -128,7 +131,8 @@ def test_what_excludes_a_training_is_refused_and_predicting_is_not(in_training, 
     refused = {
         "model_b is being trained already": [lambda: model.fit(*few, epochs=1, progress=False)],
         "model_b is being trained by another thread": [
-            lambda: sd.attacks.SdpAdv(model).fit(*few, epochs=1, progress=False), lambda: sd.attacks.PGD(model)(x), lambda: sd.save(model, tmp_path / "f.h5"),
+            lambda: sd.attacks.SdpAdv(model).fit(*few, epochs=1, progress=False),
+            lambda: sd.attacks.PGD(model)(x), lambda: sd.save(model, tmp_path / "f.h5"),
         ],
     }
     for words, jobs in refused.items():
@@ -142,7 +146,8 @@ def test_a_refused_training_changes_nothing_that_is_told_of_the_model(in_trainin
     told = list(in_training.history), dict(in_training.settings), dict(in_training.made)
     with pytest.raises(BusyError):
         in_training.fit(*few, epochs=99, progress=False)
-    assert (list(in_training.history), dict(in_training.settings), dict(in_training.made)) == told and told[1]["epochs"] == 1
+    assert (list(in_training.history), dict(in_training.settings), dict(in_training.made)) == told
+    assert told[1]["epochs"] == 1
     attack = sd.attacks.SdAdv(sd.models.ModelB()).fit(*few, epochs=1, progress=False, checkpoint=tmp_path / "c.h5")
     with pytest.raises(FileError, match="epochs"):
         attack.fit(*few, epochs=2, progress=False, checkpoint=tmp_path / "c.h5")
@@ -189,13 +194,18 @@ def interrupted_at(name, job):
         sys.settrace(None)
 
 
-@pytest.mark.parametrize("where", ("__exit__", "training", "reading", "block", "_set", "finish", "verify", "restore", "_run"))
+WHERE = ("__exit__", "training", "reading", "block", "_set", "finish", "verify", "restore", "_run")
+
+
+@pytest.mark.parametrize("where", WHERE)
 def test_an_interruption_anywhere_leaves_nothing_locked_set_or_recording(where, few):
     before, model = blas._numbers(), sd.models.ModelB()
-    interrupted_at(where, lambda: (model.fit(*few, epochs=1, progress=False), sd.attacks.PGD(model, steps=3)(few[0][:2])))
+    interrupted_at(
+        where, lambda: (model.fit(*few, epochs=1, progress=False), sd.attacks.PGD(model, steps=3)(few[0][:2])))
     model.fit(*few, epochs=1, progress=False)
     assert type(model.predict(few[0][:2])) is np.ndarray and blas._numbers() == before and not blas._blas.open.now()
-    together(lambda: sd.attacks.PGD(model, steps=2)(few[0][:2]), lambda: sd.models.ModelB().fit(*few, epochs=1, progress=False))
+    together(lambda: sd.attacks.PGD(model, steps=2)(few[0][:2]),
+             lambda: sd.models.ModelB().fit(*few, epochs=1, progress=False))
     together(lambda: model.fit(*few, epochs=1, progress=False))
 
 

@@ -64,7 +64,9 @@ def test_arrays_of_the_other_byte_order_come_back_in_ours(tmp_path):
     assert array.dtype == np.float64 and array.dtype.isnative and array.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("array", (np.array(["a"]), np.array([None]), np.zeros(2, np.longdouble), np.zeros(2, complex)), ids=str)
+@pytest.mark.parametrize(
+    "array", (np.array(["a"]), np.array([None]), np.zeros(2, np.longdouble), np.zeros(2, complex)), ids=str
+)
 def test_arrays_that_a_file_cannot_hold_are_refused_before_it_is_touched(path, array):
     before = path.read_bytes()
     with pytest.raises(ArgumentError, match="W has dtype .*, which a file cannot hold"):
@@ -88,7 +90,8 @@ def test_what_is_refused(path):
     refused(b"PK" + whole[2:], "was not written by sdpadv-np, or its first bytes are damaged")
     refused(resealed(whole[:8] + b"\x63" + whole[9:]), "format version 99.*install a newer")
     refused(whole[:8] + b"\x63" + whole[9:], "is damaged")  # one wrong byte is no newer version
-    refused(whole[512:], "lacks the checksum before the HDF5")  # HDF5 alone again, as an old file; but it says what it is
+    # HDF5 alone again, as an old file; but it says what it is
+    refused(whole[512:], "lacks the checksum before the HDF5")
     path.unlink()
     with pytest.raises(FileError, match="No such file"):
         files.read(path)
@@ -114,12 +117,22 @@ def test_no_byte_can_be_changed_unnoticed_and_no_parser_sees_it(path, monkeypatc
 
 
 INDICES = {
-    "a shape beyond all memory": (lambda i, size: i["arrays"]["a/W"].__setitem__(1, [10**6, 10**6]), "expected .dtype, shape, offset. of numbers within this file"),
-    "a shape beyond the file": (lambda i, size: i["arrays"]["a/W"].__setitem__(1, [90, 90]), "more than the .* bytes of this file"),
-    "an offset beyond the file": (lambda i, size: i["arrays"]["a/W"].__setitem__(2, 10**12), "numbers within this file"),
+    "a shape beyond all memory": (
+        lambda i, size: i["arrays"]["a/W"].__setitem__(1, [10**6, 10**6]),
+        "expected .dtype, shape, offset. of numbers within this file",
+    ),
+    "a shape beyond the file": (
+        lambda i, size: i["arrays"]["a/W"].__setitem__(1, [90, 90]), "more than the .* bytes of this file"
+    ),
+    "an offset beyond the file": (
+        lambda i, size: i["arrays"]["a/W"].__setitem__(2, 10**12), "numbers within this file"
+    ),
     "an offset at its end": (lambda i, size: i["arrays"]["a/W"].__setitem__(2, size - 8), "a/W reaches to byte"),
     "a negative size": (lambda i, size: i["arrays"]["a/W"].__setitem__(1, [-1, 3]), "numbers within this file"),
-    "one file as ten thousand arrays": (lambda i, size: i["arrays"].update({str(n): ["<f8", [900], 512] for n in range(30)}), "more than the .* bytes of this file"),
+    "one file as ten thousand arrays": (
+        lambda i, size: i["arrays"].update({str(n): ["<f8", [900], 512] for n in range(30)}),
+        "more than the .* bytes of this file"
+    ),
     "objects": (lambda i, size: i["arrays"]["a/W"].__setitem__(0, "|O"), "expected .dtype, shape, offset."),
     "no attributes": (lambda i, size: i.pop("attributes"), "lacks attributes; expected a list of 2"),
     "attributes beyond the file": (lambda i, size: i.update(attributes=[0, 10**9]), "attributes reaches to byte"),
@@ -141,7 +154,14 @@ def test_an_odd_index_with_the_right_checksum(path, name):
     assert str(path) in str(error.value) and len(str(error.value)) < 400
 
 
-@pytest.mark.parametrize("text", ("", "[1]", "{", '{"a": NaN}', '{"a": 1e400}', "[" * 100_000, '{"a": ' + "[" * 50 + "]" * 50 + "}", '{"a": ' + "9" * 10_000 + "}"), ids=lambda t: t[:9])
+@pytest.mark.parametrize(
+    "text",
+    (
+        "", "[1]", "{", '{"a": NaN}', '{"a": 1e400}', "[" * 100_000, '{"a": ' + "[" * 50 + "]" * 50 + "}",
+        '{"a": ' + "9" * 10_000 + "}",
+    ),
+    ids=lambda t: t[:9],
+)
 def test_odd_attributes_with_the_right_checksum(path, text):
     path.write_bytes(container.pack("thing", ARRAYS, text))
     try:
@@ -152,12 +172,19 @@ def test_odd_attributes_with_the_right_checksum(path, text):
 
 def test_old_files_still_load(monkeypatch):
     generator, x = sd.load(OLD / "atn_generator.h5"), np.random.default_rng(1).random((3, 1, 2, 2)).astype(np.float32)
-    assert generator.parameters() == {"form": "p-atn", "hidden": [2], "seed": 0, "image_shape": [1, 2, 2]} and generator.settings["target"] == 1
+    assert generator.parameters() == {"form": "p-atn", "hidden": [2], "seed": 0, "image_shape": [1, 2, 2]}
+    assert generator.settings["target"] == 1
     assert generator.history[0]["epoch"] == 1 and generator.made["commit"] == "a880ff5" and (generator(x) != x).any()
     assert sd.load(OLD / "generator.h5").parameters()["localisation"] == [2]
 
 
-@pytest.mark.parametrize("position, value, message", [(1064, 255, "did not come to an end in 2 s"), (849, 255, "crashed on it .SIG"), (0, 0, "was not written by sdpadv-np"), (1500, 1, "checksum|whole HDF5")])
+@pytest.mark.parametrize(
+    "position, value, message",
+    [
+        (1064, 255, "did not come to an end in 2 s"), (849, 255, "crashed on it .SIG"),
+        (0, 0, "was not written by sdpadv-np"), (1500, 1, "checksum|whole HDF5"),
+    ],
+)
 def test_a_damaged_old_file_ends_in_a_clear_error(tmp_path, monkeypatch, position, value, message):
     """These two bytes made libhdf5 run for ever, and crash; another version may notice them, which is as good."""
     monkeypatch.setattr(child_process, "SECONDS", 2)
@@ -166,17 +193,24 @@ def test_a_damaged_old_file_ends_in_a_clear_error(tmp_path, monkeypatch, positio
     try:
         assert files.read(tmp_path / "f.h5")[0] == "checkpoint" and position  # its own checksum was right
     except FileError as error:
-        assert re.search(f"{message}|is not a whole HDF5 file", str(error)) and str(tmp_path / "f.h5") in str(error) and "\n" not in str(error)
+        assert re.search(f"{message}|is not a whole HDF5 file", str(error))
+        assert str(tmp_path / "f.h5") in str(error) and "\n" not in str(error)
 
 
 def test_an_old_file_is_read_in_a_program_without_a_main_guard_and_from_another_folder(tmp_path):
-    (tmp_path / "program.py").write_text(f"import sdpadv_np as sd\nprint(type(sd.load({str(OLD / 'generator.h5')!r})).__name__)\n")
+    (tmp_path / "program.py").write_text(
+        f"import sdpadv_np as sd\nprint(type(sd.load({str(OLD / 'generator.h5')!r})).__name__)\n"
+    )
     done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "Generator\n", done.stderr
 
 
 def test_where_no_python_can_be_started_an_old_file_is_refused(monkeypatch):
-    for name, value, message in (("executable", "", "needs|has to be read by a Python"), ("executable", "/nowhere/python", "no process could be started"), ("executable", shutil.which("false"), "status 1")):
+    for name, value, message in (
+        ("executable", "", "needs|has to be read by a Python"),
+        ("executable", "/nowhere/python", "no process could be started"),
+        ("executable", shutil.which("false"), "status 1"),
+    ):
         monkeypatch.setattr(sys, name, value)
         with pytest.raises(FileError, match=message):
             sd.load(OLD / "generator.h5")
@@ -184,15 +218,22 @@ def test_where_no_python_can_be_started_an_old_file_is_refused(monkeypatch):
 
 def test_a_child_takes_no_more_memory_than_it_may(monkeypatch):
     monkeypatch.setattr(child_process, "MEMORY", 1 << 30)
-    monkeypatch.setattr(child_process, "_PROGRAM", "import sys; sys.path[:] = {}; from sdpadv_np.storage import child_process, old_files; old_files.converted = lambda path: bytes(1 << 31); child_process.main()")
+    monkeypatch.setattr(
+        child_process, "_PROGRAM",
+        "import sys; sys.path[:] = {}; from sdpadv_np.storage import child_process, old_files; "
+        "old_files.converted = lambda path: bytes(1 << 31); child_process.main()",
+    )
     with pytest.raises(FileError, match="generator.h5: takes more than 1 GiB of memory to read"):
         sd.load(OLD / "generator.h5")
 
 
 def test_a_command_is_killed_with_all_it_started_and_has_no_terminal(tmp_path):
     started, alive = tmp_path / "started", tmp_path / "alive"
-    (tmp_path / "below.py").write_text(f"import time\nopen({str(started)!r}, 'w')\ntime.sleep(1)\nopen({str(alive)!r}, 'w')\n")
-    program = f"import subprocess, sys; assert sys.stdin.read() == ''; subprocess.run([sys.executable, {str(tmp_path / 'below.py')!r}])"
+    (tmp_path / "below.py").write_text(
+        f"import time\nopen({str(started)!r}, 'w')\ntime.sleep(1)\nopen({str(alive)!r}, 'w')\n"
+    )
+    below = f"subprocess.run([sys.executable, {str(tmp_path / 'below.py')!r}])"
+    program = f"import subprocess, sys; assert sys.stdin.read() == ''; {below}"
     with pytest.raises(subprocess.TimeoutExpired):
         child_process.run([sys.executable, "-c", program], 0.8)
     assert started.exists()
@@ -210,7 +251,15 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
         sd.load("~nobody-of-this-name/g.h5")
 
 
-@pytest.mark.parametrize("make, message", [(os.mkfifo, "is a folder, a pipe or a device"), (os.mkdir, "is a folder, a pipe or a device"), (lambda p: os.symlink("/dev/zero", p), "is a folder, a pipe or a device"), (lambda p: p.write_bytes(bytes(1001)), "is larger than 1,000 bytes")], ids=("pipe", "folder", "device", "huge"))
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (os.mkfifo, "is a folder, a pipe or a device"), (os.mkdir, "is a folder, a pipe or a device"),
+        (lambda p: os.symlink("/dev/zero", p), "is a folder, a pipe or a device"),
+        (lambda p: p.write_bytes(bytes(1001)), "is larger than 1,000 bytes"),
+    ],
+    ids=("pipe", "folder", "device", "huge"),
+)
 def test_what_is_no_file_is_refused_at_once(tmp_path, make, message, monkeypatch):
     monkeypatch.setattr(files.read_bytes, "__defaults__", (1000,))
     make(tmp_path / "f")

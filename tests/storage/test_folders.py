@@ -13,7 +13,10 @@ from sdpadv_np.errors import ArgumentError, Error, FileError
 from sdpadv_np.storage import files, folders
 
 OURS = ".sdpadv-ab12cd_x.unfinished"
-FOREIGN = (".notes.unfinished", ".sdpadv-notes.unfinished", ".my.document.unfinished", "sdpadv-ab12cd_x.unfinished", ".sdpadv-ab12cd_x.unfinished.txt", ".sdpadv-AB12CD_X.unfinished")
+FOREIGN = (
+    ".notes.unfinished", ".sdpadv-notes.unfinished", ".my.document.unfinished", "sdpadv-ab12cd_x.unfinished",
+    ".sdpadv-ab12cd_x.unfinished.txt", ".sdpadv-AB12CD_X.unfinished",
+)
 
 
 def inside(folder):
@@ -28,13 +31,18 @@ def test_what_a_killed_writer_left_is_known_by_its_name_and_nothing_else_is_touc
     (tmp_path / ".sdpadv-link_abc.unfinished").symlink_to(tmp_path / "below")
     before = inside(tmp_path)
     folders.remove_unfinished(tmp_path)
-    assert set(before) - set(inside(tmp_path)) == {OURS, ".sdpadv-folder_1.unfinished", ".sdpadv-folder_1.unfinished/inner"}
+    assert set(before) - set(inside(tmp_path)) == {
+        OURS, ".sdpadv-folder_1.unfinished", ".sdpadv-folder_1.unfinished/inner"
+    }
     folders.remove_unfinished(tmp_path / "nowhere")
 
 
 def test_writers_leave_names_that_are_known_as_theirs(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(files.os, "replace", lambda temporary, path: (seen.append(os.path.basename(temporary)), os.rename(temporary, path)))
+    monkeypatch.setattr(
+        files.os, "replace", lambda temporary,
+        path: (seen.append(os.path.basename(temporary)), os.rename(temporary, path)),
+    )
     files.write_text(tmp_path / ("x" * 250), "the longest name that file systems take")
     folders.write(tmp_path / "new", {"a": b""})
     assert all(folders._UNFINISHED.fullmatch(name) for name in seen)
@@ -76,7 +84,8 @@ def test_new_folders_of_one_second_get_numbers(tmp_path, monkeypatch):
     with folders.create(None, "runs/attack-1200") as first, folders.create(None, "runs/attack-1200") as second:
         (first / "a").write_text("")
         assert [first.name, second.name] == ["attack-1200", "attack-1200-2"]
-    assert inside(tmp_path) == ["runs", "runs/attack-1200", "runs/attack-1200/a"]  # an empty one goes again, and no lock stays
+    # an empty one goes again, and no lock stays
+    assert inside(tmp_path) == ["runs", "runs/attack-1200", "runs/attack-1200/a"]
 
 
 def test_many_at_once_get_a_folder_each(tmp_path):
@@ -90,7 +99,9 @@ with folders.create(None, {str(tmp_path / 'run')!r}) as folder:
     started = [subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, text=True) for _ in range(4)]
     for process in started:
         process.communicate("go\n")
-    assert sorted(int((tmp_path / name / "who").read_text()) for name in os.listdir(tmp_path)) == sorted(p.pid for p in started)
+    assert sorted(
+        int((tmp_path / name / "who").read_text()) for name in os.listdir(tmp_path)
+    ) == sorted(p.pid for p in started)
 
 
 def test_a_given_folder_must_be_empty_and_is_refused_while_another_works_in_it(tmp_path):
@@ -101,7 +112,9 @@ def test_a_given_folder_must_be_empty_and_is_refused_while_another_works_in_it(t
                 pass
         (path / "result").write_text("")
     assert inside(tmp_path) == [".gitkeep", "result"]
-    with pytest.raises(ArgumentError, match="with other files in it; choose a new or an empty folder"), folders.create(tmp_path, ""):
+    with pytest.raises(
+        ArgumentError, match="with other files in it; choose a new or an empty folder"
+    ), folders.create(tmp_path, ""):
         pass
     assert inside(tmp_path) == [".gitkeep", "result"]
 
@@ -152,8 +165,12 @@ def test_a_lock_is_never_held_twice_however_fast_it_changes_hands(tmp_path):
 
 
 def test_a_file_system_without_locks_is_told_and_worked_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available")))
-    with pytest.warns(RuntimeWarning, match="knows no locks; start no second command"), folders.create(tmp_path / "new", "") as path:
+    monkeypatch.setattr(
+        folders.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available"))
+    )
+    with pytest.warns(
+        RuntimeWarning, match="knows no locks; start no second command"
+    ), folders.create(tmp_path / "new", "") as path:
         (path / "a").write_text("")
     assert inside(tmp_path) == ["new", "new/a"]
 
@@ -164,8 +181,12 @@ def test_folders_that_cannot_be(tmp_path, monkeypatch):
     for given, usual in ((tmp_path / "file", ""), (tmp_path / "file/new", ""), (None, "file/new")):
         with pytest.raises(FileError, match="choose another"), folders.create(given, usual):
             pass
-    monkeypatch.setattr(folders.os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.raises(FileError, match="cannot be written: No space left on device; choose another folder"), folders.create(tmp_path / "new", ""):
+    monkeypatch.setattr(
+        folders.os, "write", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device"))
+    )
+    with pytest.raises(
+        FileError, match="cannot be written: No space left on device; choose another folder"
+    ), folders.create(tmp_path / "new", ""):
         pass
 
 
@@ -230,7 +251,8 @@ def test_a_name_that_begins_with_the_sign_of_home_is_a_name_where_a_folder_stand
     monkeypatch.chdir(tmp_path)
     files.write_text("./~tilde/a", "x")
     assert inside(tmp_path) == ["~tilde", "~tilde/a"] and files.read_bytes(files.expanded("./~tilde/a")) == b"x"
-    assert files.expanded("~").is_absolute() and str(files.expanded("a/~b")) == "a/~b" and str(files.expanded("")) == "."
+    assert files.expanded("~").is_absolute()
+    assert str(files.expanded("a/~b")) == "a/~b" and str(files.expanded("")) == "."
 
 
 def test_a_lock_that_is_none_of_ours_is_left_as_it_is(tmp_path):
@@ -238,15 +260,21 @@ def test_a_lock_that_is_none_of_ours_is_left_as_it_is(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     for make in (
-        lambda lock: lock.symlink_to(tmp_path / "precious"), lambda lock: lock.symlink_to(tmp_path / "new"), lambda lock: os.link(tmp_path / "precious", lock), os.mkfifo, os.mkdir,
+        lambda lock: lock.symlink_to(tmp_path / "precious"), lambda lock: lock.symlink_to(tmp_path / "new"),
+        lambda lock: os.link(tmp_path / "precious", lock), os.mkfifo, os.mkdir,
         lambda lock: lock.write_text("somebody's"),
     ):
         make(folder / folders.LOCK)
-        with pytest.raises(FileError, match=r"\.sdpadv-lock: is no lock of ours, but a link or somebody's file; remove it, or choose another folder"), folders.locked(folder):
+        with pytest.raises(
+            FileError,
+            match=r"\.sdpadv-lock: is no lock of ours, but a link or somebody's file; remove it, or choose another",
+        ), folders.locked(folder):
             pass
-        assert os.path.lexists(folder / folders.LOCK) and (tmp_path / "precious").read_text() == "text" and not (tmp_path / "new").exists()
+        assert os.path.lexists(folder / folders.LOCK)
+        assert (tmp_path / "precious").read_text() == "text" and not (tmp_path / "new").exists()
         os.rename(folder / folders.LOCK, tmp_path / "away")
-        os.rmdir(tmp_path / "away") if (tmp_path / "away").is_dir() and not (tmp_path / "away").is_symlink() else os.unlink(tmp_path / "away")
+        away = tmp_path / "away"
+        os.rmdir(away) if away.is_dir() and not away.is_symlink() else os.unlink(away)
 
 
 def test_what_took_the_place_of_a_lock_is_not_removed(tmp_path):

@@ -1,4 +1,4 @@
-"""Trained classifiers and generators as files: what comes back, and what is said of a file that is odd though its checksum is right."""
+"""Trained classifiers and generators as files: round trips, and errors for odd content under a right checksum."""
 import numpy as np
 import pytest
 
@@ -11,30 +11,45 @@ def test_save_and_load_classifier_and_generator(tmp_path, classifier, glyphs):
     x = glyphs.x_test[:20]
     sd.save(classifier, tmp_path / "c.h5")
     again = sd.load(tmp_path / "c.h5")
-    assert type(again) is sd.models.ModelB and again.settings == classifier.settings and again.history == classifier.history
+    assert type(again) is sd.models.ModelB and again.settings == classifier.settings
+    assert again.history == classifier.history
     assert again.logits(x).tobytes() == classifier.logits(x).tobytes()
     attack = sd.attacks.SdpAdv(classifier, eps=0.2, gamma=0.4, projection="l2", convention="align_corners", seed=3)
     sd.save(attack.generator, tmp_path / "g.h5")
     generator = sd.load(tmp_path / "g.h5")
-    assert generator.parameters() == attack.generator.parameters() and generator(x).tobytes() == attack.generator(x).tobytes()
+    assert generator.parameters() == attack.generator.parameters()
+    assert generator(x).tobytes() == attack.generator(x).tobytes()
     with pytest.raises(ArgumentError, match="cannot save a dict"):
         sd.save({}, tmp_path / "d.h5")
 
 
 ODD = {  # a generator's description, changed
-    "architecture of another kind": (lambda a: a.update(architecture="Z"), "attributes: has an unknown field 'architecture'"),
+    "architecture of another kind": (
+        lambda a: a.update(architecture="Z"), "attributes: has an unknown field 'architecture'"
+    ),
     "no history": (lambda a: a.pop("history"), "attributes: lacks history; expected a list, each value an object"),
     "history of texts": (lambda a: a.update(history=["a"]), r"attributes: history is \['a'\]; expected a list"),
     "history that never was": (lambda a: a.update(history=[{"loss": 10**400}]), "attributes: history is .*; expected"),
     "settings": (lambda a: a.update(settings=3), "attributes: settings is 3; expected an object"),
-    "no parameters": (lambda a: a.update(generator={}), "its parameters: lacks eps; expected a finite number from 0 to 1"),
+    "no parameters": (
+        lambda a: a.update(generator={}), "its parameters: lacks eps; expected a finite number from 0 to 1"
+    ),
     "a parameter too many": (lambda a: a["generator"].update(kapa=1), "its parameters: has an unknown field 'kapa'"),
-    "eps": (lambda a: a["generator"].update(eps="0.1"), "its parameters: eps is '0.1'; expected a finite number from 0 to 1"),
+    "eps": (
+        lambda a: a["generator"].update(eps="0.1"), "its parameters: eps is '0.1'; expected a finite number from 0 to 1"
+    ),
     "spatial": (lambda a: a["generator"].update(spatial=0), "its parameters: spatial is 0; expected true or false"),
-    "a layer beyond all memory": (lambda a: a["generator"].update(localisation=[10**13]), r"h_sd/1/W has shape \(4, 2\), its parameters say \(4, 10000000000000\)"),
+    "a layer beyond all memory": (
+        lambda a: a["generator"].update(localisation=[10**13]),
+        r"h_sd/1/W has shape \(4, 2\), its parameters say \(4, 10000000000000\)",
+    ),
     "a layer more": (lambda a: a["generator"].update(perturbation=[2, 2]), "its parameters say"),
-    "images beyond all memory": (lambda a: a["generator"].update(image_shape=[1, 60000, 60000]), r"its parameters say \(3600000000, 2\)"),
-    "images of two axes": (lambda a: a["generator"].update(image_shape=[2, 2]), r"image_shape is \[2, 2\]; expected a list of 3"),
+    "images beyond all memory": (
+        lambda a: a["generator"].update(image_shape=[1, 60000, 60000]), r"its parameters say \(3600000000, 2\)"
+    ),
+    "images of two axes": (
+        lambda a: a["generator"].update(image_shape=[2, 2]), r"image_shape is \[2, 2\]; expected a list of 3"
+    ),
     "a projection": (lambda a: a["generator"].update(projection="l1"), "projection is 'l1'; expected one of box, l2"),
 }
 
@@ -42,7 +57,9 @@ ODD = {  # a generator's description, changed
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_description_names_file_field_and_what_was_expected(tmp_path, name):
     change, message = ODD[name]
-    kind, arrays, attributes = sd.models.Generator(localisation=(2,), perturbation=(2,), image_shape=(1, 2, 2)).to_file()
+    kind, arrays, attributes = sd.models.Generator(
+        localisation=(2,), perturbation=(2,), image_shape=(1, 2, 2)
+    ).to_file()
     change(attributes)
     files.write(tmp_path / "g.h5", kind, arrays, attributes)
     with pytest.raises(FileError, match=message) as error:
@@ -55,7 +72,10 @@ def test_weights_of_another_dtype_are_refused_with_the_files_name(tmp_path, dtyp
     for made in (sd.models.ModelB(), sd.models.Generator(localisation=(2,), perturbation=(2,), image_shape=(1, 2, 2))):
         kind, arrays, attributes = made.to_file()
         files.write(tmp_path / "w.h5", kind, {name: array.astype(dtype) for name, array in arrays.items()}, attributes)
-        with pytest.raises(FileError, match=rf"w.h5: \w+/1/W is {np.dtype(dtype)}; expected weights that are all float32 or all float64"):
+        with pytest.raises(
+            FileError,
+            match=rf"w.h5: \w+/1/W is {np.dtype(dtype)}; expected weights that are all float32 or all float64",
+        ):
             sd.load(tmp_path / "w.h5")
 
 
@@ -101,9 +121,14 @@ class MyAttack(sd.attacks.SdpAdv):
         return Bolder(image_shape=image_shape) if self.gamma == 0.5 else super()._generator(image_shape)
 
 
-@pytest.mark.parametrize("make, base", ((Deeper, "ModelB"), (Bolder, "Generator"), (lambda: MyAttack(None, gamma=0.5), "Generator")))
+@pytest.mark.parametrize(
+    "make, base", ((Deeper, "ModelB"), (Bolder, "Generator"), (lambda: MyAttack(None, gamma=0.5), "Generator"))
+)
 def test_what_a_file_could_not_give_back_is_not_saved(tmp_path, make, base):
-    with pytest.raises(ArgumentError, match=f"(Deeper|Bolder) is a subclass of {base}, and its file would be loaded as a {base}.*or pickle it"):
+    with pytest.raises(
+        ArgumentError,
+        match=f"(Deeper|Bolder) is a subclass of {base}, and its file would be loaded as a {base}.*or pickle it",
+    ):
         sd.save(make(), tmp_path / "s.h5")
     assert not list(tmp_path.iterdir())
 

@@ -72,7 +72,7 @@ every_task = pytest.mark.parametrize("name", TASKS)
 
 
 def run(task, checkpoint=None, stop_at=None):
-    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen``: (epoch, images) of steps."""
+    """The history; ``stop_at`` (epoch from 0, step) ends it as a kill would. ``task.seen``: its (epoch, images)."""
     step, task.seen = task.step, []
 
     def watched(chosen, epoch):
