@@ -37,6 +37,7 @@ CASES = everywhere(
     ],
     but=("numpy",),
 )
+DIRECT_LAYERS = "many windows", "many windows, lopsided", "many images"  # large enough for AMX tiles
 fast = pytest.mark.parametrize("implementation", everywhere(conv2d, but=("numpy",)))
 TOLERANCE = {"direct": conv2d.DIRECT_ERROR, "winograd": conv2d.WINOGRAD_ERROR, "auto": conv2d.WINOGRAD_ERROR}
 
