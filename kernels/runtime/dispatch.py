@@ -9,7 +9,11 @@ import warnings
 import numpy as np
 
 ARRAYS_OF = {  # implementation: the libraries whose arrays it takes, slowest implementation first
-    "numpy": ("numpy", "cupy"), "numba": ("numpy",), "amx": ("numpy",), "numba-cuda": ("cupy",), "cuda": ("cupy",),
+    "numpy": ("numpy", "cupy"),
+    "numba": ("numpy",),
+    "amx": ("numpy",),
+    "numba-cuda": ("cupy",),
+    "cuda": ("cupy",),
 }
 COMPILED = ("numba", "amx")  # by Numba for the CPU, at the first call
 RARE = ("amx",)  # few processors have it, so its absence needs no warning

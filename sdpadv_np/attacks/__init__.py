@@ -13,6 +13,6 @@ from .stadv import StAdv
 from .stm import STM
 
 __all__ = [
-    "ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM", "PGD", "RFGSM",
-    "SPSA", "STM", "SdAdv", "SdpAdv", "SdpAdvPlus", "StAdv",
+    "ATN", "AdvGAN", "BIM", "BlackBoxSdpAdv", "CarliniWagner", "ConvAdvGAN", "DeepFool", "FGSM", "MIM",
+    "PGD", "RFGSM", "SPSA", "STM", "SdAdv", "SdpAdv", "SdpAdvPlus", "StAdv",
 ]

@@ -19,7 +19,9 @@ QUICK = {  # parameters with which some are quicker than with their defaults
     "blackboxsdpadv": {"substitute_epochs": 60, "rounds": 3, "eps": 0.3},
 }
 DRAWS = {"pgd", "rfgsm", "spsa", "stadv"}  # whose result depends on the seed, beside all that are trained
-BOUNDED = {"fgsm", "rfgsm", "pgd", "bim", "mim", "spsa", "advgan", "convadvgan"}  # no pixel changes by more than eps
+BOUNDED = {  # no pixel changes by more than eps
+    "fgsm", "rfgsm", "pgd", "bim", "mim", "spsa", "advgan", "convadvgan",
+}
 UNTARGETED = {"deepfool"}
 NAMES = registry.names()
 TRAINED = [name for name in NAMES if registry.find(name).trained]
