@@ -28,12 +28,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from common import RESULTS, document, parser
+from common import RESULTS, document, parser, write
 from kills_runs import TRAIN, Disturbed, Process, bits, faults_of, make_small
 
 import sdpadv_np as sd
-from sdpadv_np.evaluation import figures, tables
-from sdpadv_np.storage import files
+from sdpadv_np.evaluation import figures
 from sdpadv_np.storage.provenance import provenance
 
 
@@ -166,10 +165,11 @@ def main() -> None:
             print(f"{name}: {record[name]}", flush=True)
     made = (f"Made by `python benchmarks/kills.py --seed {p.seed}`, which explains each; an undisturbed run takes "
             f"{usual:.1f} s.")
-    table = tables.markdown(rows, ("", "runs", "disturbed, or of each kind", "faults"))
-    files.write_text(p.output / "README.md", document("Kills, full disks, simultaneous starts", made, table))
-    files.write_json(p.output / "results.json",
-                     {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()})
+    table = rows, ("", "runs", "disturbed, or of each kind", "faults")
+    write(p.output, {
+        "README.md": document("Kills, full disks, simultaneous starts", made, table),
+        "results.json": {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()},
+    })
     sys.exit(any(r["faults"] for r in record.values()))
 
 

@@ -19,11 +19,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from common import RESULTS, document, machine, parser
+from common import RESULTS, document, machine, parser, write
 
 import sdpadv_np as sd
 from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 
@@ -149,8 +148,8 @@ def main():
              f"{len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong.")
     errors = "\n".join(f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items())
     made = f"Made by `{command}`, seed {p.seed}; {machine(provenance())}."
-    text = document(__doc__.splitlines()[0], made, total, errors, tables.markdown(rows, columns))
-    files.write_text(p.output / "README.md", text)
+    text = document(__doc__.splitlines()[0], made, total, errors, (rows, columns))
+    write(p.output, {"README.md": text})
     print(f"\n{tables.text(rows, columns)}\n\n{total}\n{errors}\nwritten: {p.output / 'README.md'}")
     sys.exit(bool(failed or wrong))
 

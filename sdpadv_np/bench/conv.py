@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from ..autodiff import Plan, Tensor, grad
+from ..autodiff import Tensor, grad
 from ..autodiff.tensor import raw
 from ..kernels import conv2d
 from ..models import ModelA
@@ -26,31 +26,24 @@ def _model(count: int, settings):
     for task in (FORWARD, BOTH):
         candidates = {f"ours {name}{' plan' * plan}": functools.partial(_our_model, name, plan)
                       for plan in (False, True) for name in ("direct", "auto")}
-        parameters = {"network": functools.partial(ModelA, settings.seed)}
-        yield Job(f"Model A N {count}", task, "Model A", candidates, inputs, parameters)
+        yield Job(f"Model A N {count}", task, "Model A", candidates, inputs,
+                  {"network": functools.partial(ModelA, settings.seed)})
 
 
 def _our_model(algorithm, plan, job):
     model, (x, g) = job.parameters["network"](), job.inputs.values()
     network = steps.with_algorithm(model.network, algorithm)
 
-    def forward(x):
-        return (network(x),)
-
-    def both(x):
+    def function(x):
+        if job.task == FORWARD:
+            return (network(x),)
         images = Tensor(x, requires_grad=True)
         logits = network(images)
         return logits, grad(logits, [images], g)[0]
 
-    function = forward if job.task == FORWARD else both
-    if plan:
-        function = Plan(function, [model.store])
-        function(x), function(x)  # recorded, verified; from now on replayed
-
-    def read(results):
-        return dict(zip(("logits", "gradient of x"), map(raw, results)))
-
-    return Candidate(lambda: function(x), read, 0.0 if algorithm == "direct" else _WINOGRAD)
+    call = steps.replayed(function, x, [model.store]) if plan else lambda: function(x)
+    return Candidate(call, lambda results: dict(zip(("logits", "gradient of x"), map(raw, results))),
+                     0.0 if algorithm == "direct" else _WINOGRAD)
 
 
 _NETWORKS = {"Model A": lambda: ModelA().network.layers, "Defense-GAN": lambda: steps.CRITICS["Defense-GAN"]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,13 @@ def ours(job, plan: bool = True, algorithm: str = "auto", tolerance: float = 0.0
         return results(losses, weights, before, optimise)
 
     return Candidate(call, read, tolerance)
+
+
+def replayed(function, x, stores=()) -> Callable:
+    """Calls ``function(x)`` replayed from its plan, which is recorded and verified here."""
+    plan = Plan(function, stores)
+    plan(x), plan(x)
+    return lambda: plan(x)
 
 
 def _record(play, state: dict) -> None:
