@@ -99,22 +99,23 @@ def starts(rng, place: Path, expected: dict, usual: float, tally: Counter) -> li
     """Several commands at the same moment."""
     kind = rng.choice(("one folder", "one folder", "own folders", "attacks", "attacks", "resumed"))
     tally[kind] += 1
-    if kind == "own folders":
-        faults = failed(together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place))
-        seeds = {run: seed_of(run) for run in sorted((place / "runs").iterdir())}
-        faults += [] if sorted(seeds.values()) == [0, 1] else [f"folders of the seeds {list(seeds.values())}"]
-        return faults + [fault for run, seed in seeds.items() for fault in faults_of(run, expected[seed])]
-    if kind == "attacks":
-        return attacks(rng, place, expected["classifier"])
     run = place / "run"
-    if kind == "resumed":
-        process = Process([*TRAIN, "--output", run], place)
-        while not (run / "parameters.json").exists():
-            time.sleep(0.001)
-        os.kill(process.number, signal.SIGKILL), process.end()
-        faults = refused(together([["train", "--resume", run]] * 3, place))
-    else:
-        faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
+    match kind:
+        case "own folders":
+            faults = failed(together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place))
+            seeds = {run: seed_of(run) for run in sorted((place / "runs").iterdir())}
+            faults += [] if sorted(seeds.values()) == [0, 1] else [f"folders of the seeds {list(seeds.values())}"]
+            return faults + [fault for run, seed in seeds.items() for fault in faults_of(run, expected[seed])]
+        case "attacks":
+            return attacks(rng, place, expected["classifier"])
+        case "resumed":
+            process = Process([*TRAIN, "--output", run], place)
+            while not (run / "parameters.json").exists():
+                time.sleep(0.001)
+            os.kill(process.number, signal.SIGKILL), process.end()
+            faults = refused(together([["train", "--resume", run]] * 3, place))
+        case _:
+            faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
     return faults or faults_of(run, expected[seed_of(run)])
 
 

@@ -80,10 +80,9 @@ class Shared:
         }
         attacks = {"FGSM": {}, "PGD": {}, "MIM": {}, "STM": {}, "DeepFool": {"steps": 3}, "SPSA": {"steps": 2},
                    "CarliniWagner": {"steps": 5, "search_steps": 2}, "StAdv": {"tau_steps": 1, "evaluations": 3}}
-        for name, settings in attacks.items():
-            for model in ("a", "b"):
-                found[f"{name}, Model {model.upper()}"] = functools.partial(self.attacked, name, settings, model)
-        return found
+        return found | {
+            f"{name}, Model {model.upper()}": functools.partial(self.attacked, name, settings, model)
+            for name, settings in attacks.items() for model in ("a", "b")}
 
     def attacked(self, name, settings, model):
         return digest(getattr(sd.attacks, name)(getattr(self, model), **settings)(self.x[:16], progress=False))

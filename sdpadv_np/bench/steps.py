@@ -80,8 +80,7 @@ def images():
 
 def batches(count: int, size: int, seed: int) -> list[np.ndarray]:
     """The indices of each batch's images; every image once."""
-    order = np.random.default_rng(seed).permutation(count)
-    return [order[i : i + size] for i in range(0, count - size + 1, size)]
+    return list(np.random.default_rng(seed).permutation(count)[: count - count % size].reshape(-1, size))
 
 
 def classifier(architecture: str, batch: int, seed: int) -> tuple[ClassifierTraining, dict]:
@@ -112,8 +111,8 @@ def critic(kind: str, batch: int, seed: int) -> tuple[CriticTraining, dict]:
 
 def with_algorithm(network: Network, algorithm: str) -> Network:
     """The network, with this algorithm for its convolutions from now on."""
-    layers = network.layers
-    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer for layer in layers]
+    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer
+                      for layer in network.layers]
     return network
 
 
