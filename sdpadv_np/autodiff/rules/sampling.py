@@ -50,7 +50,9 @@ def _theta_gradient(g, y, x, theta, convention, size):
 
 
 def _affine_saving(x, theta, needs, convention, size):
-    return kernel.forward(x, theta, convention, size, derivatives=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
+    if needs == [False, True]:
+        return kernel.forward(x, theta, convention, size, derivatives=True)
+    return kernel.forward(x, theta, convention, size), None
 
 
 def _affine_fused(g, y, x, theta, needs, saved, out, convention, size):
@@ -68,7 +70,9 @@ def _flow_gradient(g, y, x, flow):
 
 
 def _flow_saving(x, flow, needs):
-    return flow_kernel.forward(x, flow, derivatives=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
+    if needs == [False, True]:
+        return flow_kernel.forward(x, flow, derivatives=True)
+    return flow_kernel.forward(x, flow), None
 
 
 def _flow_fused(g, y, x, flow, needs, saved, out):
@@ -78,7 +82,10 @@ def _flow_fused(g, y, x, flow, needs, saved, out):
 def _affine_terms(x, theta, convention, size):
     grid = x.shape[2:], size or x.shape[2:], convention
     _, basis, scale, _ = reference.grid_for(theta, *grid)
-    return {"positions": lambda theta: affine_positions(theta, *grid), "basis": basis, "scale": scale, "edge": reference.border(convention)}
+    return {
+        "positions": lambda theta: affine_positions(theta, *grid), "basis": basis, "scale": scale,
+        "edge": reference.border(convention),
+    }
 
 
 def _off_grid(shape, output, transposed=False, **params):
