@@ -29,6 +29,11 @@ def zeros_like(tensors) -> list[Tensor]:
     return [Tensor(np.zeros_like(t.data)) for t in tensors]
 
 
+def _first(wrong) -> tuple | None:
+    """The index of the first True, if there is one."""
+    return next(map(tuple, np.argwhere(wrong).tolist()), None)
+
+
 def _same(a, b) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
 
@@ -45,9 +50,7 @@ class Check:
 
     def run(self):
         value = self.value(self.arrays)
-        bad = np.argwhere(~np.isfinite(value))
-        if len(bad):
-            index = tuple(bad[0].tolist())
+        if (index := _first(~np.isfinite(value))) is not None:
             self.fail(f"the function's own result is {value[index]} at element {index}; "
                       "choose arguments where it is finite")
         if not _same(value, self.value(self.arrays)):
@@ -128,9 +131,7 @@ class Check:
     def agree(self, expected, found, what, arguments):
         for argument, want, got in zip(arguments, expected, found, strict=True):
             near = np.abs(got - want) <= _LINEAR * np.abs(want).max(initial=0) + 1 / _HUGE
-            bad = np.argwhere(~near & ~(got == want) & (np.abs(want) < _HUGE))
-            if len(bad):
-                index = tuple(bad[0].tolist())
+            if (index := _first(~near & ~(got == want) & (np.abs(want) < _HUGE))) is not None:
                 self.fail(f"argument {argument}, element {index}: the gradient {what} {got[index]:.10g} "
                           f"instead of {want[index]:.10g}; the rule is wrong")
 
@@ -208,8 +209,6 @@ class Check:
             for argument, (got, want, left, right) in enumerate(zip(found, expected, *around)):
                 change = np.nan_to_num(np.abs(left - want) + np.abs(right - want), nan=np.inf)
                 allowed = _FLOAT32 * max(1.0, np.abs(want).max(initial=0)) + change
-                bad = np.argwhere(~(np.abs(got - want) <= allowed))
-                if len(bad):
-                    index = tuple(bad[0].tolist())
+                if (index := _first(~(np.abs(got - want) <= allowed))) is not None:
                     self.fail(f"argument {argument}, element {index}: analytic {got[index]:.7g} in float32{mode}, "
                               f"{want[index]:.10g} in float64; the rule is wrong in float32")

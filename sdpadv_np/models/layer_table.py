@@ -14,7 +14,7 @@ from .. import nn
 from ..errors import ArgumentError
 from ..kernels.activation import ACTIVATIONS
 from ..kernels.conv2d import ALGORITHMS, resolve_padding
-from ..nn.layers import INITIAL
+from ..nn.layers import INITIAL, Pooling
 from ..storage import schema
 
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
@@ -97,7 +97,7 @@ def _windows(layer, shape: tuple, size: tuple) -> tuple:
     result = tuple((n + sum(p) - k) // step + 1 for n, p, k, step in zip(size, padding, kernel, stride))
     if min(result) < 1:
         raise ArgumentError(f"has a kernel larger than its input {shape}; use a smaller one or padding")
-    if type(layer) in (nn.MaxPool2d, nn.AvgPool2d) and any(max(p) >= k for p, k in zip(padding, kernel)):
+    if isinstance(layer, Pooling) and any(max(p) >= k for p, k in zip(padding, kernel)):
         raise ArgumentError("has windows of padding alone; use less padding than the kernel's size")
     return result
 
