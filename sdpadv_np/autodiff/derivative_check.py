@@ -60,8 +60,7 @@ class Check:
         for argument in range(len(self.arrays)):
             self.compare(argument, weights, {composed: gradients[argument] for composed, gradients in every.items()})
         for composed in _MODES:
-            self.linear(weights, composed, every[composed])
-            self.subsets(weights, composed, every[composed])
+            self.variants(weights, composed, every[composed])
         self.float32(weights)
 
     def fail(self, what):
@@ -104,29 +103,26 @@ class Check:
                           "a rule is random, or changes what it reads")
         return found[0]
 
-    def linear(self, weights, composed, expected):
-        """The gradient is linear in the incoming gradient."""
-        y, inputs = self.value(self.arrays, range(len(self.arrays)))
-        for scale in _SCALES if y.requires_grad else ():
-            found = grad_read_only(y, inputs, scale * weights, composed, self.order)
-            what = (f"is not linear in the incoming gradient: {scale:g} times as much gives{_MODES[composed]}, "
-                    "divided by that,")
-            self.agree(expected, [g.data / scale for g in found], what, range(len(found)))
+    def variants(self, weights, composed, expected):
+        """The gradient is linear in the incoming one, and does not depend on which others are computed.
 
-    def subsets(self, weights, composed, expected):
-        """A gradient does not depend on which others are computed; fused rules do less work for fewer."""
-        every = range(len(self.arrays))
-        chosen = dict.fromkeys([*((i,) for i in every), *(tuple(j for j in every if j != i) for i in every)])
-        for some in chosen if len(every) > 1 else ():
+        Fused rules do less work for fewer.
+        """
+        every = tuple(range(len(self.arrays)))
+        cases = [(every, every, scale, "is not linear in the incoming gradient: "
+                  f"{scale:g} times as much gives{_MODES[composed]}, divided by that,") for scale in _SCALES]
+        subsets = dict.fromkeys([*((i,) for i in every), *(tuple(j for j in every if j != i) for i in every)])
+        for some in subsets if len(every) > 1 else ():
             names = ", ".join(map(str, some))
             which = f"argument {names} alone is" if len(some) == 1 else f"arguments {names} alone are"
-            for record in (every, some):
-                y, inputs = self.value(self.arrays, record)
-                inputs = [inputs[i] for i in some]
-                found = (grad_read_only(y, inputs, weights, composed, self.order) if y.requires_grad
-                         else zeros_like(inputs))
-                self.agree([expected[i] for i in some], [g.data for g in found],
-                           f"differs where {which} differentiated{_MODES[composed]}:", some)
+            what = f"differs where {which} differentiated{_MODES[composed]}:"
+            cases += [(record, some, 1, what) for record in (every, some)]
+        for record, some, scale, what in cases:
+            y, inputs = self.value(self.arrays, record)
+            inputs = [inputs[i] for i in some]
+            found = (grad_read_only(y, inputs, scale * weights, composed, self.order) if y.requires_grad
+                     else zeros_like(inputs))
+            self.agree([expected[i] for i in some], [g.data / scale for g in found], what, some)
 
     def agree(self, expected, found, what, arguments):
         for argument, want, got in zip(arguments, expected, found, strict=True):

@@ -51,6 +51,19 @@ class Dense(Layer):
         return ops.dense(x, W, b, activation=self.activation)
 
 
+def perceptron(sizes, activation: str, hidden: str, init: str = "glorot", bias: tuple | None = None) -> list[Layer]:
+    """Flatten, and Dense layers from each of the ``sizes`` to the next; the last is linear.
+
+    hidden, init : the initial weights of the hidden layers and of the last one, names in INITIAL
+    bias : the initial bias of the last one
+
+    >>> perceptron((784, 20, 10), "relu", "he", init="zero")[2]
+    Dense(inputs=20, outputs=10, activation='linear', init='zero', bias=None)
+    """
+    layers = [Dense(inputs, outputs, activation, hidden) for inputs, outputs in zip(sizes, sizes[1:-1])]
+    return [Flatten(), *layers, Dense(sizes[-2], sizes[-1], init=init, bias=bias)]
+
+
 @dataclass(frozen=True)
 class Conv2d(Layer):
     """activation(conv2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, H', W').
