@@ -10,7 +10,7 @@ from ..attacks.base import LABELS
 from ..errors import ArgumentError, FileError
 from ..evaluation import paper
 from ..storage import saving
-from .common import is_model_file
+from .common import is_model_file, option
 from .settings import described, setting
 
 
@@ -33,15 +33,15 @@ class _List(argparse.Action):
         parser.exit()
 
 
-def add_options(command) -> None:
-    add = command.add_argument
-    add("--list", nargs=0, action=_List, help="show the attacks with their parameters and defaults")
-    add("--eps", type=float, help="largest change of a pixel, in [0, 1]; the attack's own if not given")
-    add("--labels", choices=LABELS,
-        help="attack the classifier's own prediction, or the true label; predicted if not given")
-    add("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
-        help="other parameters of the attack; --list shows them")
-    add("--seed", type=int, help="same seed, same bits; 0 if not given")
+OPTIONS = (
+    option("--list", nargs=0, action=_List, help="show the attacks with their parameters and defaults"),
+    option("--eps", type=float, help="largest change of a pixel, in [0, 1]; the attack's own if not given"),
+    option("--labels", choices=LABELS,
+        help="attack the classifier's own prediction, or the true label; predicted if not given"),
+    option("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="other parameters of the attack; --list shows them"),
+    option("--seed", type=int, help="same seed, same bits; 0 if not given"),
+)
 
 
 def select(names, classifier, arguments) -> list[Selected]:
@@ -68,8 +68,9 @@ def select(names, classifier, arguments) -> list[Selected]:
         found.append(Selected(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
     for text in settings:
         if text not in taken:
-            have = "has" if len(names) == 1 else "have"
-            raise ArgumentError(f"{text}: {', '.join(map(str, names))} {have} no such parameter to set")
+            raise ArgumentError(
+                f"{text}: {', '.join(map(str, names))} {'has' if len(names) == 1 else 'have'} no such parameter to set"
+            )
     return _distinct(found, names)
 
 
@@ -77,9 +78,10 @@ def _generator(path, device) -> Selected:
     generator = saving.load(path, device)
     if isinstance(generator, models.Classifier):
         raise FileError(f"{path}: holds a classifier; as an attack give the generator.h5 of a run")
-    parameters = {**generator.settings, **generator.parameters()}
-    eps = getattr(generator, "eps", None) or None
-    return Selected(generator.settings.get("method", "generator"), eps, generator, parameters)
+    return Selected(
+        generator.settings.get("method", "generator"), getattr(generator, "eps", None) or None, generator,
+        {**generator.settings, **generator.parameters()},
+    )
 
 
 def _distinct(found: list[Selected], names) -> list[Selected]:

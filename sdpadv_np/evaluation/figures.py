@@ -97,6 +97,15 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
     files.write_bytes(path, png(figure))
 
 
+def with_eps(title: str, eps: float | None) -> str:
+    """``title`` with eps, if that is a parameter.
+
+    >>> with_eps("PGD", 0.1), with_eps("STM", None)
+    ('PGD, eps 0.1', 'STM')
+    """
+    return title if eps is None else f"{title}, eps {eps:g}"
+
+
 def _show(axis, image, difference: bool) -> None:
     """One image (C, H, W), in colours if C is 3; of a difference, and of any other C, the mean of the channels."""
     if len(image) == 3 and not difference:

@@ -1,6 +1,9 @@
 """Results as a table: text for the terminal, Markdown for the README."""
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..storage import files
 from . import paper
 
 COLUMNS = ("attack", "eps", "accuracy", "paper", "success", "L2sq", "paper (A)", "Linf", "s/100")
@@ -35,6 +38,12 @@ def text(table, columns=COLUMNS) -> str:
         for row in [columns, *table]
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def write(folder: Path, table, columns=COLUMNS) -> None:
+    """Write the table to table.txt and table.md in ``folder``."""
+    files.write_text(folder / "table.txt", text(table, columns) + "\n")
+    files.write_text(folder / "table.md", markdown(table, columns) + "\n")
 
 
 def markdown(table, columns=COLUMNS) -> str:

@@ -71,13 +71,13 @@ def call(function: str, path: Path, **arguments: Any) -> bytes:
             f"{sys.executable!r}); convert the file with an ordinary Python"
         )
     seconds = SECONDS + path.stat().st_size // _SLOWEST
-    job = {
+    job = json.dumps({
         "function": function, "arguments": {"path": str(path.absolute()), **arguments}, "memory": MEMORY,
         "seconds": seconds,
-    }
+    })
     command = [sys.executable, "-c", _PROGRAM.format([str(p) for p in sys.path])]
     try:
-        status, out, err = run(command, seconds, json.dumps(job).encode(), env={**os.environ, **_FEW_THREADS})
+        status, out, err = run(command, seconds, job.encode(), env={**os.environ, **_FEW_THREADS})
     except subprocess.TimeoutExpired as error:
         raise FileError(f"{source}: {_HARMFUL} did not come to an end in {seconds} s; take another copy") from error
     except OSError as error:
