@@ -39,9 +39,10 @@ def read(path, kind: str, requested: Requested) -> dict[str, np.ndarray]:
     except MemoryError as error:
         raise DataError(f"{path}: takes more memory than this machine has; split it") from error
     except Exception as error:  # zipfile, zlib, gzip and NumPy raise many kinds for a damaged file
-        reason = " ".join(str(error).split())
-        what = f"is not a whole {kind} file (truncated, damaged, or of another kind)"
-        raise DataError(f"{path}: {what}: {reason}") from error
+        raise DataError(
+            f"{path}: is not a whole {kind} file (truncated, damaged, or of another kind): "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
 def _npy(file, kinds: str = "fiubc") -> np.ndarray:

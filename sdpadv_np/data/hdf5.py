@@ -57,6 +57,7 @@ def _array(name, dataset, largest: int, text: bool):
     if dataset.dtype.kind not in ("OS" if text else "fiub") or dataset.shape is None:
         raise DataError(f"{name} has dtype {dataset.dtype}; expected {'texts' if text else 'numbers'}")
     if math.prod(dataset.shape) * dataset.dtype.itemsize > largest:
-        what = f"{name} has shape {dataset.shape}"
-        raise DataError(f"{what}, more than the {largest:,} bytes that are read here; split it")
+        raise DataError(
+            f"{name} has shape {dataset.shape}, more than the {largest:,} bytes that are read here; split it"
+        )
     return dataset.asstr()[()].tolist() if text else dataset[()]  # asstr: TypeError for objects other than texts

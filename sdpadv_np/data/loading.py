@@ -68,6 +68,8 @@ def _checked(parts: dict, part: str, count: int, entry: DatasetEntry) -> tuple[n
     if x.shape != shape and (x.shape[0], 1, *x.shape[1:]) != shape:
         raise DataError(f"{entry.name}: x_{part} has shape {x.shape}; {where} {shape}")
     if y.shape != (count,) or y.max() >= classes:
-        got = f"y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}"
-        raise DataError(f"{entry.name}: {got}; {where} ({count},), at most {classes - 1}")
+        raise DataError(
+            f"{entry.name}: y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}; "
+            f"{where} ({count},), at most {classes - 1}"
+        )
     return x.reshape(shape).astype(np.float32) / np.float32(255), y.astype(np.int64)

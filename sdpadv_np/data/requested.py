@@ -1,13 +1,23 @@
 """Arrays of a file that are requested by name."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
 _LISTED = 20  # arrays of a file that an error names
+
+
+@contextlib.contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Within this context an error in data, or in arguments that were read, is a DataError that names ``source``."""
+    try:
+        yield
+    except (ArgumentError, DataError) as error:
+        raise DataError(f"{source}: {error}") from None
 
 
 class Requested(NamedTuple):

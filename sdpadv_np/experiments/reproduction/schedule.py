@@ -114,19 +114,13 @@ def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
 
 def _expected(cell: Cell, records) -> float | None:
     """The mean of the same attack's cells on the same model; else of cells that are trained, or not, like this one."""
-
-    def mean(alike):
-        attacks = {other: record for other, record in records.items() if other.attack != paper.CLEAN}
-        times = [record["seconds"]["cell"] for other, record in attacks.items() if alike(other)]
-        return sum(times) / len(times) if times else None
-
-    def trained(other):
-        return other.attack != paper.CLEAN and registry.find(other.attack).trained
-
-    same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
-    if same is not None or cell.attack == paper.CLEAN:
-        return same
-    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model))
+    if cell.attack == paper.CLEAN:
+        return None
+    others = {c: r["seconds"]["cell"] for c, r in records.items() if c.model == cell.model and c.attack != paper.CLEAN}
+    trained = registry.find(cell.attack).trained
+    times = [seconds for c, seconds in others.items() if c.attack == cell.attack]
+    times = times or [seconds for c, seconds in others.items() if registry.find(c.attack).trained == trained]
+    return sum(times) / len(times) if times else None
 
 
 def duration(seconds: float) -> str:
