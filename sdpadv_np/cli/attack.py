@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
 
 from ..data import images as user_images
 from ..errors import ArgumentError
-from ..evaluation import distortion_text, figures
-from ..evaluation.metrics import measure
+from ..evaluation import distortion, figures
+from ..evaluation.metrics import measure, timed
 from ..experiments.reuse import load_classifier
 from ..storage import files
 from ..storage.provenance import provenance
@@ -66,12 +65,12 @@ def run(a) -> None:
         x_adv, seconds = _attacked(attack.attack, given, a.target)
         x_adv = given.writable(x_adv)
         reached = _figures(classifier, given, x_adv, seconds, a.target)
-        distortion = distortion_text.mean_distortion(attack.attack, given.x, given.y)
+        moved = distortion.mean_distortion(attack.attack, given.x, given.y)
         record = {
             "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-            "figures": reached, "distortion": distortion,
+            "figures": reached, "distortion": moved,
         }
-        for name, value in {**reached, **(distortion or {})}.items():
+        for name, value in {**reached, **(moved or {})}.items():
             print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
         given.write(x_adv, draft / "adversarial")
         title = f"{figures.with_eps(attack.name, attack.eps)}: the first {len(x_adv[:10])} of {len(x_adv)} images"
@@ -89,11 +88,8 @@ def _attacked(attack, given, target) -> tuple[np.ndarray, float]:
         if not 0 <= target < classes:
             raise ArgumentError(f"--target is {target}; the classifier has the classes 0 to {classes - 1}")
         further["targets"] = np.full(len(given.x), target, np.int64)
-    few = slice(2)  # for kernels that are compiled on their first use
-    attack(given.x[few], None if given.y is None else given.y[few], **{k: v[few] for k, v in further.items()})
-    started = time.perf_counter()
-    x_adv = attack(given.x, given.y, **further)
-    return np.asarray(x_adv, np.float32), time.perf_counter() - started
+    x_adv, seconds = timed(attack, given.x, given.y, **further)
+    return np.asarray(x_adv, np.float32), seconds
 
 
 def _figures(classifier, given, x_adv, seconds, target) -> dict:

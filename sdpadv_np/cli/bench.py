@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..bench import BENCHMARKS, report
 from ..errors import ArgumentError
@@ -83,23 +82,20 @@ def _settings(benchmark) -> dict[str, tuple]:
 
 
 def run(arguments) -> None:
-    given = arguments.output
-    folder = (folders.create(None, folders.dated(f"bench-{arguments.benchmark}")) if given is None
-              else folders.locked(files.expanded(given), make=True))
+    benchmark = BENCHMARKS[arguments.benchmark]
+    if arguments.output is None:
+        opened = folders.create(None, folders.dated(f"bench-{benchmark.name}"))
+    else:
+        opened = folders.locked(files.expanded(arguments.output), make=True)
     try:
-        with folder as output:
-            _measure(arguments, output)
+        with opened as output:
+            settings = benchmark.resolve(**{name: getattr(arguments, name) for name in arguments.settings})
+            if (output / f"{benchmark.name}.json").exists():
+                raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
+            figures.canvas(1, 1)  # a missing matplotlib is reported now and not after ten minutes
+            announce({name: value for name, value in vars(settings).items() if name != "options"} | settings.options)
+            record = benchmark.run(settings, lambda line: print(line, flush=True))
+            print(f"\n{report.text(record)}\n")
+            print("written: " + ", ".join(map(str, report.write(output, benchmark.name, record, benchmark.title))))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("no results were written") from None
-
-
-def _measure(arguments, output: Path) -> None:
-    benchmark = BENCHMARKS[arguments.benchmark]
-    settings = benchmark.resolve(**{name: getattr(arguments, name) for name in arguments.settings})
-    if (output / f"{benchmark.name}.json").exists():
-        raise ArgumentError(f"{output}: holds a benchmark already; choose another --output")
-    figures.canvas(1, 1)  # a missing matplotlib is reported now and not after ten minutes
-    announce({name: value for name, value in vars(settings).items() if name != "options"} | settings.options)
-    record = benchmark.run(settings, lambda line: print(line, flush=True))
-    print(f"\n{report.text(record)}\n")
-    print("written: " + ", ".join(map(str, report.write(output, benchmark.name, record, benchmark.title))))

@@ -23,6 +23,8 @@ def run(arguments) -> None:
         loaded = data.load(name, arguments.data_dir, print)
         for part in ("train", "val", "test"):
             x, y = getattr(loaded, f"x_{part}"), getattr(loaded, f"y_{part}")
-            figures = f"{x.mean():.4f}", f"{x.std():.4f}", f"{(x == 0).mean():.1%}", str(len(set(y.tolist())))
-            rows.append((name, part, *map(str, x.shape), *figures))
+            rows.append((
+                name, part, *map(str, x.shape),
+                f"{x.mean():.4f}", f"{x.std():.4f}", f"{(x == 0).mean():.1%}", str(len(set(y.tolist()))),
+            ))
     print(tables.text(rows, ("data set", "part", "images", "C", "H", "W", "mean", "std", "zeros", "classes")))

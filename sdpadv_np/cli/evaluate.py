@@ -5,7 +5,7 @@ import sys
 
 from .. import checks, data, evaluation
 from ..errors import ArgumentError
-from ..evaluation import distortion_text, figures, paper, tables
+from ..evaluation import distortion, figures, paper, tables
 from ..experiments.reuse import load_classifier
 from ..storage import files
 from ..storage.provenance import provenance
@@ -62,10 +62,10 @@ def run(a) -> None:
         measured: list[tuple] = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))]
         records, spatial = [], [""]
         for name, eps, attack, settings in attacks:
-            result, moved = evaluation.evaluate(classifier, attack, x, y), distortion_text.mean_distortion(attack, x, y)
+            result, moved = evaluation.evaluate(classifier, attack, x, y), distortion.mean_distortion(attack, x, y)
             print(f"evaluated: {name}, accuracy {result.accuracy:.4f}", flush=True)
             measured.append((name, eps, result))
-            spatial.append(distortion_text.text(moved))
+            spatial.append(distortion.text(moved))
             records.append({"attack": name, "parameters": settings, **result.as_dict(), "distortion": moved})
         table = tables.rows(measured, "" if a.images else a.dataset, classifier.architecture)
         columns: tuple[str, ...] = tables.COLUMNS
@@ -74,11 +74,10 @@ def run(a) -> None:
         tables.write(draft, table, columns)
         if a.picture:
             _pictures(draft, classifier, attacks, x, y, class_names)
-        record = {
+        files.write_json(draft / RECORD, {
             "parameters": parameters, "results": [{"attack": paper.CLEAN, **measured[0][2].as_dict()}, *records],
             "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
-        }
-        files.write_json(draft / RECORD, record)
+        })
         print(f"\n{tables.text(table, columns)}\n")
 
 

@@ -78,8 +78,9 @@ def add_parser(commands):
 
 def _classifier(text: str) -> str:
     if text not in ARCHITECTURES and not common.is_model_file(text):
-        options = f"{', '.join(ARCHITECTURES)}, or a file that ends in .h5"
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {options})")
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(ARCHITECTURES)}, or a file that ends in .h5)"
+        )
     return text
 
 

@@ -14,11 +14,10 @@ from ..extras import needed
 from ..storage import container, files, folders
 from . import arrays, pictures
 from .layout import checked_pixels, from_nchw, layout_of, to_nchw
-from .requested import Requested, naming
+from .requested import Requested, kind_of, naming
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
 LABELS = ("y", "Y", "labels", "label", "y_test", "targets")
-_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"\x89HDF": "h5", b"\x1f\x8b": "idx", b"\0\0": "idx"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Images:
         path = Path(path)
         x = from_nchw(x, self.layout)
         if self.kind == "pictures":
-            contents = zip(map(pictures.png_name, self.names), map(pictures.png, np.round(x * 255).astype(np.uint8)))
-            folders.write(path, dict(contents))
+            images = zip(self.names, np.round(x * 255).astype(np.uint8))
+            folders.write(path, {pictures.png_name(name): pictures.png(image) for name, image in images})
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         memory = io.BytesIO()  # npz and HDF5 cope badly with a disk that fills up
@@ -119,9 +118,8 @@ def _kind(path: Path) -> str:
     if os.path.isdir(path):  # Path.is_dir fails where it cannot know
         return "pictures"
     start = files.read_start(path, 8)
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
-            return kind
+    if kind := kind_of(start):
+        return kind
     if start == container.MAGIC:
         raise DataError(f"{path}: holds a trained network or a checkpoint, no images")
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):

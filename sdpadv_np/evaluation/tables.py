@@ -17,17 +17,18 @@ def rows(results, dataset: str, model: str) -> list[tuple[str, ...]]:
     table: list[tuple[str, ...]] = []
     for name, eps, result in results:
         measured = [(result.success_rate, 4), (result.l2sq, 1), (result.linf, 2), (result.seconds_per_100, 4)]
-        success, l2sq, linf, seconds = ("" if name == paper.CLEAN else _figure(*each) for each in measured)
+        success, l2sq, linf, seconds = ("" if name == paper.CLEAN else figure(*each) for each in measured)
         table.append((
             name, "" if eps is None else f"{eps:g}",
-            _figure(result.accuracy, 4), _figure(paper.accuracy(dataset, model, name, eps), 4),
-            success, l2sq, _figure(paper.l2sq(dataset, name, eps), 1), linf, seconds,
+            figure(result.accuracy, 4), figure(paper.accuracy(dataset, model, name, eps), 4),
+            success, l2sq, figure(paper.l2sq(dataset, name, eps), 1), linf, seconds,
         ))
     return table
 
 
-def _figure(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def figure(value: float | None, digits: int = 4, none: str = "") -> str:
+    """A number with so many decimals; ``none`` if there is none."""
+    return none if value is None else f"{value:.{digits}f}"
 
 
 def text(table, columns=COLUMNS) -> str:

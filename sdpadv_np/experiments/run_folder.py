@@ -68,7 +68,7 @@ class RunFolder:
 
     def write(self, results) -> None:
         """metrics.json, the table as text and Markdown, and the pictures."""
-        record = {
+        files.write_json(self.path / "metrics.json", {
             "results": [{"attack": name, "eps": eps, **measured.as_dict()} for name, eps, measured in results.rows()],
             "trained": {
                 name.lower(): attack.parameters() for name, attack in results.attacks.items()
@@ -76,8 +76,7 @@ class RunFolder:
             },
             "parameters": self.parameters,
             "made": provenance(),
-        }
-        files.write_json(self.path / "metrics.json", record)
+        })
         tables.write(self.path, *results.table())
         self._draw(results)
 

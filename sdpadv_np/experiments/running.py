@@ -13,7 +13,7 @@ from ..errors import FileError
 from ..evaluation import Evaluation, evaluate, figures, paper, tables
 from ..extras import needed
 from ..storage import files
-from .experiment import Experiment, Settings, title_of
+from .experiment import Experiment, Settings, is_architecture, is_dataset, title_of
 from .run_folder import PARAMETERS, RunFolder, stored_parameters
 from .runner import Runner
 
@@ -55,7 +55,7 @@ class Results:
     def table(self) -> tuple[list, tuple]:
         """(rows of texts, names of the columns) for evaluation.tables; with the paper's figures where it has some."""
         experiment = self.experiment
-        if experiment.may_be_in_the_paper:
+        if is_dataset(experiment.data) and is_architecture(experiment.classifier):  # else the paper has no such figures
             return tables.rows(self.rows(), experiment.data, experiment.classifier), tables.COLUMNS
         shown = [number for number, name in enumerate(tables.COLUMNS) if not name.startswith("paper")]
         rows = [tuple(row[number] for number in shown) for row in tables.rows(self.rows(), "", "")]

@@ -42,8 +42,8 @@ def create(
     A ``given`` folder may hold hidden files alone; ``refusal`` ("{path}" is its path) is the error for one that holds
     the file ``marker``. A folder that was made is removed again if it stays empty.
     """
-    opened = _numbered(files.expanded(usual)) if given is None else locked(files.expanded(given), make=True)
-    with opened as path:
+    path = _numbered(files.expanded(usual)) if given is None else files.expanded(given)
+    with locked(path, make=given is not None, ours=given is None):
         if not _is_empty(path):
             other = "is there already, with other files in it; choose a new or an empty folder"
             known = refusal and (path / marker).exists()
@@ -56,21 +56,27 @@ def dated(name: str) -> str:
     return f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-@contextlib.contextmanager
-def _numbered(path: Path) -> Iterator[Path]:
+def _numbered(path: Path) -> Path:
+    """A new folder called ``path``, or with -2, -3, ... after it."""
     for number in itertools.count(1):
         numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        try:
-            numbered.parent.mkdir(parents=True, exist_ok=True)
-            numbered.mkdir()
+        if _made(numbered):
             break
-        except FileExistsError:
-            if not os.path.lexists(numbered):
-                raise FileError(f"{numbered.parent}: is no folder; choose another one") from None
-        except OSError as error:
-            raise _unwritable(numbered, error) from error
-    with locked(numbered, ours=True):
-        yield numbered
+        if not os.path.lexists(numbered):
+            raise FileError(f"{numbered.parent}: is no folder; choose another one")
+    return numbered
+
+
+def _made(path: Path) -> bool:
+    """Make a folder, and those that it lies in; False if there is something of its name, or of a parent's."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return True
 
 
 @contextlib.contextmanager
@@ -79,15 +85,7 @@ def locked(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]
 
     make, ours : make the folder, or the caller made it; if it stays empty, it is removed afterwards
     """
-    if make:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-            ours = True
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise _unwritable(path, error) from error
+    ours = ours or make and _made(path)
     descriptor = _lock(path)
     try:
         yield path

@@ -42,18 +42,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _kernels() -> str:
-    """The implementation of the matrix products, which round differently."""
-    from ..kernels import dense
-
-    here = dense.implementations()
-    return os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name])
-
-
 def provenance() -> dict[str, str | int | None]:
     """Versions, commit and machine, as stored with every result."""
+    from ..kernels import dense
     from ..version import __version__
 
+    here = dense.implementations()
     return {
         "sdpadv_np": __version__,
         "commit": commit(),
@@ -64,6 +58,7 @@ def provenance() -> dict[str, str | int | None]:
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "kernels": _kernels(),
+        # of the matrix products, which round differently
+        "kernels": os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name]),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

@@ -37,8 +37,7 @@ def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) ->
 def _absent(axis, title: str) -> None:
     axis.set_axis_off()
     axis.set_title(title, fontsize=10)
-    style = {"ha": "center", "va": "center", "fontsize": 9, "color": "gray", "transform": axis.transAxes}
-    axis.text(0.5, 0.5, "not computed", **style)
+    axis.text(0.5, 0.5, "not computed", ha="center", va="center", fontsize=9, color="gray", transform=axis.transAxes)
 
 
 class _Shown:
@@ -115,16 +114,15 @@ def tradeoff(dataset: str, model: str, records, runner) -> object:
         if name in swept:
             number = swept.index(name)
             axis.plot(*at.T, "o-", color=_SWEPT[number], label=name, linewidth=1.6, markersize=5, zorder=3)
-            parameter = name.rpartition(" ")[2]
             for (cell, _), place in zip(points, at):
-                value = dict(cell.parameters).get(parameter, 0.0 if cell.attack == paper.SDADV else None)
+                value = dict(cell.parameters).get(name.rpartition(" ")[2], 0.0 if cell.attack == paper.SDADV else None)
                 if value is not None and cell != common:
                     style = {"textcoords": "offset points", "fontsize": 7.5, "color": _SWEPT[number]}
                     axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], **style)
         else:
             attack, second = points[0][0].attack, "true" in name or "cross" in name
-            known = attack in _COLOURS
-            marker, color = ("s", _COLOURS[attack]) if known else (_MARKERS[OTHERS.index(attack)], "dimgray")
+            color = _COLOURS.get(attack, "dimgray")
+            marker = "s" if attack in _COLOURS else _MARKERS[OTHERS.index(attack)]
             style = {"linestyle": ":", "markerfacecolor": "white"} if second else {"markerfacecolor": color}
             axis.plot(*at.T, marker=marker, color=color, label=name, linewidth=1, markersize=6, **style)
     if common in records:

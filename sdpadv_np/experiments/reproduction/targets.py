@@ -79,8 +79,7 @@ TARGETS = {
 
 def check(name: str, datasets, models) -> None:
     """Refuse what a target cannot show."""
-    target = TARGETS[name]
-    if target.picture and (len(datasets), len(models)) != (1, 1):
+    if TARGETS[name].picture and (len(datasets), len(models)) != (1, 1):
         raise ArgumentError(f"{name}: shows one model at a time; give one of --models, not {' '.join(models)}")
     if name == "transfer" and len(models) < 2:
         raise ArgumentError("transfer: is between two models; give --models A B")
@@ -93,10 +92,11 @@ def write_tables(name: str, datasets, models, records: dict, store: Store, param
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
     made_by = "; ".join(f"{k}: {_text(v)}" for k, v in parameters.items())
     head = f"Made by `sdpadv reproduce {name}`, {made_by}. Each cell's own record is in `cells/`."
-    body = "\n".join(block.markdown() for block in blocks)
-    files.write_text(folder / f"{name}.md", f"# {target.description}\n\n{head}\n\n{body}")
-    record = {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()}
-    files.write_json(folder / f"{name}.json", record)
+    parts = (f"# {target.description}\n", f"{head}\n", *(block.markdown() for block in blocks))
+    files.write_text(folder / f"{name}.md", "\n".join(parts))
+    files.write_json(folder / f"{name}.json", {
+        "target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance(),
+    })
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]
 
 
@@ -108,8 +108,8 @@ def _text(value) -> str:
 
 def draw_picture(name: str, datasets, models, records: dict, store: Store, runner) -> list:
     """Draw the target's picture, if it has one; returns the paths written."""
-    target, path = TARGETS[name], store.folder / f"{name}.png"
-    if target.picture is None:
+    draw, path = TARGETS[name].picture, store.folder / f"{name}.png"
+    if draw is None:
         return []
-    files.write_bytes(path, pictures.png(target.picture(datasets[0], models[0], records, runner)))
+    files.write_bytes(path, pictures.png(draw(datasets[0], models[0], records, runner)))
     return [path]
