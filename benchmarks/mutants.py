@@ -1,4 +1,4 @@
-"""Would the tests notice? The code is broken in small ways, one at a time, and the tests that should fail are run.
+"""Mutation testing: the code is changed in small ways, one at a time, and the tests that should fail are run.
 
     python benchmarks/mutants.py --minutes 45              # every file below in turn, evenly, drawn by --seed
     python benchmarks/mutants.py --files sdpadv_np/losses.py
@@ -6,8 +6,8 @@
     python benchmarks/mutants.py --again                   # those that survived, with the tests as they are now
     python benchmarks/mutants.py --table                   # of what is written, in Markdown
 
-Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and what became of it.
-README.md beside it says of each survivor why it survived.
+Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and the outcome.
+README.md beside it explains why each survivor survived.
 
 NOTE: how a mutant costs seconds instead of many.
 This process imports everything and has every kernel ready in memory. Each mutant is a fork of it: the
