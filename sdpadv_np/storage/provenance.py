@@ -45,7 +45,7 @@ def _version(package: str) -> str | None:
 
 
 def _kernels() -> str:
-    """The implementation of the matrix products, which round differently."""
+    """The name of the matrix products' implementation; results differ by rounding between implementations."""
     from ..kernels import dense
 
     here = dense.implementations()
