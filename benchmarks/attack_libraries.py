@@ -135,7 +135,7 @@ def tempered(classifier):
 
 
 def compare(case: Case, classifier, copy: Copy, x) -> dict:
-    """What ours and theirs make of (at most ``case.images`` of) the images x (N, 1, 28, 28)."""
+    """The results of ours and theirs for at most ``case.images`` of the images x (N, 1, 28, 28)."""
     import torch
 
     x = np.ascontiguousarray(x[: case.images])

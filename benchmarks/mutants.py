@@ -43,7 +43,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "mutants"
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module's changed text before anybody finds its file."""
+    """An import finder that supplies the changed text of one module in place of its file."""
 
     def __init__(self, path, text):
         self.path, self.text = path, text
@@ -60,7 +60,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _forget():
-    """Drop our modules and the tests', but for the compiled kernels."""
+    """Drop our modules and the tests', except the compiled kernels."""
     for name, module in list(sys.modules.items()):
         ours = name.split(".")[0] == "sdpadv_np" and not name.startswith("sdpadv_np.kernels")
         if ours or str(getattr(module, "__file__", None) or "").startswith(str(ROOT / "tests")):
@@ -127,7 +127,7 @@ def _try(path, mutant, seconds):
 
 
 def _passes_unchanged(path) -> None:
-    """A file as it is must pass, by the way that mutants go; otherwise "failed" means nothing."""
+    """The unchanged file must pass in the same procedure; otherwise "failed" means nothing."""
     if (outcome := _try(path, Mutation(1, "", "", path.read_text(), None), _LIMIT)[0]) != "passed":
         sys.exit(f"{path}: {outcome} without any change")
 
@@ -167,7 +167,7 @@ def _key(row):
 
 
 def _run(drawn, record, minutes, output) -> None:
-    """Try them until the time is up; what became of each goes into ``record`` and ``output`` at once."""
+    """Try them until the time is up; each outcome is written to ``record`` and ``output`` at once."""
     started, tried, usual = time.monotonic(), set(), {}  # usual: the longest that a file's tests took when all passed
     for path, mutant in drawn:
         if time.monotonic() - started > 60 * minutes:
