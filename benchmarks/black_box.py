@@ -3,8 +3,7 @@
     python benchmarks/black_box.py
 
 Against Model B on MNIST, test images, 10 epochs of SdpAdv in each round. The substitute is another
-Model B (another seed, other weights), or Model A. Writes benchmarks/results/black_box.json, and
-black_box.md, its table.
+Model B (another seed, other weights). Writes benchmarks/results/black_box.json, and black_box.md, its table.
 """
 import time
 

@@ -1,4 +1,4 @@
-"""How benchmarks/damage.py damages things: bytes anyhow, JSON value by value, arrays in name, dtype and shape."""
+"""The mutations of benchmarks/damage.py: of bytes, of JSON by values, of arrays by name, dtype and shape."""
 import copy
 import json
 import struct
@@ -38,7 +38,7 @@ def _byte(data, rng):
 
 
 def _number(data, rng):
-    """A span of 2, 4 or 8 bytes becomes a number that lengths and offsets trip over."""
+    """A span of 2, 4 or 8 bytes replaced by a number that is a hard case as a length or an offset."""
     start, size = _span(data, rng)[0], int(rng.choice([2, 4, 8]))
     edges = [0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1] if size == 2 else [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
     value = int(rng.choice(edges))
@@ -131,7 +131,7 @@ def odd_arrays(arrays: dict, rng) -> dict:
 
 
 def resealed(data: bytes) -> bytes:
-    """A file of ours with its checksum made right."""
+    """A file of ours with its checksum corrected."""
     head, content = data[:16], data[container.HEAD_SIZE :]
     return data if len(data) < container.HEAD_SIZE else head + container._checksum(head, content) + content
 
@@ -146,7 +146,7 @@ def odd_index(data: bytes, rng) -> bytes:
 
 
 def png_resealed(data: bytes) -> bytes:
-    """PNG bytes with the checksum of every chunk that can still be found made right."""
+    """PNG bytes with the checksum corrected of every chunk that can still be found."""
     out, at = data[:8], 8
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

@@ -29,6 +29,7 @@ from sdpadv_np.evaluation import tables
 ROOT = Path(__file__).resolve().parent.parent
 TOPS = ("sdpadv_np", "kernels", "benchmarks", "examples", "tests")
 FACE = "(public face)"  # sdpadv_np/__init__.py
+APART = "(counted apart)"
 
 
 @dataclass
@@ -54,9 +55,9 @@ class House:
                 for name in sorted(names, key=lambda name: (TOPS.index(name.split("/")[0]), name))}
 
     def between_rooms(self) -> Counter[tuple[str, str]]:
-        """{(importing room, imported room): number of pairs of files}"""
+        """{(importing room, imported room): number of pairs of files}; files counted apart are in no room."""
         pairs = ((self.files[a].room, self.files[b].room) for a, b in self.edges)
-        return Counter((a, b) for a, b in pairs if a != b)
+        return Counter((a, b) for a, b in pairs if a != b and APART not in a + b)
 
 
 def module_of(path: Path) -> str:
@@ -69,7 +70,7 @@ def module_of(path: Path) -> str:
 def room_of(path: Path, apart: list[str]) -> str:
     """The room of a file: sdpadv_np/attacks, sdpadv_np/losses, kernels/simd, tests; or the row of ``--apart``."""
     if any(path.is_relative_to(name) for name in apart):
-        return f"{path.parts[0]}/(counted apart)"
+        return f"{path.parts[0]}/{APART}"
     if path.parts[0] not in TOPS[:2]:
         return path.parts[0]
     return f"{path.parts[0]}/{FACE if path.parts[1] == '__init__.py' else path.with_suffix('').parts[1]}"

@@ -1,4 +1,4 @@
-"""Would the tests notice? The code is broken in small ways, one at a time, and the tests that should fail are run.
+"""Mutation testing: the code is changed in small ways, one at a time, and the tests that should fail are run.
 
     python benchmarks/mutants.py --minutes 45              # every file below in turn, evenly, drawn by --seed
     python benchmarks/mutants.py --files sdpadv_np/losses.py
@@ -6,8 +6,8 @@
     python benchmarks/mutants.py --again                   # those that survived, with the tests as they are now
     python benchmarks/mutants.py --table                   # of what is written, in Markdown
 
-Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and what became of it.
-README.md beside it says of each survivor why it survived.
+Writes benchmarks/results/mutants/mutants.json: every mutant that was tried, and the outcome.
+README.md beside it explains why each survivor survived.
 
 NOTE: how a mutant costs seconds instead of many.
 This process imports everything and has every kernel ready in memory. Each mutant is a fork of it: the
@@ -48,7 +48,7 @@ _LIMIT, _WALL = 60, 900  # seconds of processor time, and of the clock, after wh
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module's changed text before anybody finds its file."""
+    """An import finder that supplies the changed text of one module in place of its file."""
 
     def __init__(self, path, text):
         self.path, self.text = path, text
@@ -62,7 +62,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _forget():
-    """Drop our modules and the tests', but for the compiled kernels."""
+    """Drop our modules and the tests', except the compiled kernels."""
     for name, module in list(sys.modules.items()):
         ours = name.split(".")[0] == "sdpadv_np" and not name.startswith("sdpadv_np.kernels")
         if ours or str(getattr(module, "__file__", None) or "").startswith(str(ROOT / "tests")):
@@ -124,7 +124,7 @@ def _try(path, mutant, seconds):
 
 
 def _passes_unchanged(path) -> None:
-    """A file as it is must pass, by the way that mutants go; otherwise "failed" means nothing."""
+    """The unchanged file must pass in the same procedure; otherwise "failed" means nothing."""
     if (outcome := _try(path, Mutation(1, "", "", path.read_text(), None), _LIMIT)[0]) != "passed":
         sys.exit(f"{path}: {outcome} without any change")
 
@@ -156,7 +156,7 @@ def _key(row):
 
 
 def _run(drawn, record, minutes, output) -> None:
-    """Try them until the time is up; what became of each goes into ``record`` and ``output`` at once."""
+    """Try them until the time is up; each outcome is written to ``record`` and ``output`` at once."""
     started, tried, usual = time.monotonic(), set(), {}  # usual: the longest that a file's tests took when all passed
     for path, mutant in drawn:
         if time.monotonic() - started > 60 * minutes:

@@ -1,4 +1,4 @@
-"""The same training steps through JAX's jit: pure functions of weights and a batch, compiled for the very shapes.
+"""The same training steps through JAX's jit: pure functions of weights and a batch, compiled for exactly these shapes.
 
 In the peer's favour: the images are JAX's arrays already, the whole step with Adam is one compiled function that may
 reuse its inputs' memory, and gradients leave it only where there is no optimiser.
