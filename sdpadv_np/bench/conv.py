@@ -9,6 +9,7 @@ from ..autodiff import Tensor, grad
 from ..autodiff.tensor import raw
 from ..kernels import conv2d
 from ..models import ModelA
+from ..models.layer_table import output_shapes
 from ..nn import Conv2d
 from . import steps
 from .jobs import Candidate, Job
@@ -52,8 +53,11 @@ _NETWORKS = {"Model A": lambda: ModelA().network.layers, "Defense-GAN": lambda: 
 def _layers(network: str, count: int, settings):
     """Forward, input gradient and weight gradient of each convolution of the network."""
     count = min(count, 8) if settings.quick else count
-    for number, (layer, side) in enumerate(_convolutions(_NETWORKS[network](), 28), 1):
-        inputs, parameters = _arrays(layer, side, count, settings.seed)
+    layers, shape = _NETWORKS[network](), (1, 28, 28)
+    shapes = [shape, *output_shapes(layers, shape)]
+    convolutions = [each for each in zip(layers, shapes, shapes[1:]) if isinstance(each[0], Conv2d)]
+    for number, (layer, before, after) in enumerate(convolutions, 1):
+        inputs, parameters = _arrays(layer, (count, *before), (count, *after), settings.seed)
         for task in TASKS:
             candidates = {f"ours {name}": functools.partial(_our_layer, algorithm, implementation)
                           for name, algorithm, implementation in
@@ -62,16 +66,14 @@ def _layers(network: str, count: int, settings):
                       inputs, parameters)
 
 
-def _arrays(layer: Conv2d, side: int, count: int, seed: int) -> tuple[dict, dict]:
+def _arrays(layer: Conv2d, before: tuple, after: tuple, seed: int) -> tuple[dict, dict]:
     """({"x", "w", "b", "g"}, {"stride", "padding"}) of one layer; g is the gradient of the output."""
-    rng, size = np.random.default_rng(seed), (side, side)
-    padding = conv2d.resolve_padding(layer.padding, size, layer.kernel, layer.stride)
-    x = rng.random((count, layer.inputs, *size), np.float32)
+    rng = np.random.default_rng(seed)
+    padding = conv2d.resolve_padding(layer.padding, before[2:], layer.kernel, layer.stride)
+    x = rng.random(before, np.float32)
     w = rng.standard_normal((layer.outputs, layer.inputs, *layer.kernel), np.float32)
     w /= np.float32(np.sqrt(w[0].size))
-    b = rng.standard_normal(layer.outputs, np.float32)
-    output = [(side + sum(p) - k) // layer.stride + 1 for p, k in zip(padding, layer.kernel)]
-    g = rng.standard_normal((count, layer.outputs, *output), np.float32)
+    b, g = (rng.standard_normal(shape, np.float32) for shape in (layer.outputs, after))
     return {"x": x, "w": w, "b": b, "g": g}, {"stride": layer.stride, "padding": padding}
 
 
@@ -92,15 +94,6 @@ def _our_layer(algorithm, implementation, job):
         "weight gradient": lambda: conv2d.weight_gradient(g, x, w.shape[2:], stride, padding, **how),
     }[job.task]
     return Candidate(call, lambda result: {job.task: result})
-
-
-def _convolutions(layers, side):
-    """(layer, side of its images) for each convolution."""
-    for layer in layers:
-        if isinstance(layer, Conv2d):
-            yield layer, side
-            (before, after), _ = conv2d.resolve_padding(layer.padding, (side, side), layer.kernel, layer.stride)
-            side = (side + before + after - layer.kernel[0]) // layer.stride + 1
 
 
 BENCHMARK = Benchmark(
