@@ -38,8 +38,8 @@ class FrozenOptimiser:
     def __init__(self, store):
         self.store, self.lr, self.t = store, np.zeros(()), 0
 
-    def step(self):
-        pass
+    def descend(self, loss):
+        self.store.differentiate(loss)
 
 
 class CriticTraining:
@@ -65,8 +65,7 @@ class CriticTraining:
         (gradient,) = grad(ops.sum(self.critic(mixed)), [mixed], create_graph=True)
         penalty = ops.mean(ops.square(ops.norm(gradient) - 1.0))
         distance = ops.mean(self.critic(Tensor(real))) - ops.mean(self.critic(Tensor(fake)))
-        self.store.differentiate(penalty * self.penalty - distance)
-        self.optimiser.step()
+        self.optimiser.descend(penalty * self.penalty - distance)
         return {"distance": distance, "penalty": penalty}
 
 
