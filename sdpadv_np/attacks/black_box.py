@@ -32,7 +32,7 @@ class BlackBoxSdpAdv(SdpAdv):
     It is queried with the training images, at first distorted and perturbed at random within gamma and eps; a
     substitute is distilled from its answers, and SdpAdv fitted to the substitute. Each further round queries the
     adversarial examples of the round before, and distils from all answers so far (the dynamic distillation of
-    Xiao et al. 2018, section 3.3). That gains much where only labels are given and little where probabilities are;
+    Xiao et al. 2018, section 3.3). That gains much where only labels are given, and nothing where probabilities are;
     with few images it loses (benchmarks/results/black_box.md).
 
     Parameters

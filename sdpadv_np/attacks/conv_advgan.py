@@ -62,7 +62,7 @@ class ConvAdvGAN(AmortisedAttack):
 
 
 class ConvAdvGANTraining(AmortisedTraining):
-    """Its training as a task of the epoch loop (training/loop.py): one step of D, then one of the generator."""
+    """ConvAdvGAN's training as a task of the epoch loop (training/loop.py): a step of D, then one of the generator."""
 
     def __init__(self, attack, *data):
         super().__init__(attack, *data)

@@ -40,8 +40,10 @@ def read(folder: Path, image_shape: tuple | None = None) -> tuple[np.ndarray, np
         raise DataError(f"{folder}: there is no PNG or JPEG file in this folder or below")
     channels, *size = image_shape or (None,)
     if channels not in (None, 1, 3):
-        wrong = f"pictures have 1 channel (grey) or 3 (colour), the network takes {channels}"
-        raise DataError(f"{folder}: {wrong}; give a npz or HDF5 file")
+        raise DataError(
+            f"{folder}: pictures have 1 channel (grey) or 3 (colour), the network takes {channels}; "
+            "give a npz or HDF5 file"
+        )
     labels, pixels = _labels(folder, paths), np.empty(0)
     expected = (tuple(size), "the network takes") if size else None
     for number, path in enumerate(paths):
@@ -81,18 +83,24 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
         return None
     if not all(numbered):
         loose, other = paths[numbered.index(False)], paths[numbered.index(True)]
-        raise DataError(f"{loose}: lies in no folder named after a label, but {other} does; do one or the other")
+        raise DataError(
+            f"{loose}: lies in no folder named after a label, but {other} does; move all pictures into such folders, "
+            "or none"
+        )
     labels = [int(p.parent.name) for p in paths]
     if max(labels) > _LARGEST_LABEL:
-        place = paths[labels.index(max(labels))].parent
-        raise DataError(f"{place}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
+        raise DataError(
+            f"{paths[labels.index(max(labels))].parent}: is named after no label that there could be; "
+            f"labels are at most {_LARGEST_LABEL}"
+        )
     return np.array(labels, np.int64)
 
 
 def _picture(path: Path, expected: tuple | None, channels: int | None, count: int) -> np.ndarray:
     """One picture as uint8: (H, W) for one channel, otherwise (H, W, 3).
 
-    Its header is believed only as far as its size is the expected one ((H, W), whose it is), and ``count`` of them fit.
+    The size in its header must be the expected one ((H, W), name of the picture that has it), and ``count`` such
+    pictures must fit in memory.
     """
     image_module, data, kind = _pillow(), files.read_bytes(path, _FILE), _format(path)
     try:
@@ -100,11 +108,12 @@ def _picture(path: Path, expected: tuple | None, channels: int | None, count: in
         with image_module.open(io.BytesIO(data), formats=[kind]) as file:
             mode, size = file.mode, file.size[::-1]
             if expected is not None and size != expected[0]:
-                other = f"{expected[1]} {_size(expected[0])}"
-                raise DataError(f"{path}: is {_size(size)}, but {other}; bring all pictures to one size")
+                raise DataError(
+                    f"{path}: is {_size(size)}, but {expected[1]} {_size(expected[0])}; bring all pictures to one size"
+                )
             if math.prod(size) > LARGEST or math.prod(size) * (channels or 3) > ALL // count:
                 most = f"pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}"
-                raise DataError(f"{path}: is {_size(size)}; read are {most}: make them smaller or fewer")
+                raise DataError(f"{path}: is {_size(size)}; expected {most}: make them smaller or fewer")
             if kind == "PNG":
                 _check_pixels(chunks)
                 if "PLTE" in chunks and mode == "P" and np.asarray(file).max() >= len(chunks["PLTE"]) // 3:

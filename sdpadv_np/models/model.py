@@ -16,7 +16,7 @@ RECORD = {
 
 
 class Model:
-    """It computes on ``device`` ("cpu" or "cuda"), and gives back arrays of the kind it is given.
+    """A model computes on ``device`` ("cpu" or "cuda"), and returns arrays of the kind that it is given.
 
     Attributes
     ----------
