@@ -49,7 +49,6 @@ class AmortisedAttack(Parameters):
         if self.target is not None and classes is not None and self.target >= classes:
             raise ArgumentError(f"target is {self.target}; the classifier's classes are 0 to {classes - 1}")
 
-
     @property
     def device(self) -> str:
         """"cpu" or "cuda", the device of the generator: the classifier's, "cpu" for an external one."""
@@ -80,22 +79,18 @@ class AmortisedAttack(Parameters):
         if self.classifier is None:
             raise ArgumentError(f"this {self.title} was made without a classifier; give one to fit it to")
         with self.use.training():
+            # the generator is replaced by one for these images, where the classifier does not tell their shape
+            if self._image_shape is None and (shape := checks.images(x).shape[1:]) != self.generator.image_shape:
+                object.__setattr__(self, "generator", self._generator(shape))
             self._fit(x, y, x_val, y_val, epochs, batch_size, checkpoint, progress)
         return self
 
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
-        self._match(x)
         training.train(self._training(x, y, x_val, y_val, epochs, batch_size), checkpoint, progress, self.generator)
-
-    def _match(self, x) -> None:
-        """Replace the generator by one for the images x, where the classifier does not tell their shape."""
-        if self._image_shape is None and (shape := checks.images(x).shape[1:]) != self.generator.image_shape:
-            object.__setattr__(self, "generator", self._generator(shape))
 
     def trained_by(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128) -> dict:
         """The generator's ``settings`` after :meth:`fit` with the same arguments."""
-        task = self._training(x, y, x_val, y_val, epochs, batch_size)
-        return task.settings() | task.learned_from()
+        return training.settings_after(self._training(x, y, x_val, y_val, epochs, batch_size))
 
     def __call__(self, x, y=None, targets=None):
         """Adversarial examples for x (N, C, H, W) in [0, 1]; labels are not used.

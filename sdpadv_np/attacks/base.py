@@ -17,7 +17,7 @@ from ..models.interface import classes_of, dtype_of, image_shape_of
 from ..nn import reading, store_of
 from ..training import Progress, one_blas_thread
 from .parameters import Parameters, classifier_like, parameter
-from .queries import Goal, checked_adversarial, cross_entropy, logits, logits_and_gradient, recorded_gradients
+from .queries import Goal, checked_adversarial, logits, logits_and_gradient, recorded_gradients
 
 LABELS = ("predicted", "true")
 
@@ -168,8 +168,7 @@ class GradientAttack(Attack):
 
     def _gradient(self, x, goal):
         """d loss / dx."""
-        return logits_and_gradient(
-            self.classifier, x, cross_entropy, goal.labels, images=goal.images, targeted=goal.targeted)[1]
+        return logits_and_gradient(self.classifier, x, goal, Goal.loss)[1]
 
     def _limit(self, x_adv, x):
         """Back within eps of x, and within [0, 1]."""

@@ -88,9 +88,7 @@ class BlackBoxSdpAdv(SdpAdv):
     def title(self):
         return f"black-box {super().title}"
 
-
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
-        self._match(x)
         x, x_val = (self.generator.checked(images) for images in (x, x_val))
         ask = Queries(self.classifier, self.classes)
         queried, answers = [self._explored(x)], []

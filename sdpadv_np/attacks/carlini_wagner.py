@@ -10,7 +10,7 @@ from ..autodiff import ops
 from ..kernels import adam
 from .base import Attack, Nearest
 from .parameters import parameter
-from .queries import logits_and_gradient, margin
+from .queries import logits_and_gradient
 
 _PIXELS = (1, 2, 3)
 _UNBOUNDED = 1e10  # the upper bound of c before the first success
@@ -87,10 +87,9 @@ class CarliniWagner(Attack):
         return success
 
 
-def _hinge(logits, labels, c, targeted, kappa):
+def _hinge(goal, logits, c, kappa):
     """(N,), c max(0, margin + kappa)."""
-    return c * ops.relu(margin(logits, labels, targeted) + kappa)
-
+    return c * ops.relu(goal.margin(logits) + kappa)
 
 
 class _Run:
@@ -114,9 +113,7 @@ class _Run:
         tanh = np.tanh(self.w)
         x_adv = (tanh + 1) / 2
         change = x_adv - self.x
-        z, g = logits_and_gradient(
-            classifier, x_adv, _hinge, self.goal.labels, self.c,
-            images=self.goal.images, targeted=self.goal.targeted, kappa=kappa)
+        z, g = logits_and_gradient(classifier, x_adv, self.goal, _hinge, self.c, kappa=kappa)
         self.gradient = (g + 2 * change) * ((1 - tanh * tanh) / 2)
         return x_adv, np.square(change).sum(axis=_PIXELS), self.goal.margin(z)
 

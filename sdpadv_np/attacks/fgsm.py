@@ -78,7 +78,6 @@ class RFGSM(GradientAttack):
                                 "give at most that, or None")
 
     def _attack(self, x, goal, rng):
-        drawn = xp.like(rng.standard_normal(x.shape, np.float32), x)
         start = min(0.05, self.eps / 2) if self.start is None else self.start
-        started = np.clip(x + start * np.sign(drawn), 0, 1)
+        started = np.clip(x + start * np.sign(xp.like(rng.standard_normal(x.shape, np.float32), x)), 0, 1)
         return np.clip(started + (self.eps - start) * np.sign(self._gradient(started, goal)), 0, 1)

@@ -28,12 +28,17 @@ class Goal(NamedTuple):
     images: np.ndarray | None = None
 
     def loss(self, logits):
-        """(N,), what gradient attacks increase: see :func:`cross_entropy`."""
-        return cross_entropy(logits, self.labels, self.targeted)
+        """(N,), what gradient attacks increase: CE(f(x), label), or -CE(f(x), target)."""
+        loss = ops.cross_entropy(logits, labels=self.labels)
+        return -loss if self.targeted else loss
 
     def margin(self, logits):
-        """(N,), what margin attacks decrease: see :func:`margin`."""
-        return margin(logits, self.labels, self.targeted)
+        """(N,), what margin attacks decrease: Z_y - max of the others, or its negative for targets.
+
+        It is below 0 exactly where the goal is reached.
+        """
+        difference = ops.margin(logits, labels=self.labels)
+        return -difference if self.targeted else difference
 
     def reached(self, logits) -> np.ndarray:
         """(N,) booleans, by the predicted class of logits (an array)."""
@@ -43,18 +48,6 @@ class Goal(NamedTuple):
     def of(self, images) -> Goal:
         """The goal of some of the images: an index array, a mask or a slice."""
         return Goal(self.labels[images], self.targeted, None if self.images is None else self.images[images])
-
-
-def cross_entropy(logits, labels, targeted: bool):
-    """(N,), CE(f(x), label), to be increased; -CE(f(x), target) if ``targeted``."""
-    loss = ops.cross_entropy(logits, labels=labels)
-    return -loss if targeted else loss
-
-
-def margin(logits, labels, targeted: bool):
-    """(N,), Z_y - max of the others, or its negative if ``targeted``: below 0 exactly where the goal is reached."""
-    difference = ops.margin(logits, labels=labels)
-    return -difference if targeted else difference
 
 
 class _Plans(threading.local):
@@ -74,32 +67,31 @@ def recorded_gradients():
         _plans.active = before
 
 
-def logits_and_gradient(classifier, x, criterion, *arrays, images=None, **settings) -> tuple[np.ndarray, np.ndarray]:
-    """(logits (N, K) at x, d sum(criterion(logits, *arrays, **settings)) / dx, (N, C, H, W)).
+def logits_and_gradient(classifier, x, goal, criterion, *arrays, **settings) -> tuple[np.ndarray, np.ndarray]:
+    """(logits (N, K) at x, d sum(criterion(goal, logits, *arrays, **settings)) / dx, (N, C, H, W)).
 
-    criterion : gives one number per image; a function of a module, so that recorded steps know it again
-    arrays : what may change from call to call (labels, weights of the images)
-    images : (N,) their numbers, for messages
+    criterion : gives one number per image, as Goal.loss does; no lambda, so that recorded steps know it again
+    arrays : what may change from call to call (weights of the images), as the goal's labels may
     settings : constants of the criterion
     """
     # only our own are recorded: others may answer a little otherwise each time, and the time they take is theirs
+    fixed = classifier, criterion, goal.targeted, settings
     if _plans.active is None or store_of(classifier) is None:
-        z, gradient = _logits_and_gradient(classifier, criterion, settings, x, *arrays)
+        z, gradient = _logits_and_gradient(*fixed, x, goal.labels, *arrays)
     else:
-        key = id(classifier), criterion, tuple(sorted(settings.items()))
+        key = id(classifier), criterion, goal.targeted, tuple(sorted(settings.items()))
         if key not in _plans.active:
-            step = functools.partial(_logits_and_gradient, classifier, criterion, settings)
-            _plans.active[key] = Plan(step, [classifier.store])
-        z, gradient = _plans.active[key](x, *arrays)
-    return checked_logits(z, len(x), images), checked_gradient(classifier, gradient, images)
+            _plans.active[key] = Plan(functools.partial(_logits_and_gradient, *fixed), [classifier.store])
+        z, gradient = _plans.active[key](x, goal.labels, *arrays)
+    return checked_logits(z, len(x), goal.images), checked_gradient(classifier, gradient, goal.images)
 
 
 @enable_grad()
-def _logits_and_gradient(classifier, criterion, settings, x, *arrays):
+def _logits_and_gradient(classifier, criterion, targeted, settings, x, labels, *arrays):
     t = Tensor(x, requires_grad=True)
     z = logits_of(classifier, t)
     with np.errstate(over="ignore"):  # the sum itself is not used; the logits and the gradient are checked
-        total = ops.sum(criterion(z, *arrays, **settings))
+        total = ops.sum(criterion(Goal(labels, targeted), z, *arrays, **settings))
     return z.data, grad(total, [t])[0].data
 
 
@@ -152,8 +144,8 @@ def checked_gradient(classifier, gradient, images=None):
     if isinstance(classifier, ExternalClassifier):
         whose = "the result of your vjp function"
         remedy = "look for a division by 0, a root or a logarithm of 0, or an overflow in it"
-    what = "NaN" if np.isnan(gradient).any() else "infinite"
-    raise AttackError(f"{whose} is {what} at image {_first(~np.isfinite(gradient), images)}; {remedy}")
+    raise AttackError(f"{whose} is {'NaN' if np.isnan(gradient).any() else 'infinite'} at image "
+                      f"{_first(~np.isfinite(gradient), images)}; {remedy}")
 
 
 def checked_adversarial(method: str, x_adv, x, eps: float | None, images):

@@ -23,8 +23,8 @@ def _axis(name, value, most) -> tuple[float, float, int]:
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 3:
         raise ArgumentError(f"{name} is {value!r}; give (lowest, highest, how many), such as {name}=(-0.1, 0.1, 2)")
     lowest = checks.number(f"{name}'s lowest", value[0], -most, most)
-    highest = checks.number(f"{name}'s highest", value[1], lowest, most)
-    return lowest, highest, checks.whole(f"{name}'s how many", value[2])
+    return (lowest, checks.number(f"{name}'s highest", value[1], lowest, most),
+            checks.whole(f"{name}'s how many", value[2]))
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,8 @@ class Backward:
     def contributions(self, node: Tensor, g) -> list:
         """(input, what ``node`` adds to its gradient) for each wanted input; g is the gradient of ``node``."""
         op, inputs, params, wanted = node.op, node.inputs, node.params, self.wanted
-        y: Any
-        values: Any  # the inputs, on which the rules compute
-        if self.create_graph:
-            y, values = node, inputs
-        else:
-            y, values = node.data, [t.data if type(t) is Tensor else t for t in inputs]
+        y: Any = node if self.create_graph else node.data
+        values: Any = inputs if self.create_graph else [t.data if type(t) is Tensor else t for t in inputs]
         if op.fused is not None and not self.create_graph:
             found = self._fused(node, g, values)
         else:

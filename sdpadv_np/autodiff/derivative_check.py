@@ -89,8 +89,8 @@ class Check:
             return [np.zeros_like(a) for a in arrays]
         before, found = y.data.copy(), []
         for _ in range(2):
-            gradients = grad_read_only(y, inputs, weights, composed, self.order)
-            found.append([self.array(i, g) for i, g in enumerate(gradients)])
+            found.append([
+                self.array(i, g) for i, g in enumerate(grad_read_only(y, inputs, weights, composed, self.order))])
             self.unchanged(inputs, arrays, f"a derivative rule{_MODES[composed]}")
         if not _same(before, y.data):
             self.fail(f"a derivative rule{_MODES[composed]} changes the result in place; make a new array")
@@ -153,9 +153,9 @@ class Check:
                         worst, where = excess, (index, composed, got, numeric, error, step)
         if where is not None:
             index, composed, *numbers = where
-            verdict = self.verdict(self.line(argument, index, weights), *numbers)
             self.fail(f"argument {argument}, element {index}: analytic {numbers[0]:.10g}{_MODES[composed]}, "
-                      f"numeric {numbers[1]:.10g}, at x = {self.arrays[argument][index]:.6g}; {verdict}")
+                      f"numeric {numbers[1]:.10g}, at x = {self.arrays[argument][index]:.6g}; "
+                      f"{self.verdict(self.line(argument, index, weights), *numbers)}")
 
     def tolerance(self, numeric):
         return self.atol + self.rtol * max(1.0, abs(numeric))

@@ -79,10 +79,8 @@ class Reader:
 
     def condition(self):
         inverted = self.take("not") is not None
-        holds: Any = True
         left = self.sum()[0]
-        if not self.peek(*_COMPARE):
-            holds = np.asarray(left, bool)
+        holds: Any = True if self.peek(*_COMPARE) else np.asarray(left, bool)
         while (sign := self.take(*_COMPARE)) is not None:
             right = self.sum()[0]
             holds, left = holds & _COMPARE[sign](*self.case.aligned(left, right)), right

@@ -46,11 +46,11 @@ class _Case:
         self.op, self.arrays, self.params, self.target = op, arrays, params, arrays[0]
         self.names = {**params, **dict(zip(op.inputs, arrays)), "y": y, f"y{BAR}": g}
         self.names |= {"e": np.e, "count": arrays[0].size / max(y.size, 1)}
-        classes = arrays[0].shape[-1] if arrays[0].ndim else 1
+
         self.functions = {
             "sign": np.sign, "σ": FUNCTIONS["sigmoid"], "shape": np.shape, "size": lambda a: a.shape[2:],
             "flattened": lambda a: a.reshape(*a.shape[:2], -1), "argmax": lambda z: z.argmax(axis=-1),
-            "onehot": lambda k: 1.0 * (k[:, None] == np.arange(classes)),
+            "onehot": lambda k: 1.0 * (k[:, None] == np.arange(arrays[0].shape[-1])),
         }
         for name, value in (op.terms(*arrays, **params) if op.terms else {}).items():
             (self.functions if callable(value) else self.names)[name] = value
@@ -104,9 +104,10 @@ class _Case:
     def aligned(self, a, b):
         """a and b for an operation element by element."""
         a, b = np.asarray(a), np.asarray(b)
-        if not self.op.broadcasts and 0 < min(a.ndim, b.ndim) < max(a.ndim, b.ndim):
-            short, long = (a, b) if a.ndim < b.ndim else (b, a)
-            if short.shape == long.shape[: short.ndim]:
-                short = short.reshape(*short.shape, *(1,) * (long.ndim - short.ndim))
-                return (short, long) if a.ndim < b.ndim else (long, short)
-        return a, b
+        return (a, b) if self.op.broadcasts else (_at_the_left(a, b), _at_the_left(b, a))
+
+
+def _at_the_left(a, b):
+    """``a``, with axes of length 1 at its end if its shape is the beginning of that of b (one number per image)."""
+    fits = 0 < a.ndim < b.ndim and a.shape == b.shape[: a.ndim]
+    return a.reshape(*a.shape, *(1,) * (b.ndim - a.ndim)) if fits else a

@@ -20,9 +20,8 @@ def normalised(name: str, value, module=np, instead: Mapping = {}):
     Raises TypeError for a Tensor, and names the operation to use ``instead``.
     """
     if isinstance(value, Tensor):
-        remedy = instead.get(name, f"pass {name}.data")
         raise TypeError(f"{name} must be a number or an array, not a Tensor "
-                        f"(nothing is differentiated with respect to it): {remedy}")
+                        f"(nothing is differentiated with respect to it): {instead.get(name, f'pass {name}.data')}")
     if name == "labels":
         return value if xp.is_array(value) else module.array(value)
     if isinstance(value, np.ndarray) and not value.ndim:

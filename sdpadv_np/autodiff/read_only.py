@@ -31,8 +31,8 @@ def grad_read_only(y, inputs, grad_output, create_graph: bool, order: str) -> li
     """grad(y, inputs, ...); GradcheckError where a rule writes into its incoming gradient, which others may share."""
     with _ReadOnly() as listener, hooks(listener):
         try:
-            same = reshape(y, shape=y.shape)  # so that y's own rule gets a contribution, too
-            return grad(same, inputs, grad_output, create_graph)
+            # reshaped, so that y's own rule gets a contribution, too
+            return grad(reshape(y, shape=y.shape), inputs, grad_output, create_graph)
         except OperationError as error:
             if "read-only" in str(error):
                 raise GradcheckError(f"{order}: a derivative rule changes the incoming gradient in place; "

@@ -23,10 +23,7 @@ class Memory:
 
 
 def _method(name: str):
-    def method(self, *args, **kwargs):
-        return self.recorder.function(getattr(type(self.array), name), (self, *args), kwargs)
-
-    return method
+    return lambda self, *args, **kwargs: self.recorder.function(getattr(type(self.array), name), (self, *args), kwargs)
 
 
 class Recorded(NDArrayOperatorsMixin):

@@ -73,7 +73,7 @@ class Recorder:
         """A new array that depends on no other: filled again in each replay, if a call changes it."""
         made = self.buffer(_array(function(*unwrapped(args), **unwrapped(kwargs))), lasting=True)
         self._constants[id(made.memory)] = len(self.calls), made.memory
-        self.record(_refill, made.array, made.array.copy())
+        self.record(np.copyto, made.array, made.array.copy())
         return made
 
     def ufunc(self, ufunc, method, inputs, options):
@@ -126,8 +126,8 @@ class Recorder:
     def _into(self, out, function, args, kwargs):
         """A call that writes its results into arrays given as ``out``."""
         self._changing(out if isinstance(out, tuple) else [out])
-        into = functools.partial(function, out=unwrapped(out), **unwrapped(kwargs))
-        self.calls += calls_made_by(into, *unwrapped(args))
+        self.calls += calls_made_by(
+            functools.partial(function, out=unwrapped(out), **unwrapped(kwargs)), *unwrapped(args))
         return out
 
     def call(self, function, args, kwargs, writes):
@@ -151,8 +151,7 @@ class Recorder:
         several = isinstance(results, tuple)
         made = tuple(None if r is None else self.buffer(r) for r in (results if several else (results,)))
         out = tuple(None if m is None else m.array for m in made)
-        into_buffers = functools.partial(function, out=out if several else out[0], **extra)
-        self.calls += calls_made_by(into_buffers, *arrays)
+        self.calls += calls_made_by(functools.partial(function, out=out if several else out[0], **extra), *arrays)
         return made if several else made[0]
 
     def _changing(self, targets):
@@ -181,10 +180,6 @@ def recorded(stores=()):
     finally:
         recording.recorder = None
         recorder.proxies.clear()  # a reference cycle otherwise, with all recorded calls
-
-
-def _refill(array, numbers):
-    array[...] = numbers
 
 
 def _store(buffer, function, args, kwargs):

@@ -21,8 +21,7 @@ class AffineAugmentation(Defence):
     gamma: float = parameter(0.3, checks.number, high=1)
 
     def draw(self, rng, x):
-        identity = np.array([1, 0, 0, 0, 1, 0])
-        return (identity + rng.uniform(-self.gamma, self.gamma, (len(x), 6)),)
+        return (np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-self.gamma, self.gamma, (len(x), 6)),)
 
     def disturb(self, classifier, x, y, theta):
         return ops.affine_sample(x, theta)

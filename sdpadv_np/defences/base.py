@@ -25,7 +25,6 @@ class Defence(Parameters):
     _: KW_ONLY
     weight: float = parameter(0.5, checks.number, high=1, above=True)
 
-
     def draw(self, rng, x) -> tuple:
         """The random arrays that :meth:`disturb` takes for a batch x (N, C, H, W); drawn anew for every step."""
         return ()
@@ -47,16 +46,16 @@ class Defence(Parameters):
         Returns the classifier, which is used, saved and loaded like any other; its ``settings["defence"]`` says how it
         was defended. The epoch with the best accuracy on the validation images as they are is kept.
         """
-        task = self._training(classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        training.train(task, checkpoint, progress, classifier)
+        training.train(self._training(classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed),
+                       checkpoint, progress, classifier)
         return classifier
 
     def trained_by(
         self, classifier, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
     ) -> dict:
         """The ``settings`` of a classifier after :meth:`fit` with the same arguments."""
-        task = self._training(classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        return task.settings() | task.learned_from()
+        return training.settings_after(
+            self._training(classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed))
 
     def _training(self, classifier, *data) -> DefenceTraining:
         if not isinstance(classifier, Classifier):

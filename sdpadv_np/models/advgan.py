@@ -34,16 +34,14 @@ class AdvGANGenerator(Amortised):
 
     def __init__(self, eps=0.3, image_shape=(1, 28, 28), seed=0, dtype=np.float32, device="cpu"):
         self.eps = checks.number("eps", eps, 0, 1, above=True)
-        channels, *size = checks.image_shape("image_shape", image_shape)
-        if any(n % 4 or n < 16 for n in size):
+        channels, height, width = checks.image_shape("image_shape", image_shape)
+        if any(n % 4 or n < 16 for n in (height, width)):
             raise ArgumentError(
-                f"images are {size[0]}x{size[1]}; this generator needs multiples of 4, at least 16: pad them"
-            )
-        height, width = size
+                f"images are {height}x{width}; this generator needs multiples of 4, at least 16: pad them")
         once, twice = ((height - 5) // 2, (width - 5) // 2), (height - 5, width - 5)
         encoder = [Conv2d(channels, 8, (3, 3), init="dcgan"), _RELU, _down(8, 16), _RELU, _down(16, 32), _RELU]
         decoder = [_up(32, 16, once), _RELU, _up(16, 8, twice), _RELU]
-        last = ConvTranspose2d(8, channels, (6, 6), (size[0], size[1]), activation="tanh", init="dcgan")
+        last = ConvTranspose2d(8, channels, (6, 6), (height, width), activation="tanh", init="dcgan")
         self.network = Network("g", [*encoder, *(_block(32) for _ in range(4)), *decoder, last])
         super().__init__([self.network], image_shape, seed, dtype, device)
 

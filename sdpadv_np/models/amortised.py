@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import checks, training, xp
+from .. import checks, xp
 from ..autodiff import Tensor
 from ..errors import ArgumentError, AttackError, FileError
 from ..storage import saving, schema
@@ -37,15 +37,13 @@ class Amortised(Model):
 
     def __call__(self, x, y=None):
         """x (N, C, H, W) in [0, 1] -> x_A of the same shape; needs neither labels nor classifier."""
-        with training.one_blas_thread():
-            x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
+        x_adv = in_chunks(self.transform, self.checked(x), self.store.data)
         if not checks.finite(x_adv):
             raise AttackError(
                 "the generator's images are not finite: its weights are too large or not finite; "
                 "train it with a lower learning rate"
             )
         return np.clip(x_adv, 0, 1)  # the rounding of a distortion may leave this range
-
 
     def parameters(self) -> dict:
         """Every parameter of the constructor but dtype and device; sequences as lists, as files return them."""

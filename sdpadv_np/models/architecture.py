@@ -15,6 +15,8 @@ from ..storage import schema
 from .layer_table import CLASSES, LAYERS, PARAMETERS, kind_of, output_shapes, shown
 
 _MOST_LAYERS = 1000
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Layers from images (N, *image_shape) to logits (N, classes), checked to fit each other.
@@ -52,8 +54,10 @@ class Architecture:
 
     def description(self) -> dict:
         """The architecture as JSON-able data; :meth:`from_description` is its inverse."""
-        layers = [_described(layer) for layer in self.layers]
-        return {"name": self.name, "image_shape": list(self.image_shape), "classes": self.classes, "layers": layers}
+        return {
+            "name": self.name, "image_shape": list(self.image_shape), "classes": self.classes,
+            "layers": [_described(layer) for layer in self.layers],
+        }
 
     @classmethod
     def from_description(cls, stored, source: str) -> Architecture:
@@ -70,10 +74,12 @@ class Architecture:
             raise FileError(f"{source}: {error}") from error
 
     def __str__(self):
-        rows = [("layer", "output", "parameters")]
-        table = zip(self.layers, self.shapes(), self.counts())
-        rows += [(shown(layer), str(shape), f"{count:,}") for layer, shape, count in table]
-        rows.append(("total", "", f"{sum(self.counts()):,}"))
+        rows = [
+            ("layer", "output", "parameters"),
+            *((shown(layer), str(shape), f"{count:,}")
+              for layer, shape, count in zip(self.layers, self.shapes(), self.counts())),
+            ("total", "", f"{sum(self.counts()):,}"),
+        ]
         wide = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join(f"  {a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}" for a, b, c in rows)
 
@@ -116,5 +122,3 @@ def _layer(stored: dict, where: str):
 
 def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-

@@ -66,15 +66,14 @@ class Classifier(Predictor, Model):
         return self.name
 
     def __repr__(self):
-        head = f"{type(self).__name__} {self.name!r}: images {self.image_shape}, {self.classes} classes"
-        return f"{head}\n{self._architecture}"
+        return (f"{type(self).__name__} {self.name!r}: images {self.image_shape}, {self.classes} classes\n"
+                f"{self._architecture}")
 
     def logits(self, x):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
         return in_chunks(self.network, self.checked(x), self.store.data)
-
 
     def accuracy(self, x, y) -> float:
         """The share of images whose prediction is y."""
@@ -92,16 +91,15 @@ class Classifier(Predictor, Model):
         ``checkpoint`` (a path) makes it resumable; one made from other data or parameters is
         refused. Returns self.
         """
-        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        training.train(task, checkpoint, progress, self)
+        training.train(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed),
+                       checkpoint, progress, self)
         return self
 
     def trained_by(
         self, x, y, x_val, y_val, epochs: int = 15, batch_size: int = 128, lr: float = 1e-3, seed: int = 0,
     ) -> dict:
         """The ``settings`` that :meth:`fit` with these arguments would leave."""
-        task = ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed)
-        return task.settings() | task.learned_from()
+        return training.settings_after(ClassifierTraining(self, x, y, x_val, y_val, epochs, batch_size, lr, seed))
 
     def description(self) -> str | dict:
         """The architecture as files and settings hold it: "A", "B", or the layers as JSON-able data."""
@@ -176,8 +174,8 @@ def from_file(path, arrays: dict, attributes: dict, device: str = "cpu") -> Clas
     expected, held = sum(own.counts()), sum(array.size for array in arrays.values())
     if held != expected:  # before arrays of the sizes in the file are allocated
         raise FileError(f"{path}: holds {held:,} weights, its layers have {expected:,}; take another copy")
-    classifier = Classifier(own.layers, own.image_shape, own.classes, own.name, dtype=dtype, device=device)
-    return classifier.restore(path, arrays, found)
+    return Classifier(
+        own.layers, own.image_shape, own.classes, own.name, dtype=dtype, device=device).restore(path, arrays, found)
 
 
 _TYPES: ChainMap[str, Any] = ChainMap({Classifier.architecture: Classifier}, ARCHITECTURES)

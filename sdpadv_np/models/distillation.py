@@ -94,8 +94,8 @@ def distil(
     if p.ndim != 2 or p.shape[1] < 2:
         p = _probabilities("p", p, len(x), getattr(architecture, "classes", 10))  # raises ArgumentError
     classifier = substitute(architecture, x.shape[1:], p.shape[1], seed)
-    task = _Distillation(classifier, x, p, x_val, p_val, epochs, batch_size, lr, seed)
-    training.train(task, checkpoint, progress, classifier)
+    training.train(_Distillation(classifier, x, p, x_val, p_val, epochs, batch_size, lr, seed),
+                   checkpoint, progress, classifier)
     return classifier
 
 

@@ -65,7 +65,6 @@ class ExternalClassifier(Predictor):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(xp.as_array(x))
 
-
     def _forward(self, x, out=None):
         z = _call("logits", self._logits, x)
         if z.shape != (len(x), self.classes):
@@ -112,4 +111,3 @@ def _call(name: str, function, x, *others):
         raise ArgumentError(
             f"your {name} function returned dtype {result.dtype}; expected real numbers, such as float32")
     return xp.like(result, x).astype(x.dtype)  # a copy: a library may use its memory again
-

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .. import checks, training, xp
+from .. import checks, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
@@ -132,9 +132,7 @@ class Generator(Amortised):
         """The projected theta of each image, (N, 6) as (a, b, e, c, d, f)."""
         if not self.spatial:
             return np.tile(xp.array_module(x).array(IDENTITY, self.dtype), (len(x), 1))
-        with training.one_blas_thread():
-            return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
-
+        return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
 def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:

@@ -3,10 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..autodiff import ops
-from .layers import INITIAL, Layer
+from .layers import Layer, initial_filters
 from .normalisation import ACTIVATIONS
 
 
@@ -27,13 +25,11 @@ class ConvTranspose2d(Layer):
     init: str = "glorot"
 
     def initial(self, rng) -> dict:
-        area = self.kernel[0] * self.kernel[1]
-        W = INITIAL[self.init](rng, (self.inputs, self.outputs, *self.kernel), self.inputs * area, self.outputs * area)
-        return {"W": W, "b": np.zeros((self.outputs, 1, 1))}
+        return initial_filters(self, rng, (self.inputs, self.outputs))
 
     def __call__(self, x, W, b):
-        y = ops.conv_transpose2d(x, W, size=self.size, stride=self.stride, padding=self.padding)
-        return ACTIVATIONS[self.activation](y + b)
+        return ACTIVATIONS[self.activation](
+            ops.conv_transpose2d(x, W, size=self.size, stride=self.stride, padding=self.padding) + b)
 
 
 @dataclass(frozen=True)

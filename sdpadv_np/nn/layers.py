@@ -1,6 +1,7 @@
 """Layers: their computation and their initial parameters, which a ParameterStore holds."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,13 @@ def perceptron(sizes, activation: str, hidden: str, init: str = "glorot", bias: 
     return [Flatten(), *layers, Dense(sizes[-2], sizes[-1], init=init, bias=bias)]
 
 
+def initial_filters(layer, rng, maps: tuple[int, int]) -> dict:
+    """W (*maps, *kernel) and b = 0 of a convolution."""
+    area = math.prod(layer.kernel)
+    W = INITIAL[layer.init](rng, (*maps, *layer.kernel), layer.inputs * area, layer.outputs * area)
+    return {"W": W, "b": np.zeros((layer.outputs, 1, 1))}
+
+
 @dataclass(frozen=True)
 class Conv2d(Layer):
     """activation(conv2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, H', W').
@@ -81,9 +89,7 @@ class Conv2d(Layer):
     algorithm: str = "auto"
 
     def initial(self, rng) -> dict:
-        area = self.kernel[0] * self.kernel[1]
-        W = INITIAL[self.init](rng, (self.outputs, self.inputs, *self.kernel), self.inputs * area, self.outputs * area)
-        return {"W": W, "b": np.zeros((self.outputs, 1, 1))}
+        return initial_filters(self, rng, (self.outputs, self.inputs))
 
     def __call__(self, x, W, b):
         return ops.conv2d_layer(x, W, b, stride=self.stride, padding=self.padding, activation=self.activation,

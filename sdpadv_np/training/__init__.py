@@ -1,7 +1,10 @@
 """The epoch loop that every training shares: progress, selection of the best epoch, checkpoints."""
 from .fingerprints import classifier_fingerprint, data_fingerprints, fingerprint
-from .loop import train
+from .loop import settings_after, train
 from .progress import Progress
 from .threads import one_blas_thread
 
-__all__ = ["Progress", "classifier_fingerprint", "data_fingerprints", "fingerprint", "one_blas_thread", "train"]
+__all__ = [
+    "Progress", "classifier_fingerprint", "data_fingerprints", "fingerprint", "one_blas_thread", "settings_after",
+    "train",
+]

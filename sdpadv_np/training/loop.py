@@ -89,8 +89,7 @@ def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> lis
             stack.enter_context(store.use.reading())
         history, best = checkpoint.restore()
         if model is not None:
-            settings = task.settings() | task.learned_from()
-            model.history, model.settings, model.made = history, settings, provenance()
+            model.history, model.settings, model.made = history, settings_after(task), provenance()
         initial = task.weights().copy()
         try:
             _run(task, checkpoint, progress, history, best)
@@ -98,6 +97,11 @@ def train(task: Task, checkpoint=None, progress: bool = True, model=None) -> lis
             task.weights()[...] = xp.like(best.get("weights", initial), task.weights())
             task.plan = None  # breaks the reference cycle task - plan, which holds the model, the data and the buffers
     return history
+
+
+def settings_after(task: Task) -> dict:
+    """The ``settings`` of the model that ``task`` trains: its parameters and what it learns from."""
+    return task.settings() | task.learned_from()
 
 
 def _run(task, checkpoint, progress, history, best) -> None:

@@ -5,7 +5,7 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM
 from sdpadv_np.attacks.fgsm import steepest
-from sdpadv_np.attacks.queries import Goal, cross_entropy, jacobian, logits_and_gradient
+from sdpadv_np.attacks.queries import Goal, jacobian, logits_and_gradient
 from sdpadv_np.errors import ArgumentError, AttackError
 
 ATTACKS = (FGSM, RFGSM, PGD, BIM, MIM)
@@ -87,7 +87,7 @@ def test_predicted_and_true_labels_differ_where_the_prediction_is_wrong(classifi
 def test_the_gradient_is_that_of_the_cross_entropy(classifier, glyphs, rng):
     x, y = glyphs.x_test[:3].astype(np.float64), glyphs.y_test[:3]
     f = sd.models.ModelB(dtype=np.float64)
-    got = logits_and_gradient(f, x, cross_entropy, y, targeted=False)[1]
+    got = logits_and_gradient(f, x, Goal(y), Goal.loss)[1]
     direction = rng.standard_normal(x.shape)
 
     def loss(t):
@@ -137,7 +137,7 @@ def test_bad_parameters_and_images(attack, classifier, glyphs):
 
 def test_the_steepest_step_has_length_1_and_climbs_most(classifier, glyphs):
     x, y = glyphs.x_test[:8], glyphs.y_test[:8]
-    gradient = logits_and_gradient(classifier, x, cross_entropy, y, targeted=False)[1].astype(np.float64)
+    gradient = logits_and_gradient(classifier, x, Goal(y), Goal.loss)[1].astype(np.float64)
     dual = {
         "linf": np.abs(gradient).sum(axis=(1, 2, 3)),
         "l2": np.sqrt(np.square(gradient).sum(axis=(1, 2, 3))),
@@ -209,7 +209,8 @@ def test_the_jacobian_is_each_class_s_gradient(classifier, glyphs):
     assert rows.shape == (4, 2, 1, 28, 28)
     for n in range(4):
         for k in range(2):
-            _, expected = logits_and_gradient(classifier, x[n : n + 1], lambda logits: logits[:, int(classes[n, k])])
+            one, goal = int(classes[n, k]), Goal(classes[n, :1])
+            _, expected = logits_and_gradient(classifier, x[n : n + 1], goal, lambda goal, logits: logits[:, one])
             np.testing.assert_allclose(rows[n, k], expected[0], atol=1e-6)
 
 

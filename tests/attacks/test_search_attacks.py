@@ -4,7 +4,7 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import SPSA, CarliniWagner, DeepFool, carlini_wagner, spsa
-from sdpadv_np.attacks.queries import Goal, logits_and_gradient, margin
+from sdpadv_np.attacks.queries import Goal, logits_and_gradient
 from sdpadv_np.errors import ArgumentError, AttackError
 
 QUICK = {
@@ -260,7 +260,7 @@ def test_spsa_keeps_its_budget_and_needs_predictions_only(eps, classifier, glyph
 def test_the_estimate_points_along_the_gradient(classifier, glyphs, rng):
     x = np.clip(glyphs.x_test[:3], 0.1, 0.9)
     goal = Goal(classifier.predict(x))
-    gradient = logits_and_gradient(classifier, x, margin, goal.labels, targeted=goal.targeted)[1]
+    gradient = logits_and_gradient(classifier, x, goal, Goal.margin)[1]
     got = SPSA(classifier, samples=20000, delta=0.001)._estimate(x, goal, rng) / 0.001
     for n in range(3):
         assert np.corrcoef(got[n].ravel(), gradient[n].ravel())[0, 1] > 0.9

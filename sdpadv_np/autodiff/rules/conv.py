@@ -20,24 +20,6 @@ from .activation import backward, terms
 from .reduction import sum
 
 
-def _conv2d(x, w, stride=1, padding="valid", algorithm="auto"):
-    return kernel.forward(x, w, stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm=algorithm)
-
-
-def _input_gradient(g, w, size, stride=1, padding="valid", algorithm="auto"):
-    return kernel.input_gradient(g, w, size, stride, resolve_padding(padding, size, w.shape[2:], stride), algorithm)
-
-
-def _weight_gradient(g, x, kernel_size, stride=1, padding="valid", algorithm="auto"):
-    padding = resolve_padding(padding, x.shape[2:], kernel_size, stride)
-    return kernel.weight_gradient(g, x, kernel_size, stride, padding, algorithm)
-
-
-def _layer(x, w, b, stride=1, padding="valid", activation="linear", algorithm="auto"):
-    padding = resolve_padding(padding, x.shape[2:], w.shape[2:], stride)
-    return kernel.forward(x, w, stride, padding, b, activation, algorithm)
-
-
 def _layer_fused(g, y, x, w, b, needs, saved, out, stride, padding, activation, algorithm):
     how = stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm
     if needs == [True, False, False]:  # an attack's; the activation's derivative is fused into the kernel
@@ -62,7 +44,8 @@ _LAYERS = cases(*(normal((2, 2, 5, 4), (3, 2, 3, 2), (3,), activation=name) for 
                 normal((2, 1, 5, 4), (2, 1, 3, 3), (2, 1, 1), activation="relu", **_SAME))
 
 conv2d = define(
-    "conv2d", _conv2d,
+    "conv2d", lambda x, w, stride=1, padding="valid", algorithm="auto": kernel.forward(
+        x, w, stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), algorithm=algorithm),
     lambda g, y, x, w, **how: conv_transpose2d(g, w, size=x.shape[2:], **how),
     lambda g, y, x, w, **how: conv2d_weight(g, x, kernel_size=w.shape[2:], **how),
     formula="x̄ = conv_transpose2d(ȳ, w),  w̄ = conv2d_weight(ȳ, x)", reads=(0, 1), hint=_HINT,
@@ -70,7 +53,8 @@ conv2d = define(
     doc="Cross-correlation of x (N,C,H,W) with w (O,C,kh,kw) -> (N,O,Ho,Wo).",
 )
 conv_transpose2d = define(
-    "conv_transpose2d", _input_gradient,
+    "conv_transpose2d", lambda g, w, size, stride=1, padding="valid", algorithm="auto": kernel.input_gradient(
+        g, w, size, stride, resolve_padding(padding, size, w.shape[2:], stride), algorithm),
     lambda h, y, g, w, size, **how: conv2d(h, w, **how),
     lambda h, y, g, w, size, **how: conv2d_weight(g, h, kernel_size=w.shape[2:], **how),
     formula="ḡ = conv2d(ȳ, w),  w̄ = conv2d_weight(g, ȳ)", reads=(0, 1), hint=_HINT,
@@ -78,7 +62,8 @@ conv_transpose2d = define(
     doc="The transpose of conv2d in x: g (N,O,Ho,Wo), w (O,C,kh,kw) -> (N,C,*size).",
 )
 conv2d_weight = define(
-    "conv2d_weight", _weight_gradient,
+    "conv2d_weight", lambda g, x, kernel_size, stride=1, padding="valid", algorithm="auto": kernel.weight_gradient(
+        g, x, kernel_size, stride, resolve_padding(padding, x.shape[2:], kernel_size, stride), algorithm),
     lambda h, y, g, x, kernel_size, **how: conv2d(x, h, **how),
     lambda h, y, g, x, kernel_size, **how: conv_transpose2d(g, h, size=x.shape[2:], **how),
     formula="ḡ = conv2d(x, ȳ),  x̄ = conv_transpose2d(g, ȳ)", reads=(0, 1), hint=_HINT,
@@ -87,7 +72,8 @@ conv2d_weight = define(
     doc="The transpose of conv2d in w: g (N,O,Ho,Wo), x (N,C,H,W) -> (O,C,*kernel_size).",
 )
 conv2d_layer = define(
-    "conv2d_layer", _layer,
+    "conv2d_layer", lambda x, w, b, stride=1, padding="valid", activation="linear", algorithm="auto": kernel.forward(
+        x, w, stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), b, activation, algorithm),
     lambda g, y, x, w, b, activation, **how: conv_transpose2d(backward(g, y, activation), w, size=x.shape[2:], **how),
     lambda g, y, x, w, b, activation, **how: conv2d_weight(backward(g, y, activation), x, kernel_size=w.shape[2:], **how),
     lambda g, y, x, w, b, activation, **how: sum(backward(g, y, activation), axis=(0, 2, 3)).reshape(b.shape),

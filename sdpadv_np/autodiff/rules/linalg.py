@@ -19,10 +19,6 @@ def _matmul(a, b):
     return np.dot(a, b) if a.ndim == b.ndim == 2 else np.matmul(a, b)
 
 
-def _dense(x, W, b, activation="linear"):
-    return layer.forward(x, W, b, activation)
-
-
 def _dense_fused(g, y, x, W, b, needs, saved, out, activation):
     h = g if activation == "linear" else kernel.backward(g, y, activation)
     return (
@@ -41,7 +37,7 @@ matmul = define(
     hint="the last axis of the first operand must equal the last but one of the second",
 )
 dense = define(
-    "dense", _dense,
+    "dense", lambda x, W, b, activation="linear": layer.forward(x, W, b, activation),
     lambda g, y, x, W, b, activation: matmul(backward(g, y, activation), swapaxes(W)),
     lambda g, y, x, W, b, activation: matmul(swapaxes(x), backward(g, y, activation)),
     lambda g, y, x, W, b, activation: sum(backward(g, y, activation), axis=0),

@@ -124,7 +124,8 @@ affine_sample = define(
     _theta_gradient,
     formula="x̄ = scatter(ȳ, p, size(x)),  θ̄ = scale · D basisᵀ  with p = positions(θ),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0),  D = flattened((Σ_c ȳ S_x, Σ_c ȳ S_y))", terms=_affine_terms, reads=(0, 1), kinks=_KINKS,
     saving=lambda x, theta, needs, convention, size: _saving(kernel.forward, needs, x, theta, convention, size),
-    fused=lambda g, y, x, theta, needs, saved, out, convention, size: kernel.backward(g, x, theta, convention, needs=needs, derivatives=saved),
+    fused=lambda g, y, x, theta, needs, saved, out, convention, size: kernel.backward(
+        g, x, theta, convention, needs=needs, derivatives=saved),
     samples=cases(_affine_case((2, 2, 3, 4), convention="half_pixel"), _affine_case((1, 1, 4, 3), convention="align_corners", size=(2, 3)),
                   _affine_case((2, 1, 3, 3), convention="tf_reference")),
     doc="Bilinear values of x (N,C,H,W) along the affine grids theta (N,2,3) or (N,6); see kernels/affine_sample.",
