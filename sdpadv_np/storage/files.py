@@ -137,8 +137,8 @@ def write(path: PathLike, kind: str, arrays: dict[str, Any], attributes: dict[st
 
     Raises ArgumentError, before anything is written, for values that a file cannot hold.
     """
-    ours = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
-    write_bytes(path, _file(kind, ours, schema.to_json(attributes, "attributes")))
+    arrays = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
+    write_bytes(path, _file(kind, arrays, schema.to_json(attributes, "attributes")))
 
 
 def _file(kind: str, arrays: Arrays, text: str) -> bytes:

@@ -24,8 +24,8 @@ def compute(
     """
     plan = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
     for attack in dict.fromkeys(cell.attack for cell in cells if _missing(cell)):
-        names = [cell.name for cell in dict.fromkeys(cells) if cell.attack == attack]
-        report(f"skipped: this version has no attack {attack}: {', '.join(names)}")
+        skipped = ", ".join(cell.name for cell in dict.fromkeys(cells) if cell.attack == attack)
+        report(f"skipped: this version has no attack {attack}: {skipped}")
     records = {cell: record for cell in plan if (record := store.read(cell, settings_of(cell, runner)))}
 
     def in_order():
