@@ -1,4 +1,4 @@
-"""How benchmarks/damage.py damages things: bytes anyhow, JSON value by value, arrays in name, dtype and shape."""
+"""The mutations of benchmarks/damage.py: of bytes, of JSON by values, of arrays by name, dtype and shape."""
 import copy
 import json
 import struct
@@ -38,7 +38,7 @@ def _byte(data, rng):
 
 
 def _number(data, rng):
-    """A span of 2, 4 or 8 bytes becomes a number that lengths and offsets trip over."""
+    """A span of 2, 4 or 8 bytes replaced by a number that is a hard case as a length or an offset."""
     start, size = _span(data, rng)[0], int(rng.choice([2, 4, 8]))
     edges = [0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1] if size == 2 else [0, 1, 2**31 - 1, 2**31, 2**32 - 1]
     value = int(rng.choice(edges))
@@ -46,26 +46,19 @@ def _number(data, rng):
     return bytes(data)
 
 
-def _removed(data, rng):
-    start, end = _span(data, rng)
-    return bytes(data[:start] + data[end:])
+def _of_span(change):
+    """The change(data, start, end, rng) of a random span."""
+    return lambda data, rng: bytes(change(data, *_span(data, rng), rng))
 
 
-def _doubled(data, rng):
-    start, end = _span(data, rng)
-    return bytes(data[:end] + data[start:])
-
-
-def _inserted(data, rng):
-    start, _ = _span(data, rng)
-    return bytes(data[:start] + rng.bytes(int(rng.integers(1, 20))) + data[start:])
-
-
-def _cut(data, rng):
-    return bytes(data[: _span(data, rng)[0]])
-
-
-CHANGES = (_bit, _bit, _byte, _byte, _number, _removed, _doubled, _inserted, _cut)
+CHANGES = (
+    _bit, _bit, _byte, _byte, _number, *map(_of_span, (
+        lambda data, start, end, rng: data[:start] + data[end:],  # removed
+        lambda data, start, end, rng: data[:end] + data[start:],  # doubled
+        lambda data, start, end, rng: data[:start] + rng.bytes(int(rng.integers(1, 20))) + data[start:],  # inserted
+        lambda data, start, end, rng: data[:start],  # cut off
+    )),
+)
 
 
 def odd_json(value, rng):
@@ -123,19 +116,16 @@ def odd_arrays(arrays: dict, rng) -> dict:
         return arrays
     if how == 1:
         return {**arrays, name + "/x": array}
-    if how == 2:
-        return {**arrays, name: array.astype(DTYPES[rng.integers(len(DTYPES))])}
-    if how == 3:
-        return {**arrays, name: array.reshape(-1)}
-    if how == 4:
-        return {**arrays, name: np.zeros((3, *array.shape), array.dtype)}
-    if how == 5:
-        return {**arrays, name: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1}
-    return {**arrays, name: array.ravel()[:0]}
+    changes = {
+        2: lambda: array.astype(DTYPES[rng.integers(len(DTYPES))]), 3: lambda: array.reshape(-1),
+        4: lambda: np.zeros((3, *array.shape), array.dtype),
+        5: lambda: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1, 6: lambda: array.ravel()[:0],
+    }
+    return {**arrays, name: changes[how]()}
 
 
 def resealed(data: bytes) -> bytes:
-    """A file of ours with its checksum made right."""
+    """A file of ours with its checksum corrected."""
     head, content = data[:16], data[container.HEAD_SIZE :]
     return data if len(data) < container.HEAD_SIZE else head + container._checksum(head, content) + content
 
@@ -150,7 +140,7 @@ def odd_index(data: bytes, rng) -> bytes:
 
 
 def png_resealed(data: bytes) -> bytes:
-    """PNG bytes with the checksum of every chunk that can still be found made right."""
+    """PNG bytes with the checksum corrected of every chunk that can still be found."""
     out, at = data[:8], 8
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

@@ -1,6 +1,6 @@
-"""Small ways to break a program: what benchmarks/mutants.py tries, one at a time.
+"""The mutations of a program that benchmarks/mutants.py tries, one at a time.
 
-Comparisons are turned round or moved by one, + and -, * and / exchanged, conditions negated, ``and`` and
+Comparisons are reversed or moved by one, + and -, * and / exchanged, conditions negated, ``and`` and
 ``or`` exchanged, ``not`` and ``-`` left out, numbers moved by one (or doubled), True and False exchanged,
 the first two arguments of a call exchanged, statements that do something dropped.
 
@@ -26,7 +26,7 @@ _ARITHMETIC = {
 _TEXTS = {"samples", "doc", "formula", "hint", "kinks", "reads"}
 # functions and names at the level of the module
 _SAMPLES = {"_off_grid", "_affine_case", "_flow_case", "_CASES", "_PAIRS", "_LAYERS", "_LABELS", "_SAME"}
-_SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions to which the order of two arguments is all one
+_SYMMETRIC = {"min", "max", "maximum", "minimum"}  # functions that are symmetric in two arguments
 
 
 class Mutation(NamedTuple):

@@ -23,6 +23,6 @@ def needed(package: str, what: str) -> ModuleType:
         name = package.partition(".")[0]
         reason = "" if getattr(error, "name", None) == name else f" ({error})"
         raise MissingError(
-            f"{what} need {name}, which is not to be had here{reason}; "
+            f"{what} need {name}, which cannot be imported{reason}; "
             f"install it with: pip install '{_PROVIDED_BY[name]}'"
         ) from error

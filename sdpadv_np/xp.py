@@ -126,6 +126,6 @@ def to_numpy(array: Any) -> np.ndarray[Any, Any]:
 
 
 def synchronize(array: Any) -> None:
-    """Wait until ``array`` is computed; on a GPU that goes on beside Python."""
+    """Wait until ``array`` is computed; a GPU computes while Python continues."""
     if device_of(array) == "cuda":
         _cupy().cuda.get_current_stream().synchronize()

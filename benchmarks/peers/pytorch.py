@@ -47,8 +47,8 @@ class Variant:
         if self.channels_last and not self._convolutions(job):
             raise NotImplementedError("no convolution here")
         if self.compiled:
-            torch.compiler.config.force_disable_caches = True  # compiling is to cost what it costs the first time
-            warnings.filterwarnings("ignore", "dynamo_pgo force disabled")  # it warns of just this every time
+            torch.compiler.config.force_disable_caches = True  # compiling must take as long as the first time
+            warnings.filterwarnings("ignore", "dynamo_pgo force disabled")  # PyTorch warns of this setting every time
             torch._dynamo.reset()  # else the limit on recompilations ends in the eager program, silently
         return _PROGRAMS[job.operation](self, job)
 
@@ -57,7 +57,7 @@ class Variant:
         return job.operation in ("conv2d", "Model A") or job.parameters.get("convolutions", False)
 
     def compile(self, function):
-        """The function through torch.compile for the very shapes, if this variant compiles."""
+        """The function through torch.compile for exactly these shapes, if this variant compiles."""
         return torch.compile(function, dynamic=False) if self.compiled else function
 
     def tensor(self, array):

@@ -43,7 +43,7 @@ class Convolution(NamedTuple):
 
     @property
     def work(self):
-        """In the unit of parallel_for."""
+        """The multiplications, in the unit of parallel_for."""
         return self.n * self.pixels * self.taps * self.o // _PIXEL_WORK
 
     def sums(self, size):

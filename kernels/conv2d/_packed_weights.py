@@ -149,7 +149,7 @@ def _whole_kernel(shape):
 
 
 def _phases(shape, stride):
-    """Of a kernel filled up to 3 * stride taps per axis."""
+    """The layout of a kernel filled up to 3 * stride taps per axis; each block has the phases of one tap."""
     return Layout(*shape[:2], TAPS * stride, TAPS * stride, stride, stride)
 
 

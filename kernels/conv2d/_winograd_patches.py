@@ -26,7 +26,7 @@ class Patches(NamedTuple):
 
     @property
     def multiplications(self):
-        """For one image and one pair of channels."""
+        """The multiplications for one image and one pair of channels."""
         return self.matrices * self.per_image
 
 

@@ -2,8 +2,8 @@
 
 A float32 is the sum of three bfloat16, x = h + m + l, exactly: each takes 8 of the 24 bits. Of the nine products of
 two such numbers six are computed; the other three, ml, lm and ll, are below 2**-22 of the whole, mostly far below,
-and of either sign. The sums are float32. So the result is as exact as that of float32's own products, and comes
-faster, since a tile does sixteen times the work of a vector.
+and of either sign. The sums are float32. So the result is as exact as that of float32's own products, and is
+computed faster, since a tile does sixteen times the work of a vector.
 
 Infinity, NaN and numbers above 3.39e38 become NaN; numbers below 1e-38 may count as 0.
 
@@ -155,7 +155,7 @@ def multiply_tiles(typing, tall, wide, a, row, b, steps, c, accumulate):
         tile_stride = I64(64)  # bytes
 
         def pointer(kind, matrix, i, offset):
-            """Of the tile ``offset`` words after the beginning of row (or column) i."""
+            """The address of the tile ``offset`` words after the beginning of row (or column) i."""
             at = builder.add(builder.add(matrix.offset, builder.mul(matrix.stride, i)), offset)
             return builder.bitcast(address_of(context, builder, kind.array, matrix.array, at, I64(TILE_WORDS)),
                                    _I8.as_pointer())

@@ -4,7 +4,7 @@
     margin          z_y - max over k != y of z_k    gradient onehot(y) - onehot(the first k that attains the maximum)
 
 The label's derivative, softmax(z)_y - 1, is computed as minus the sum of the other probabilities: if a
-classifier is sure, the difference is only a rounding error, of either sign.
+classifier is confident, the difference is only a rounding error, of either sign.
 
 labels y (N,): integers in 0..K-1. (Goodfellow et al. 2016, section 6.2.2.3; Carlini & Wagner 2017, f_6.)
 """

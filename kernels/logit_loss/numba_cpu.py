@@ -10,7 +10,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 @njit(**_OPTIONS)
 def _cross_entropy(z, labels, losses, gradients):
-    """The first row whose label is no class, or -1."""
+    """Fill losses and gradients; returns the first row whose label is no class, or -1."""
     for n in range(z.shape[0]):
         row, gradient, label = z[n], gradients[n], labels[n]
         if label < 0 or label >= row.size:

@@ -6,13 +6,13 @@ from ..runtime.tracing import copy_to
 
 
 def _check(z, labels):
-    """Not on a GPU, where the answer would have to be copied back."""
+    """IndexError for a label that is no class; unchecked on a GPU, where the answer would have to be copied back."""
     if array_module(z) is np and (bad := np.flatnonzero((labels < 0) | (labels >= z.shape[1]))).size:
         raise IndexError(no_class(z, labels, bad[0]))
 
 
 def no_class(z, labels, row):
-    return f"label {labels[row]} of row {row} is no class; there are {z.shape[1]}"
+    return f"label {labels[row]} of row {row} is no class; expected 0 to {z.shape[1] - 1}"
 
 
 def _one_hot(labels, z):

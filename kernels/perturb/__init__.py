@@ -1,7 +1,7 @@
 """The perturbation step: x_A = clip(x + clip(eta, -eps, eps), 0, 1), and its two gradients, in one pass.
 
 The gradient of x is h = ḡ where 0 <= x + clip(eta) <= 1, and 0 elsewhere; that of eta is h where
--eps <= eta <= eps, and 0 elsewhere. (The paper, section 3.2.)
+-eps <= eta <= eps, and 0 elsewhere. (The paper, section 3.4.)
 """
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 @njit(inline="always", **_OPTIONS)
 def _clipped(value, low, high):
-    """NaN stays NaN."""
+    """``value`` limited to [low, high]; NaN stays NaN."""
     value = low if value < low else value
     return high if value > high else value
 

@@ -27,19 +27,19 @@ def transposed(builder, rows):
 
 
 class _Addresses:
-    """Of the two sides."""
+    """The addresses of vectors on the two sides."""
 
     def __init__(self, context, builder):
         self.context, self.builder = context, builder
 
     def row(self, array, value, at, stride, i, n):
-        """Of row i, of which at most ``n`` elements are used."""
+        """The address of row i, of which at most ``n`` elements are used."""
         builder, lanes = self.builder, I64(vec_of(array).count)
         used = builder.select(builder.icmp_signed("<", n, lanes), n, lanes)
         return vec_address(self.context, builder, array, value, builder.add(at, builder.mul(stride, I64(i))), used)
 
     def vector(self, array, value, table, values, k):
-        """Of the vector with entry first + k of the table."""
+        """The address of the vector with entry first + k of the table."""
         builder, (base, scale, blocks, offsets, first) = self.builder, values
         at = builder.add(first, I64(k)) if isinstance(k, int) else k
         block, offset = (

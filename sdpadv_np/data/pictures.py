@@ -82,9 +82,10 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
     if not any(numbered):
         return None
     if not all(numbered):
+        loose, other = paths[numbered.index(False)], paths[numbered.index(True)]
         raise DataError(
-            f"{paths[numbered.index(False)]}: lies in no folder named after a label, "
-            f"but {paths[numbered.index(True)]} does; do one or the other"
+            f"{loose}: lies in no folder named after a label, but {other} does; move all pictures into such folders, "
+            "or none"
         )
     labels = [int(p.parent.name) for p in paths]
     if max(labels) > _LARGEST_LABEL:
@@ -98,7 +99,8 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
 def _picture(path: Path, expected: tuple | None, channels: int | None, count: int) -> np.ndarray:
     """One picture as uint8: (H, W) for one channel, otherwise (H, W, 3).
 
-    Its header is believed only as far as its size is the expected one ((H, W), whose it is), and ``count`` of them fit.
+    The size in its header must be the expected one ((H, W), name of the picture that has it), and ``count`` such
+    pictures must fit in memory.
     """
     image_module, data, kind = _pillow(), files.read_bytes(path, _FILE), _format(path)
     try:
@@ -110,10 +112,8 @@ def _picture(path: Path, expected: tuple | None, channels: int | None, count: in
                     f"{path}: is {_size(size)}, but {expected[1]} {_size(expected[0])}; bring all pictures to one size"
                 )
             if math.prod(size) > LARGEST or math.prod(size) * (channels or 3) > ALL // count:
-                raise DataError(
-                    f"{path}: is {_size(size)}; read are pictures of at most {LARGEST:,} pixels, "
-                    f"and {ALL:,} in all {count}: make them smaller or fewer"
-                )
+                most = f"pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}"
+                raise DataError(f"{path}: is {_size(size)}; expected {most}: make them smaller or fewer")
             if kind == "PNG":
                 _check_pixels(chunks)
                 if "PLTE" in chunks and mode == "P" and np.asarray(file).max() >= len(chunks["PLTE"]) // 3:

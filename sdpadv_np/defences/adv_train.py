@@ -16,8 +16,8 @@ from .base import Defence
 class AdvTrain(Defence):
     """Half of the loss is that of x' = clip(x + eps sign(d CE(f(x), label) / d x)), made anew in every step.
 
-    The paper's figures are for eps 0.3. As its Tables 1 and 2 show, the classifier withstands FGSM, but neither PGD nor
-    spatial attacks.
+    The paper's figures are for eps 0.3. As its Tables 1 and 2 show, the classifier withstands FGSM, but not PGD, SdAdv
+    or SdpAdv.
 
     eps : largest change of a pixel
     labels : "predicted" (CleverHans' default) lets x' leave the classifier's own prediction, "true" the label

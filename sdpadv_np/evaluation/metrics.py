@@ -78,7 +78,7 @@ def timed(attack, x, y, **further):
 
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:
-    """The figures of adversarial images x_adv that were made of x in ``seconds`` all together."""
+    """The metrics of adversarial images x_adv (N, C, H, W) of x; ``seconds`` is the time that all of them took."""
     x_adv, y, logits = xp.like(x_adv, x), xp.like(y, x), functools.partial(logits_of, classifier)
     right_before, right_after = (in_chunks(logits, images).argmax(axis=1) == y for images in (x, x_adv))
     change = x_adv.astype(np.float64) - x

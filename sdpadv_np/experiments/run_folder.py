@@ -22,7 +22,8 @@ PARAMETERS = "parameters.json"
 class RunFolder:
     """``path`` and ``parameters`` of a run; made by :meth:`create` or :meth:`resume`, which lock the folder meanwhile.
 
-    It is the places of a runner: classifier.h5, generator.h5 (of the main attack) and further generators by name.
+    A runner keeps its networks there (see Places): classifier.h5, generator.h5 (of the main attack), and further
+    generators by name.
     """
 
     def __init__(self, path: Path, parameters: dict):
@@ -33,7 +34,7 @@ class RunFolder:
     def create(cls, output, name: str, parameters: dict, called: str = "parameters", **record) -> Iterator[RunFolder]:
         """A new folder, ``output`` or runs/NAME-TIME; refuses one that holds a run already.
 
-        ``parameters`` are stored as what they are ``called``, ``record`` beside them.
+        ``parameters`` are stored under the name ``called``, with ``record`` beside them.
         """
         refusal = "holds a run already; go on with it by --resume {path}, or choose another --output"
         with folders.create(output, folders.dated(name), PARAMETERS, refusal) as path:

@@ -1,7 +1,7 @@
 """The number of threads of BLAS and of the kernels.
 
-The matrix products of these networks are small. Two threads of BLAS gain 8 % on an idle machine; beside the threads of
-the kernels, or on a busy machine, they wait for each other in a loop, and a step takes two to ten times as long
+The matrix products of these networks are small. Two threads of BLAS gain 8 % on an idle machine; where another process
+or the kernels use one of its cores, they wait for each other in a loop, and a step takes up to ten times as long
 (benchmarks/LOG.md). Their number also decides the last bits of a result, as that of the kernels does not. So BLAS has
 one thread while this package computes.
 

@@ -61,7 +61,7 @@ def test_without_h5py_no_good_file_is_blamed(tmp_path, monkeypatch):
     program = "import sys; sys.modules['h5py'] = None; sys.path[:] = {}; "
     program += "from sdpadv_np.storage import child_process; child_process.main()"
     monkeypatch.setattr(child_process, "_PROGRAM", program)
-    refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which is not to be had here; install it with")
+    refused(tmp_path / "a.h5", "a.h5: HDF5 files need h5py, which cannot be imported; install it with")
 
 
 def test_hdf5_that_declares_more_than_there_is(tmp_path):
@@ -156,7 +156,7 @@ def png(width, height):
     "size, message",
     [
         ((50_000, 50_000), "is not a whole PNG file: .*bomb|at most"),
-        ((5_000, 5_000), "is 5000x5000; read are pictures of at most"),
+        ((5_000, 5_000), "is 5000x5000; expected pictures of at most"),
     ],
 )
 def test_png_bombs(tmp_path, size, message):
@@ -169,7 +169,7 @@ def test_png_folders_that_are_too_large_or_named_after_no_label(tmp_path, monkey
         (tmp_path / "many").mkdir(exist_ok=True)
         Image.fromarray(X[0]).save(tmp_path / "many" / f"{name}.png")
     monkeypatch.setattr(pictures, "ALL", 30)
-    refused(tmp_path / "many", "is 5x4; read are pictures of at most .*, and 30 in all 2")
+    refused(tmp_path / "many", "is 5x4; expected pictures of at most .*, and 30 in all 2")
     folder = tmp_path / "labelled" / ("9" * 23)
     folder.mkdir(parents=True)
     Image.fromarray(X[0]).save(folder / "a.png")
