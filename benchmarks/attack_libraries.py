@@ -32,8 +32,6 @@ from peers import pytorch
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM, SPSA, CarliniWagner, DeepFool
 from sdpadv_np.bench.timing import equal_threads
-from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 RESULTS = common.RESULTS / "attack_libraries"
@@ -211,7 +209,7 @@ def report() -> str:
         made, libraries = record["made"], ", ".join(f"{k} {v}" for k, v in record["libraries"].items())
         machine = f"{made['processor']}, Python {made['python']}, NumPy {made['numpy']}, commit {made['commit'][:10]}"
         parts += [f"## {record['name']}", f"Clean accuracy {record['clean accuracy']:.4f}. {machine}; {libraries}.",
-                  tables.markdown([row_of(r) for r in record["rows"]], columns)]
+                  ([row_of(r) for r in record["rows"]], columns)]
     return common.document("Our attacks beside the original libraries", *parts)
 
 
@@ -228,8 +226,8 @@ def main():
         name = f"{p.dataset}-{classifier.architecture}"
         with equal_threads(1, [pytorch]):
             record = measure(name, classifier, data.x_test[: p.images], data.y_test[: p.images])
-        files.write_json(RESULTS / f"{name}.json", record)
-    files.write_text(RESULTS / "README.md", report())
+        common.write(RESULTS, {f"{name}.json": record})
+    common.write(RESULTS, {"README.md": report()})
 
 
 if __name__ == "__main__":

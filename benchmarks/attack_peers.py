@@ -31,7 +31,7 @@ def version(library: str) -> str:
 
 
 class Copy:
-    """Our classifier (A or B) as a PyTorch module with the same weights, bare and in Foolbox' and ART's wrappers."""
+    """Our classifier (A or B) as a PyTorch module with the same weights."""
 
     def __init__(self, classifier):
         self.module = pytorch_networks.Module(pytorch.eager, classifier.network).frozen().module.eval()
@@ -42,17 +42,6 @@ class Copy:
         last = torch.nn.Linear(self.classes, self.classes)
         last.weight.data, last.bias.data = torch.eye(self.classes), torch.full((self.classes,), by)
         return torch.nn.Sequential(self.module, last).eval().requires_grad_(False)
-
-    def foolbox(self):
-        import foolbox
-
-        return foolbox.PyTorchModel(self.module, bounds=(0, 1), device="cpu")
-
-    def art(self):
-        from art.estimators.classification import PyTorchClassifier
-
-        return PyTorchClassifier(self.module, torch.nn.CrossEntropyLoss(), (1, 28, 28), self.classes,
-                                 clip_values=(0.0, 1.0), device_type="cpu")
 
 
 def one_by_one(function):
@@ -113,8 +102,9 @@ def foolbox(make, eps=None, targeted=False):
     def run(copy, x, y):
         import foolbox as fb
 
-        criterion = (fb.criteria.TargetedMisclassification if targeted else fb.criteria.Misclassification)(y)
-        return make(fb.attacks)(copy.foolbox(), x, criterion, epsilons=eps)[0]
+        criterion = fb.criteria.TargetedMisclassification if targeted else fb.criteria.Misclassification
+        model = fb.PyTorchModel(copy.module, bounds=(0, 1), device="cpu")
+        return make(fb.attacks)(model, x, criterion(y), epsilons=eps)[0]
     return run
 
 
@@ -122,8 +112,11 @@ def art(make, **parameters):
     """``make`` is given the module art.attacks.evasion, its result the classifier and the parameters."""
     def run(copy, x, y):
         from art.attacks import evasion
+        from art.estimators.classification import PyTorchClassifier
 
-        attack = make(evasion)(copy.art(), batch_size=len(x), **parameters)
+        model = PyTorchClassifier(copy.module, torch.nn.CrossEntropyLoss(), (1, 28, 28), copy.classes,
+                                  clip_values=(0.0, 1.0), device_type="cpu")
+        attack = make(evasion)(model, batch_size=len(x), **parameters)
         return attack.generate(x.numpy(), np.eye(copy.classes, dtype=np.float32)[y.numpy()])
     return run
 

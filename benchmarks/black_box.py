@@ -7,11 +7,9 @@ Model B (another seed, other weights). Writes benchmarks/results/black_box.json,
 """
 import time
 
-from common import RESULTS, document, parser
+from common import RESULTS, document, parser, write
 
 from sdpadv_np import attacks, data, evaluate, models
-from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
@@ -33,11 +31,8 @@ def main() -> None:
     record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": classifier.accuracy(d.x_test, d.y_test),
               "results": [], "provenance": provenance()}
     for answers, count, rounds in CASES:
-        if rounds:
-            ask = classifier.probabilities if answers == "probabilities" else classifier.predict
-            attack = attacks.BlackBoxSdpAdv(ask, rounds=rounds, seed=1)
-        else:
-            attack = attacks.SdpAdv(classifier, seed=1)
+        ask = classifier.probabilities if answers == "probabilities" else classifier.predict
+        attack = attacks.BlackBoxSdpAdv(ask, rounds=rounds, seed=1) if rounds else attacks.SdpAdv(classifier, seed=1)
         started = time.perf_counter()
         attack.fit(d.x_train[:count], d.y_train[:count], d.x_val[:2000], d.y_val[:2000], epochs=p.epochs,
                    progress=False)
@@ -49,8 +44,7 @@ def main() -> None:
             "substitute_accuracy": substitute, "seconds": round(time.perf_counter() - started, 1),
         })
         print(record["results"][-1], flush=True)
-        files.write_json(p.output / "black_box.json", record)
-        files.write_text(p.output / "black_box.md", report(record))
+        write(p.output, {"black_box.json": record, "black_box.md": report(record)})
 
 
 def report(record: dict) -> str:
@@ -62,7 +56,7 @@ def report(record: dict) -> str:
     return document(
         "SdpAdv with queries alone",
         f"Model B on {record['dataset']}, accuracy {record['accuracy']:.4f} without attack. "
-        "Made by `python benchmarks/black_box.py`.", tables.markdown(rows, _COLUMNS))
+        "Made by `python benchmarks/black_box.py`.", (rows, _COLUMNS))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 import argparse
 from pathlib import Path
 
+from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -20,9 +23,16 @@ def parser(description: str, **options) -> argparse.ArgumentParser:
     return made
 
 
-def document(title: str, *paragraphs: str) -> str:
-    """A Markdown document; empty paragraphs are left out."""
-    return "\n\n".join(filter(None, (f"# {title}", *paragraphs))) + "\n"
+def document(title: str, *parts) -> str:
+    """A Markdown document: paragraphs, of which empty ones are left out, and tables, (rows, columns) each."""
+    texts = [tables.markdown(*part) if isinstance(part, tuple) else part for part in parts]
+    return "\n\n".join(filter(None, (f"# {title}", *texts))) + "\n"
+
+
+def write(folder: Path, contents: dict) -> None:
+    """Write files in ``folder``: {name: text, or a record, which is written as JSON}."""
+    for name, content in contents.items():
+        (files.write_text if isinstance(content, str) else files.write_json)(folder / name, content)
 
 
 def machine(made: dict) -> str:

@@ -44,8 +44,8 @@ def main() -> None:
             for function, numbers in sorted(resources(kernel, dtype, architecture).items())]
     note = ("Compiled, not run on a GPU. The dynamic shared memory of a block holds up to two padded images of "
             "(H + 4) ((W + 4) | 1) numbers.")
-    record = {"note": note, "nvcc": version, "provenance": provenance(), "functions": rows}
-    files.write_json(RESULTS / "cuda_resources.json", record)
+    files.write_json(RESULTS / "cuda_resources.json",
+                     {"note": note, "nvcc": version, "provenance": provenance(), "functions": rows})
     headings = ["kernel", "function", "dtype", *(f"{a}: registers" for a in ARCHITECTURES), "spills, bytes",
                 "static shared memory, bytes"]
     table = []

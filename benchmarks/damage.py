@@ -37,11 +37,10 @@ import damage_mutations as mutations
 import damage_samples
 import damage_users
 import numpy as np
-from common import RESULTS, document, machine, parser
+from common import RESULTS, document, machine, parser, write
 
 from sdpadv_np.errors import Error
-from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import child_process, files
+from sdpadv_np.storage import child_process
 from sdpadv_np.storage.provenance import provenance
 
 OUTCOMES = ("refused", "right", "as said", "wrong", "foreign", "crash", "hang")
@@ -79,8 +78,7 @@ class Worker:
     def _begin(self):
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the worker lives
         self.connection, other_end = _FORK.Pipe()
-        arguments = self.samples, other_end, self.complaints.fileno()
-        self.process = _FORK.Process(target=work, args=arguments, daemon=True)
+        self.process = _FORK.Process(target=work, args=(self.samples, other_end, self.complaints.fileno()), daemon=True)
         self.process.start()
         other_end.close()
 
@@ -114,15 +112,13 @@ def attempt(samples: dict, job: dict) -> tuple[str, str]:
         return UNCHANGED, ""
     try:
         sample.write(data)
-        got = sample.read(sample.path)
+        right = sample.read(sample.path) == sample.right
     except Error as error:
         said = str(error)
         return ("foreign" if "\n" in said or not said.isprintable() else "refused"), said
     except Exception as error:
         return "foreign", f"{type(error).__name__}: {error}"
-    if got == sample.right:
-        return "right", ""
-    return ("as said" if checked or not sample.checksum else "wrong"), ""
+    return ("right" if right else "as said" if checked or not sample.checksum else "wrong"), ""
 
 
 def places(data: bytes) -> list[int]:
@@ -137,7 +133,7 @@ def places(data: bytes) -> list[int]:
     return np.flatnonzero(tried).tolist()
 
 
-def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
+def jobs(structure: dict, samples: dict, seed: int, count: int, quick: bool):
     """Everything that is tried."""
     rng = np.random.default_rng(seed)
     for name in _SMALL:
@@ -146,7 +142,7 @@ def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
             for at in places.tolist():
                 for to in ("0", "255", "bit"):
                     yield {"group": f"{name}, each byte", "sample": name, "checked": checked, "byte": at, "to": to}
-    names, weights = list(shares), np.array([*shares.values()], float)
+    names, weights = list(samples), np.array([sample.share for sample in samples.values()], float)
     for number, chosen in enumerate(rng.choice(len(names), count, p=weights / weights.sum()).tolist()):
         yield {"group": f"{names[chosen]}, mutations", "sample": names[chosen], "checked": bool(number % 2),
                "seed": [seed, number]}
@@ -161,8 +157,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         samples = {kind.__name__: kind(Path(folder)) for kind in kinds()}
         worker, structure = Worker(samples), {name: places(samples[name].whole) for name in _SMALL}
-        shares = {name: sample.share for name, sample in samples.items()}
-        for job in jobs(structure, shares, p.seed, count, p.quick):
+        for job in jobs(structure, samples, p.seed, count, p.quick):
             outcome, said = worker.answer(job)
             if outcome == UNCHANGED:
                 continue
@@ -174,8 +169,7 @@ def main() -> int:
     sizes = {name: [len(tried), len(samples[name].whole)] for name, tried in structure.items()}
     record = {"seed": p.seed, "mutations": count, "bytes": sizes, "table": table, "bad": bad,
               "seconds": round(time.monotonic() - started), "made": provenance()}
-    files.write_json(p.output / "damage.json", record)
-    files.write_text(p.output / "damage.md", report(record))
+    write(p.output, {"damage.json": record, "damage.md": report(record)})
     total = sum(sum(c.values()) for row in table.values() for c in row.values())
     print(f"{total} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")
     return 1 if bad else 0
@@ -189,7 +183,7 @@ def report(record: dict) -> str:
     return document(
         "Damaged files", f"Made by `{command}` in {record['seconds']} s; the outcomes are explained there. "
         '"checksum": whether it was corrected after the damage.',
-        tables.markdown(rows, ("sample", "checksum", *OUTCOMES)),
+        (rows, ("sample", "checksum", *OUTCOMES)),
         f"Bytes tried one by one: {tried}.", machine(record["made"]))
 
 

@@ -69,19 +69,19 @@ def odd_json(value, rng):
         if not places:
             return _odd(rng)
         inside, key = places[rng.integers(len(places))]
-        how = rng.integers(8)
-        if how == 0:
-            del inside[key]
-        elif how == 1 and isinstance(inside, dict):
-            inside[str(key) + "x"] = inside.pop(key)
-        elif how == 2:
-            for _ in range(int(rng.choice([5, 100, 5000]))):
-                inside[key] = [inside[key]]
-            return value  # json cannot walk through it again
-        elif how == 3 and isinstance(inside[key], (int, float)):
-            inside[key] = inside[key] * int(rng.choice([-1, 2, 1000, 10**9]))
-        else:
-            inside[key] = _odd(rng)
+        match rng.integers(8), inside, inside[key]:
+            case 0, _, _:
+                del inside[key]
+            case 1, dict(), _:
+                inside[str(key) + "x"] = inside.pop(key)
+            case 2, _, _:
+                for _ in range(int(rng.choice([5, 100, 5000]))):
+                    inside[key] = [inside[key]]
+                return value  # json cannot walk through it again
+            case 3, _, int() | float():
+                inside[key] = inside[key] * int(rng.choice([-1, 2, 1000, 10**9]))
+            case _:
+                inside[key] = _odd(rng)
     return value
 
 
@@ -111,17 +111,23 @@ def text(value) -> str:
 def odd_arrays(arrays: dict, rng) -> dict:
     """One array renamed, left out, of another dtype or shape, or with a NaN in it."""
     arrays, name = dict(arrays), list(arrays)[rng.integers(len(arrays))]
-    array, how = arrays.pop(name), rng.integers(7)
-    if how == 0:
-        return arrays
-    if how == 1:
-        return {**arrays, name + "/x": array}
-    changes = {
-        2: lambda: array.astype(DTYPES[rng.integers(len(DTYPES))]), 3: lambda: array.reshape(-1),
-        4: lambda: np.zeros((3, *array.shape), array.dtype),
-        5: lambda: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1, 6: lambda: array.ravel()[:0],
-    }
-    return {**arrays, name: changes[how]()}
+    array = arrays.pop(name)
+    match rng.integers(7):
+        case 0:
+            return arrays
+        case 1:
+            return {**arrays, name + "/x": array}
+        case 2:
+            changed = array.astype(DTYPES[rng.integers(len(DTYPES))])
+        case 3:
+            changed = array.reshape(-1)
+        case 4:
+            changed = np.zeros((3, *array.shape), array.dtype)
+        case 5:
+            changed = np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1
+        case _:
+            changed = array.ravel()[:0]
+    return {**arrays, name: changed}
 
 
 def resealed(data: bytes) -> bytes:

@@ -71,13 +71,13 @@ class Ours(Sample):
 
     def damaged_and_sealed(self, rng):
         kind, arrays, text = container.unpack(self.whole, "")
-        how = rng.integers(5)
-        if how == 0:
-            return mutations.resealed(mutations.anyhow(self.whole, rng))
-        if how == 1:
-            return mutations.resealed(mutations.odd_index(self.whole, rng))
-        if how == 2:
-            return container.pack(kind, mutations.odd_arrays(arrays, rng), text)
+        match rng.integers(5):
+            case 0:
+                return mutations.resealed(mutations.anyhow(self.whole, rng))
+            case 1:
+                return mutations.resealed(mutations.odd_index(self.whole, rng))
+            case 2:
+                return container.pack(kind, mutations.odd_arrays(arrays, rng), text)
         return container.pack(kind, arrays, mutations.text(mutations.odd_json(json.loads(text), rng)))
 
 

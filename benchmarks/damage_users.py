@@ -123,14 +123,13 @@ class DataSet(Sample):
 
     def _expected(self, raw, **how):
         """Expect this file of test images."""
-        sums = {key: hashlib.sha256(data).hexdigest() for key, data in (self.raw | {"x_test": raw}).items()}
-        described = {key: File(file.name, sums[key]) for key, file in _MNIST.files.items()}
+        described = {key: File(_MNIST.files[key].name, hashlib.sha256(data).hexdigest())
+                     for key, data in (self.raw | {"x_test": raw}).items()}
         self.entry = replace(_MNIST, name="glyphs", files=described)
         return gzip.compress(raw, **how)
 
     def read(self, path):
-        raw = sources.fetch(self.entry, path)
-        return digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
+        return digest({key: sd.data.idx.parse(data, key) for key, data in sources.fetch(self.entry, path).items()}, [])
 
     def damaged(self, rng, checked):
         self._expected(self.raw["x_test"])
@@ -165,8 +164,8 @@ class Parameters(Description):
     inside = "parameters.json"
 
     def make(self):
-        resolved = train.resolved(train.parsed({}))
-        type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
+        type(self).value = {"parameters": train.resolved(train.parsed({})), "command": ["sdpadv", "train"],
+                            "made": {"commit": "unknown"}}
         return super().make()
 
     def read(self, path):

@@ -21,11 +21,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import document, parser
+from common import document, parser, write
 from house_drawing import circles, draw
 
 from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 
 ROOT = Path(__file__).resolve().parent.parent
 TOPS = ("sdpadv_np", "kernels", "benchmarks", "examples", "tests")
@@ -80,16 +79,17 @@ def room_of(path: Path, apart: list[str]) -> str:
 def imported(tree: ast.AST, package: str):
     """Dotted names of everything that a module of ``package`` imports; "a.b:c" for ``from a.b import c``."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            yield from (f"{base}:{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        else:
-            yield from imported(node, package)
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                yield from (f"{base}:{alias.name}" for alias in node.names)
+            case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            case _:
+                yield from imported(node, package)
 
 
 def statements(tree: ast.AST) -> int:
@@ -195,9 +195,9 @@ def main() -> None:
         p.output.parent.mkdir(parents=True, exist_ok=True)
         draw(house.between_rooms(), {room: sizes(own)[1] for room, own in house.rooms().items()}, title, picture)
         apart = f" Counted apart: {', '.join(p.apart)}." * bool(p.apart)
-        files.write_text(p.output, document(
+        write(p.output.parent, {p.output.name: document(
             title, "\n".join(f"- {line}" for line in summary(house)), f"![rooms and imports]({picture.name})",
-            tables.markdown(*cells), f"Made by `python benchmarks/house.py`.{apart}"))
+            cells, f"Made by `python benchmarks/house.py`.{apart}")})
         print(f"written: {p.output}, {picture}")
 
 

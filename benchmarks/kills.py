@@ -28,12 +28,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from common import RESULTS, document, parser
+from common import RESULTS, document, parser, write
 from kills_runs import TRAIN, Disturbed, Process, bits, faults_of, make_small
 
 import sdpadv_np as sd
-from sdpadv_np.evaluation import figures, tables
-from sdpadv_np.storage import files
+from sdpadv_np.evaluation import figures
 from sdpadv_np.storage.provenance import provenance
 
 
@@ -100,22 +99,23 @@ def starts(rng, place: Path, expected: dict, usual: float, tally: Counter) -> li
     """Several commands at the same moment."""
     kind = rng.choice(("one folder", "one folder", "own folders", "attacks", "attacks", "resumed"))
     tally[kind] += 1
-    if kind == "own folders":
-        faults = failed(together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place))
-        seeds = {run: seed_of(run) for run in sorted((place / "runs").iterdir())}
-        faults += [] if sorted(seeds.values()) == [0, 1] else [f"folders of the seeds {list(seeds.values())}"]
-        return faults + [fault for run, seed in seeds.items() for fault in faults_of(run, expected[seed])]
-    if kind == "attacks":
-        return attacks(rng, place, expected["classifier"])
     run = place / "run"
-    if kind == "resumed":
-        process = Process([*TRAIN, "--output", run], place)
-        while not (run / "parameters.json").exists():
-            time.sleep(0.001)
-        os.kill(process.number, signal.SIGKILL), process.end()
-        faults = refused(together([["train", "--resume", run]] * 3, place))
-    else:
-        faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
+    match kind:
+        case "own folders":
+            faults = failed(together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place))
+            seeds = {run: seed_of(run) for run in sorted((place / "runs").iterdir())}
+            faults += [] if sorted(seeds.values()) == [0, 1] else [f"folders of the seeds {list(seeds.values())}"]
+            return faults + [fault for run, seed in seeds.items() for fault in faults_of(run, expected[seed])]
+        case "attacks":
+            return attacks(rng, place, expected["classifier"])
+        case "resumed":
+            process = Process([*TRAIN, "--output", run], place)
+            while not (run / "parameters.json").exists():
+                time.sleep(0.001)
+            os.kill(process.number, signal.SIGKILL), process.end()
+            faults = refused(together([["train", "--resume", run]] * 3, place))
+        case _:
+            faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
     return faults or faults_of(run, expected[seed_of(run)])
 
 
@@ -166,10 +166,11 @@ def main() -> None:
             print(f"{name}: {record[name]}", flush=True)
     made = (f"Made by `python benchmarks/kills.py --seed {p.seed}`, which explains each; an undisturbed run takes "
             f"{usual:.1f} s.")
-    table = tables.markdown(rows, ("", "runs", "disturbed, or of each kind", "faults"))
-    files.write_text(p.output / "README.md", document("Kills, full disks, simultaneous starts", made, table))
-    files.write_json(p.output / "results.json",
-                     {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()})
+    table = rows, ("", "runs", "disturbed, or of each kind", "faults")
+    write(p.output, {
+        "README.md": document("Kills, full disks, simultaneous starts", made, table),
+        "results.json": {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()},
+    })
     sys.exit(any(r["faults"] for r in record.values()))
 
 

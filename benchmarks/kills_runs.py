@@ -31,11 +31,10 @@ class Process:
             if gate:
                 os.close(gate[1]), os.read(gate[0], 1)  # until the other end is closed in every process
             prepare()
-            status = 99
             try:
-                status = cli.main(list(map(str, command)))
+                os._exit(cli.main(list(map(str, command))))
             finally:
-                os._exit(status)
+                os._exit(99)
         os.close(writing)
 
     def end(self) -> tuple[int, str]:
@@ -54,14 +53,14 @@ def bits(run: Path) -> dict:
             return {k: without(v) for k, v in value.items() if k not in timeless}
         return [without(v) for v in value] if isinstance(value, list) else value
 
-    found = {name: (run / name).read_bytes() for name in ("pictures.png", "curves.png")}
-    for name in ("classifier.h5", "generator.h5"):
-        loaded = sd.load(run / name)
-        found[name] = loaded.store.data.tobytes(), without(loaded.settings), without(loaded.history)
-    for name in ("metrics.json", "parameters.json"):
-        found[name] = without(json.loads((run / name).read_text()))
+    models = {name: sd.load(run / name) for name in ("classifier.h5", "generator.h5")}
     rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
-    return found | {"history.csv": [[cell for cell, name in zip(row, rows[0]) if name != "seconds"] for row in rows]}
+    return {
+        **{name: (run / name).read_bytes() for name in ("pictures.png", "curves.png")},
+        **{name: (m.store.data.tobytes(), without(m.settings), without(m.history)) for name, m in models.items()},
+        **{name: without(json.loads((run / name).read_text())) for name in ("metrics.json", "parameters.json")},
+        "history.csv": [[cell for cell, name in zip(row, rows[0]) if name != "seconds"] for row in rows],
+    }
 
 
 def faults_of(run: Path, expected: dict, foreign=()) -> list[str]:

@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 
 from common import RESULTS as ALL
-from common import document
+from common import document, write
 
-from sdpadv_np.evaluation import paper, tables
-from sdpadv_np.storage import files
+from sdpadv_np.evaluation import paper
 
 RESULTS = ALL / "main_job"
 CASES = {
@@ -47,7 +46,7 @@ def run(name: str, options: list[str]) -> None:
         record = json.loads(Path(folder, "run", "metrics.json").read_text())
         record |= {"command": f"sdpadv {' '.join(command[:-2])}",
                    "command_seconds": round(time.perf_counter() - started, 1)}
-        files.write_json(RESULTS / f"{name}.json", record)
+        write(RESULTS, {f"{name}.json": record})
         if name in PICTURES:
             shutil.copy(Path(folder, "run", "pictures.png"), RESULTS / f"{name}.png")
             shutil.copy(Path(folder, "run", "curves.png"), RESULTS / f"{name}-curves.png")
@@ -62,7 +61,7 @@ def report() -> str:
             ours, theirs = f"{r['accuracy']:.4f}", paper.accuracy(p["dataset"], p["classifier"], r["attack"], r["eps"])
             l2, eps = paper.l2sq(p["dataset"], r["attack"], r["eps"]), "" if r["eps"] is None else f"{r['eps']:g}"
             seconds = f"{record['command_seconds']:.0f}" if r["attack"] == paper.CLEAN else ""
-            per_100 = r["seconds_per_100"] if "seconds_per_100" in r else r["seconds"]  # as older records call it
+            per_100 = r.get("seconds_per_100", r.get("seconds"))  # as older records call it
             rows.append((name, r["attack"], eps, ours, f"{theirs or ''}", f"{r['l2sq']:.1f}", f"{l2 or ''}",
                          f"{per_100:.4f}", seconds))
     columns = ("case", "attack", "eps", "accuracy", "paper", "L2sq", "paper (A)", "s/100 images", "whole command, s")
@@ -71,11 +70,11 @@ def report() -> str:
     return document(
         "The main job, run on real data",
         "Made by `python benchmarks/main_job.py`; each case's command, parameters and seed are in its JSON file.",
-        "\n".join(f"- {m}" for m in machines), tables.markdown(rows, columns))
+        "\n".join(f"- {m}" for m in machines), (rows, columns))
 
 
 if __name__ == "__main__":
     for name, options in CASES.items():
         if name.startswith(tuple(sys.argv[1:]) or ""):
             run(name, options)
-            files.write_text(RESULTS / "README.md", report())
+            write(RESULTS, {"README.md": report()})

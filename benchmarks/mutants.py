@@ -70,11 +70,11 @@ def _forget():
 
 
 def _rounds(path, operation):
+    """The arguments of pytest for a mutant; rounds for one operation are left out where the mutant has none."""
     for arguments in TESTS[str(path.relative_to(ROOT / "sdpadv_np"))]:
-        if "{operation}" in arguments and operation is None:
-            continue
-        yield [str(ROOT / "tests" / a) if a.endswith(".py") else operation if a == "{operation}" else a
-               for a in arguments]
+        if operation or "{operation}" not in arguments:
+            yield [str(ROOT / "tests" / a) if a.endswith(".py") else operation if a == "{operation}" else a
+                   for a in arguments]
 
 
 def _pytest(arguments) -> int:
@@ -203,12 +203,11 @@ def main():
     os.chdir(ROOT)
     sdpadv_np.warm_up()
     _pytest(["tests/test_losses.py"])  # pytest and its plugins are imported here, and not in each child
+    record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(), "mutants": sizes,
+              "tried": []}
     if p.again:
         record = json.loads(p.output.read_text())
         drawn = _again(record)
-    else:
-        record = {"seed": p.seed, "made": provenance(), "date": datetime.date.today().isoformat(),
-                  "mutants": sizes, "tried": []}
     _run(drawn, record, p.minutes, p.output)
     print(_table(record))
 

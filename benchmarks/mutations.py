@@ -8,7 +8,9 @@ Left out are texts (docstrings, messages, formulas), annotations, and the sample
 operations, which belong to its tests.
 """
 import ast
+import contextlib
 import copy
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -49,22 +51,17 @@ def mutations(source: str) -> Iterator[Mutation]:
     f(a, b) -> f(b, a)
     -z -> z
     """
-    lines = source.encode().splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
     whole = source.encode()
+    starts = [0, *itertools.accumulate(map(len, whole.splitlines(keepends=True)))]
     for node, operation in _nodes(ast.parse(source), None):
         for changed in _changes(node):
             first, last = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
             after = ast.unparse(changed)
             inserted = after if isinstance(node, ast.stmt) else f"({after})"
             text = (whole[:first] + inserted.encode() + whole[last:]).decode()
-            try:
+            with contextlib.suppress(SyntaxError):
                 compile(text, "mutant", "exec")
-            except SyntaxError:
-                continue
-            yield Mutation(node.lineno, _short(ast.unparse(node)), _short(after), text, operation)
+                yield Mutation(node.lineno, _short(ast.unparse(node)), _short(after), text, operation)
 
 
 def _short(text: str, most: int = 160) -> str:
@@ -74,9 +71,9 @@ def _short(text: str, most: int = 160) -> str:
 
 def _nodes(node, operation):
     """(node, the operation it belongs to) of all that may be changed."""
-    called = getattr(node.func, "id", None) if isinstance(node, ast.Call) else None
-    if called == "define" and isinstance(node.args[0], ast.Constant):
-        operation = node.args[0].value
+    match node:
+        case ast.Call(ast.Name("define"), [ast.Constant(name), *_]):
+            operation = name
     if isinstance(node, (ast.stmt, ast.expr)):
         yield node, operation
     for child in _children(node):
@@ -84,17 +81,17 @@ def _nodes(node, operation):
 
 
 def _children(node):
-    sample = isinstance(node, ast.FunctionDef) and node.name in _SAMPLES
-    if sample or isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)):
-        return []
-    if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in _SAMPLES:
-        return []
-    if isinstance(node, ast.FunctionDef):
-        return [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body]
-    if isinstance(node, ast.AnnAssign):
-        return [node.value] if node.value else []
-    if isinstance(node, ast.Call):
-        return [node.func, *node.args, *(k.value for k in node.keywords if k.arg not in _TEXTS)]
+    match node:
+        case ast.JoinedStr() | ast.Raise() | ast.Import() | ast.ImportFrom():
+            return []
+        case ast.FunctionDef(name=name) | ast.Assign([ast.Name(name), *_]) if name in _SAMPLES:
+            return []
+        case ast.FunctionDef():
+            return [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body]
+        case ast.AnnAssign():
+            return [node.value] if node.value else []
+        case ast.Call():
+            return [node.func, *node.args, *(k.value for k in node.keywords if k.arg not in _TEXTS)]
     return ast.iter_child_nodes(node)
 
 
@@ -107,45 +104,41 @@ def _with(node, **fields):
 
 def _changes(node) -> Iterator[ast.AST]:
     """What ``node`` may become."""
-    if isinstance(node, ast.Compare):
-        for place, operator in enumerate(node.ops):
-            for other in _COMPARISONS[type(operator)]:
-                yield _with(node, ops=[*node.ops[:place], other(), *node.ops[place + 1 :]])
-    elif isinstance(node, (ast.BinOp, ast.AugAssign)):
-        yield _with(node, op=_ARITHMETIC[type(node.op)]())
-        if isinstance(node, ast.AugAssign):
+    match node:
+        case ast.Compare():
+            for place, operator in enumerate(node.ops):
+                for other in _COMPARISONS[type(operator)]:
+                    yield _with(node, ops=[*node.ops[:place], other(), *node.ops[place + 1 :]])
+        case ast.BinOp():
+            yield _with(node, op=_ARITHMETIC[type(node.op)]())
+        case ast.AugAssign():
+            yield from (_with(node, op=_ARITHMETIC[type(node.op)]()), ast.Pass())
+        case ast.BoolOp():
+            yield _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
+        case ast.UnaryOp():
+            yield node.operand
+        case ast.Constant():
+            yield from map(ast.Constant, _other(node.value))
+        case ast.If() | ast.While() | ast.IfExp():
+            yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
+        case ast.Call(args=[first, second, *rest]):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            starred = isinstance(first, ast.Starred) or isinstance(second, ast.Starred)
+            if name not in _SYMMETRIC and not starred and ast.dump(first) != ast.dump(second):
+                yield _with(node, args=[second, first, *rest])
+        # what is missed later, not at once: a call, a write, a raise, a jump
+        case ast.Expr(ast.Call() | ast.Yield()) | ast.Raise() | ast.Break() | ast.Continue() | ast.Delete():
             yield ast.Pass()
-    elif isinstance(node, ast.BoolOp):
-        yield _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
-    elif isinstance(node, ast.UnaryOp):
-        yield node.operand
-    elif isinstance(node, ast.Constant):
-        yield from (ast.Constant(value) for value in _other(node.value))
-    elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
-        yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
-    elif isinstance(node, ast.Call):
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        two, starred = node.args[:2], any(isinstance(a, ast.Starred) for a in node.args[:2])
-        if len(two) == 2 and name not in _SYMMETRIC and not starred and ast.dump(two[0]) != ast.dump(two[1]):
-            yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
-    elif _does_something(node):
-        yield ast.Pass()
+        case ast.Assign() if all(isinstance(t, (ast.Attribute, ast.Subscript)) for t in node.targets):
+            yield ast.Pass()
 
 
-def _other(value):
-    if isinstance(value, bool):
-        return [not value]
-    if isinstance(value, int):
-        return [value + 1] if value != 1 else [2, 0]
-    if isinstance(value, float):
-        return [2 * value] if value else [1.0]
+def _other(value) -> list:
+    match value:
+        case bool():
+            return [not value]
+        case int():
+            return [value + 1] if value != 1 else [2, 0]
+        case float():
+            return [2 * value] if value else [1.0]
     return []
-
-
-def _does_something(node) -> bool:
-    """Whether the effect of the statement is missed later, not at once: a call, a write, a raise, a jump."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, (ast.Call, ast.Yield))
-    if isinstance(node, ast.Assign):
-        return all(isinstance(t, (ast.Attribute, ast.Subscript)) for t in node.targets)
-    return isinstance(node, (ast.Raise, ast.Break, ast.Continue, ast.Delete))

@@ -13,12 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import RESULTS, document, parser
+from common import RESULTS, document, parser, write
 from numpy._core._multiarray_umath import __cpu_dispatch__ as LOOPS
 
 from sdpadv_np.evaluation import tables
 from sdpadv_np.kernels import dense
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 BENCHMARKS = {
@@ -61,10 +60,9 @@ def processors():
 
 def measure(benchmark, cases, environment, rounds):
     """The record of the program of a benchmark, with PyTorch, in a process of its own."""
-    program = Path(__file__).parent / f"{benchmark}.py"
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--cases", *cases, "--peers", "torch", "--rounds", str(rounds), "--output", folder]
-        _run([sys.executable, str(program), *options], environment)
+        _run([sys.executable, str(Path(__file__).with_name(f"{benchmark}.py")), "--cases", *cases, "--peers", "torch",
+              "--rounds", str(rounds), "--output", folder], environment)
         return json.loads(Path(folder, "cpu.json").read_text())
 
 
@@ -101,12 +99,13 @@ def main():
     made, columns = provenance(), ("processor", "NumPy's products", "environment")
     used = [(name, openblas(environment), " ".join(f"`{k}={v}`" for k, v in environment.items()))
             for name, environment in environments.items()]
-    files.write_text(p.output / "README.md", document(
+    text = document(
         TITLE, f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the "
-        "same rounds.", tables.markdown(*table), tables.markdown(used, columns),
+        "same rounds.", table, (used, columns),
         f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. "
-        "NumPy's products have no variant below SSE4.2 here."))
-    files.write_json(p.output / "records.json", {"made": made, "environments": environments, "records": records})
+        "NumPy's products have no variant below SSE4.2 here.")
+    write(p.output, {"README.md": text,
+                     "records.json": {"made": made, "environments": environments, "records": records}})
     print(f"written to {p.output}")
 
 

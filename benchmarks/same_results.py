@@ -12,7 +12,7 @@ import time
 from unittest.mock import patch
 
 import numpy as np
-from common import RESULTS, document, machine, parser
+from common import RESULTS, document, machine, parser, write
 
 import sdpadv_np as sd
 from sdpadv_np import evaluation
@@ -20,7 +20,6 @@ from sdpadv_np.autodiff import plan
 from sdpadv_np.autodiff.registry import OPS
 from sdpadv_np.bench import steps
 from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
@@ -79,9 +78,8 @@ def main():
     made, table = provenance(), (rows_of(found), COLUMNS)
     text = document(
         __doc__.splitlines()[0], f"Made by `python benchmarks/same_results.py` on MNIST, test images; {machine(made)}.",
-        "\n".join(f"- {name}: {count} epochs" for name, count in EPOCHS.items()), tables.markdown(*table))
-    files.write_text(p.output / "README.md", text)
-    files.write_json(p.output / "results.json", {"made": made, "epochs": EPOCHS, "results": found})
+        "\n".join(f"- {name}: {count} epochs" for name, count in EPOCHS.items()), table)
+    write(p.output, {"README.md": text, "results.json": {"made": made, "epochs": EPOCHS, "results": found}})
     print(tables.text(*table))
 
 

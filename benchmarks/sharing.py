@@ -19,11 +19,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from common import RESULTS, document, machine, parser
+from common import RESULTS, document, machine, parser, write
 
 import sdpadv_np as sd
 from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 
@@ -81,10 +80,9 @@ class Shared:
         }
         attacks = {"FGSM": {}, "PGD": {}, "MIM": {}, "STM": {}, "DeepFool": {"steps": 3}, "SPSA": {"steps": 2},
                    "CarliniWagner": {"steps": 5, "search_steps": 2}, "StAdv": {"tau_steps": 1, "evaluations": 3}}
-        for name, settings in attacks.items():
-            for model in ("a", "b"):
-                found[f"{name}, Model {model.upper()}"] = functools.partial(self.attacked, name, settings, model)
-        return found
+        return found | {
+            f"{name}, Model {model.upper()}": functools.partial(self.attacked, name, settings, model)
+            for name, settings in attacks.items() for model in ("a", "b")}
 
     def attacked(self, name, settings, model):
         return digest(getattr(sd.attacks, name)(getattr(self, model), **settings)(self.x[:16], progress=False))
@@ -149,8 +147,8 @@ def main():
              f"{len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong.")
     errors = "\n".join(f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items())
     made = f"Made by `{command}`, seed {p.seed}; {machine(provenance())}."
-    text = document(__doc__.splitlines()[0], made, total, errors, tables.markdown(rows, columns))
-    files.write_text(p.output / "README.md", text)
+    text = document(__doc__.splitlines()[0], made, total, errors, (rows, columns))
+    write(p.output, {"README.md": text})
     print(f"\n{tables.text(rows, columns)}\n\n{total}\n{errors}\nwritten: {p.output / 'README.md'}")
     sys.exit(bool(failed or wrong))
 

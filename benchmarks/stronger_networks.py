@@ -13,8 +13,6 @@ from pathlib import Path
 import common
 
 from sdpadv_np import attacks, data, evaluate, models
-from sdpadv_np.evaluation import tables
-from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
@@ -57,8 +55,8 @@ def main() -> None:
         }
         print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s",
               flush=True)
-        files.write_json(path, record)
-        files.write_text(p.output / "README.md", report(p.output))
+        common.write(p.output, {path.name: record})
+        common.write(p.output, {"README.md": report(p.output)})
 
 
 def report(folder: Path) -> str:
@@ -74,7 +72,7 @@ def report(folder: Path) -> str:
         "SdpAdv with larger networks than the paper's",
         "Accuracy / L2sq on the validation images of Model B, eps 0.1. "
         "Made by `python benchmarks/stronger_networks.py`.",
-        tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records)))
+        (rows, ("networks, weight of L_theta", "parameters", *records)))
 
 
 if __name__ == "__main__":

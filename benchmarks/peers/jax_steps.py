@@ -34,14 +34,15 @@ def jit(job) -> Candidate:
 def _apply(network, weights, x):
     """The network of ours with these weights, [{"W", "b"} per layer]."""
     for layer, own in zip(network.layers, weights):
-        if isinstance(layer, Dense):
-            x = _ACTIVATIONS[layer.activation](x @ own["W"] + own["b"])
-        elif isinstance(layer, Conv2d):
-            padding = resolve_padding(layer.padding, x.shape[2:], layer.kernel, layer.stride)
-            x = jax.lax.conv_general_dilated(x, own["W"], [layer.stride] * 2, padding) + own["b"].reshape(-1, 1, 1)
-            x = _ACTIVATIONS[layer.activation](x)
-        else:
-            x = x.reshape(len(x), -1)
+        match layer:
+            case Dense():
+                x = _ACTIVATIONS[layer.activation](x @ own["W"] + own["b"])
+            case Conv2d():
+                padding = resolve_padding(layer.padding, x.shape[2:], layer.kernel, layer.stride)
+                x = jax.lax.conv_general_dilated(x, own["W"], [layer.stride] * 2, padding)
+                x = _ACTIVATIONS[layer.activation](x + own["b"].reshape(-1, 1, 1))
+            case _:
+                x = x.reshape(len(x), -1)
     return x
 
 

@@ -38,23 +38,21 @@ class Variant:
     compiled: bool = False
 
     def __call__(self, job):
-        if job.operation not in _PROGRAMS:
-            raise NotImplementedError(f"there is no PyTorch program for {job.operation}")
-        if job.scan and self != eager:
-            raise NotImplementedError("left out of the curves, in which torch alone takes part")
-        if self == fused and job.task != STEP:
-            raise NotImplementedError("no optimiser here")
-        if self.channels_last and not self._convolutions(job):
-            raise NotImplementedError("no convolution here")
+        reasons = {
+            f"there is no PyTorch program for {job.operation}": job.operation not in _PROGRAMS,
+            "left out of the curves, in which torch alone takes part": job.scan and self != eager,
+            "no optimiser here": self == fused and job.task != STEP,
+            "no convolution here": self.channels_last and not (
+                job.operation in ("conv2d", "Model A") or job.parameters.get("convolutions", False)),
+        }
+        for reason, applies in reasons.items():
+            if applies:
+                raise NotImplementedError(reason)
         if self.compiled:
             torch.compiler.config.force_disable_caches = True  # compiling must take as long as the first time
             warnings.filterwarnings("ignore", "dynamo_pgo force disabled")  # PyTorch warns of this setting every time
             torch._dynamo.reset()  # else the limit on recompilations ends in the eager program, silently
         return _PROGRAMS[job.operation](self, job)
-
-    @staticmethod
-    def _convolutions(job) -> bool:
-        return job.operation in ("conv2d", "Model A") or job.parameters.get("convolutions", False)
 
     def compile(self, function):
         """The function through torch.compile for exactly these shapes, if this variant compiles."""

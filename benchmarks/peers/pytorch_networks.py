@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sdpadv_np.kernels.conv2d import resolve_padding
+from sdpadv_np.models.layer_table import output_shapes
 from sdpadv_np.nn import Conv2d, Dense, Flatten
 
 _ACTIVATIONS = {"linear": list, "relu": lambda: [nn.ReLU()], "leaky_relu": lambda: [nn.LeakyReLU(0.2)],
@@ -13,15 +14,16 @@ _ACTIVATIONS = {"linear": list, "relu": lambda: [nn.ReLU()], "leaky_relu": lambd
 
 
 class Module:
-    """A network of ours as torch.nn.Sequential; ``size`` is (height, width) of its images.
+    """A network of ours as torch.nn.Sequential, for images of this ``shape``.
 
     ``flat(function)`` gives function(parameter) of all parameters as one array in our order and layout.
     """
 
-    def __init__(self, variant, network, size=(28, 28)):
+    def __init__(self, variant, network, shape=(1, 28, 28)):
         self._ordered, layers = [], []
-        for layer, tensors in zip(network.layers, network.tensors):
-            made, size = self._layer(layer, size)
+        shapes = [shape, *output_shapes(network.layers, shape)]
+        for layer, tensors, shape in zip(network.layers, network.tensors, shapes):
+            made = self._layer(layer, shape)
             layers += made
             if tensors:
                 self._fill(next(m for m in made if hasattr(m, "weight")), tensors, isinstance(layer, Dense))
@@ -31,21 +33,20 @@ class Module:
         self.parameters = list(self.module.parameters())
         self.forward = variant.compile(self.module)
 
-    def _layer(self, layer, size):
-        """(PyTorch's layers, size of the images after them)"""
-        if isinstance(layer, Flatten):
-            return [nn.Flatten()], size
-        activation = _ACTIVATIONS[layer.activation]()
-        if isinstance(layer, Dense):
-            return [nn.Linear(layer.inputs, layer.outputs), *activation], size
-        if not isinstance(layer, Conv2d):
-            raise TypeError(f"{type(layer).__name__} has no translation")
-        (top, bottom), (left, right) = pads = resolve_padding(layer.padding, size, layer.kernel, layer.stride)
-        even = top == bottom and left == right
-        padding = (top, left) if even else 0
-        conv = nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, padding=padding)
-        out = tuple((n + sum(p) - k) // layer.stride + 1 for n, p, k in zip(size, pads, layer.kernel))
-        return [*([] if even else [nn.ZeroPad2d((left, right, top, bottom))]), conv, *activation], out
+    def _layer(self, layer, shape) -> list:
+        """PyTorch's layers"""
+        match layer:
+            case Flatten():
+                return [nn.Flatten()]
+            case Dense():
+                return [nn.Linear(layer.inputs, layer.outputs), *_ACTIVATIONS[layer.activation]()]
+            case Conv2d():
+                (top, bottom), (left, right) = resolve_padding(layer.padding, shape[1:], layer.kernel, layer.stride)
+                even = top == bottom and left == right
+                conv = nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, (top, left) if even else 0)
+                padding = [] if even else [nn.ZeroPad2d((left, right, top, bottom))]
+                return [*padding, conv, *_ACTIVATIONS[layer.activation]()]
+        raise TypeError(f"{type(layer).__name__} has no translation")
 
     def _fill(self, module, tensors, transposed):
         with torch.no_grad():

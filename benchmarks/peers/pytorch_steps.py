@@ -44,8 +44,9 @@ class _Step:
     def __init__(self, variant, task, optimise: bool):
         self.task, self.optimise = task, optimise
         self.arrays = [variant.tensor(array) for array in trainings.arrays(task)]
-        trained = trainings.networks(task)
-        self.modules = {name: [Module(variant, network) for network in own] for name, (own, _) in trained.items()}
+        trained, self.shape = trainings.networks(task), tuple(self.arrays[0].shape[1:])
+        self.modules = {name: [Module(variant, network, self.shape) for network in own]
+                        for name, (own, _) in trained.items()}
         self.parameters = {name: [p for m in modules for p in m.parameters] for name, modules in self.modules.items()}
         self.optimisers = {name: variant.adam(self.parameters[name], float(o.lr), (o.beta1, o.beta2))
                            for name, (_, o) in trained.items()}
@@ -99,8 +100,7 @@ class SdpAdvStep(_Step):
         if settings != ("box", "margin", "nonsaturating", "half_pixel"):
             raise NotImplementedError("the PyTorch program is for box, margin, nonsaturating and half_pixel alone")
         (self.d,), (self.h_sd, self.h_p) = ([m.module for m in modules] for modules in self.modules.values())
-        size = self.task.generator.image_shape[1:]
-        self.classifier = Module(variant, self.task.classifier.network, size).frozen().module
+        self.classifier = Module(variant, self.task.classifier.network, self.shape).frozen().module
         self.identity = torch.tensor([1.0, 0, 0, 0, 1, 0])
         self.distort, self.d_loss, self.terms = map(variant.compile, (self._distort, self._d_loss, self._terms))
 

@@ -12,12 +12,14 @@ def program(job, classifier, sdpadv, critic) -> tuple:
 
 def networks(task) -> dict:
     """{name: (networks in one parameter store, their optimiser)}, in the order in which a step trains them."""
-    if isinstance(task, ClassifierTraining):
-        return {"classifier": ([task.classifier.network], task.optimiser)}
-    if isinstance(task, SdpAdvTraining):
-        generator = [task.generator.h_sd, task.generator.h_p]
-        return {"discriminator": ([task.discriminator], task.d_optimiser), "generator": (generator, task.optimiser)}
-    return {"critic": ([task.critic], task.optimiser)}
+    match task:
+        case ClassifierTraining():
+            return {"classifier": ([task.classifier.network], task.optimiser)}
+        case SdpAdvTraining():
+            return {"discriminator": ([task.discriminator], task.d_optimiser),
+                    "generator": ([task.generator.h_sd, task.generator.h_p], task.optimiser)}
+        case CriticTraining():
+            return {"critic": ([task.critic], task.optimiser)}
 
 
 def arrays(task) -> tuple:

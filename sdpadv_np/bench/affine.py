@@ -13,6 +13,7 @@ candidate reaches says how far it is from the memory's limit.
 from __future__ import annotations
 
 import functools
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -50,14 +51,10 @@ class Size(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Size:
         """From HxWxC:N."""
-        try:
-            size, count = text.split(":")
-            numbers = [int(n) for n in (*size.split("x"), count)]
-            if len(numbers) == 4 and min(numbers) > 0:
-                return cls(*numbers)
-        except ValueError:
-            pass
-        raise ArgumentError(f"case is {text!r}; write HxWxC:N or flow:HxWxC:N, for example 28x28x1:128")
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*):([1-9]\d*)", text)
+        if match is None:
+            raise ArgumentError(f"case is {text!r}; write HxWxC:N or flow:HxWxC:N, for example 28x28x1:128")
+        return cls(*map(int, match.groups()))
 
     def __str__(self):
         return f"{self.height}x{self.width}x{self.channels} N {self.images}"
@@ -98,8 +95,7 @@ def _job(case, task, operation, kernel, run, names, inputs, parameters, numbers,
         return lambda: run(job, implementation)
 
     def reference():
-        count = len(inputs["x"])
-        indices = np.unique(np.linspace(0, count - 1, _CHECKED).astype(int))
+        indices = np.unique(np.linspace(0, len(inputs["x"]) - 1, _CHECKED).astype(int))
         job = Job(case, task, operation, {}, {k: a[indices].astype(np.float64) for k, a in inputs.items()}, parameters)
         return indices, dict(zip(names, run(job, "numpy")))
 
@@ -114,14 +110,11 @@ def run_affine(job: Job, implementation: str) -> tuple:
     """The results of an affine_sample job by one of our implementations."""
     x, theta, g = job.inputs.values()
     convention = job.parameters["convention"]
-    if job.task == FORWARD:
-        return (affine_sample.forward(x, theta, convention, implementation=implementation),)
-    if job.task == BOTH:
-        y = affine_sample.forward(x, theta, convention, implementation=implementation)
-        return y, *affine_sample.backward(g, x, theta, convention, implementation)
-    # as sd.ops.affine_sample does
-    y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, derivatives=True)
-    return y, affine_sample.backward(g, x, theta, convention, implementation, (False, True), saved)[1]
+    if job.task == THETA:  # as sd.ops.affine_sample does
+        y, saved = affine_sample.forward(x, theta, convention, implementation=implementation, derivatives=True)
+        return y, affine_sample.backward(g, x, theta, convention, implementation, (False, True), saved)[1]
+    y = affine_sample.forward(x, theta, convention, implementation=implementation)
+    return (y,) if job.task == FORWARD else (y, *affine_sample.backward(g, x, theta, convention, implementation))
 
 
 def run_flow(job: Job, implementation: str) -> tuple:

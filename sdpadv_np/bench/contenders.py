@@ -37,9 +37,9 @@ def load(specification: str) -> Contender:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # the module is a user's program: it may fail in any way
-        reason = f"{type(error).__name__}: {error}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ArgumentError(f"contender is {specification!r}, but {module_name} cannot be imported from {folder} "
-                            f"({' '.join(reason.split())})") from error
+                            f"({reason})") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise ArgumentError(f"contender is {specification!r}, but {module_name} has no function {function_name!r}")

@@ -5,10 +5,11 @@ import functools
 
 import numpy as np
 
-from ..autodiff import Plan, Tensor, grad
+from ..autodiff import Tensor, grad
 from ..autodiff.tensor import raw
 from ..kernels import conv2d
 from ..models import ModelA
+from ..models.layer_table import output_shapes
 from ..nn import Conv2d
 from . import steps
 from .jobs import Candidate, Job
@@ -26,31 +27,24 @@ def _model(count: int, settings):
     for task in (FORWARD, BOTH):
         candidates = {f"ours {name}{' plan' * plan}": functools.partial(_our_model, name, plan)
                       for plan in (False, True) for name in ("direct", "auto")}
-        parameters = {"network": functools.partial(ModelA, settings.seed)}
-        yield Job(f"Model A N {count}", task, "Model A", candidates, inputs, parameters)
+        yield Job(f"Model A N {count}", task, "Model A", candidates, inputs,
+                  {"network": functools.partial(ModelA, settings.seed)})
 
 
 def _our_model(algorithm, plan, job):
     model, (x, g) = job.parameters["network"](), job.inputs.values()
     network = steps.with_algorithm(model.network, algorithm)
 
-    def forward(x):
-        return (network(x),)
-
-    def both(x):
+    def function(x):
+        if job.task == FORWARD:
+            return (network(x),)
         images = Tensor(x, requires_grad=True)
         logits = network(images)
         return logits, grad(logits, [images], g)[0]
 
-    function = forward if job.task == FORWARD else both
-    if plan:
-        function = Plan(function, [model.store])
-        function(x), function(x)  # recorded, verified; from now on replayed
-
-    def read(results):
-        return dict(zip(("logits", "gradient of x"), map(raw, results)))
-
-    return Candidate(lambda: function(x), read, 0.0 if algorithm == "direct" else _WINOGRAD)
+    call = steps.replayed(function, x, [model.store]) if plan else lambda: function(x)
+    return Candidate(call, lambda results: dict(zip(("logits", "gradient of x"), map(raw, results))),
+                     0.0 if algorithm == "direct" else _WINOGRAD)
 
 
 _NETWORKS = {"Model A": lambda: ModelA().network.layers, "Defense-GAN": lambda: steps.CRITICS["Defense-GAN"]}
@@ -59,8 +53,11 @@ _NETWORKS = {"Model A": lambda: ModelA().network.layers, "Defense-GAN": lambda: 
 def _layers(network: str, count: int, settings):
     """Forward, input gradient and weight gradient of each convolution of the network."""
     count = min(count, 8) if settings.quick else count
-    for number, (layer, side) in enumerate(_convolutions(_NETWORKS[network](), 28), 1):
-        inputs, parameters = _arrays(layer, side, count, settings.seed)
+    layers, shape = _NETWORKS[network](), (1, 28, 28)
+    shapes = [shape, *output_shapes(layers, shape)]
+    convolutions = [each for each in zip(layers, shapes, shapes[1:]) if isinstance(each[0], Conv2d)]
+    for number, (layer, before, after) in enumerate(convolutions, 1):
+        inputs, parameters = _arrays(layer, (count, *before), (count, *after), settings.seed)
         for task in TASKS:
             candidates = {f"ours {name}": functools.partial(_our_layer, algorithm, implementation)
                           for name, algorithm, implementation in
@@ -69,16 +66,14 @@ def _layers(network: str, count: int, settings):
                       inputs, parameters)
 
 
-def _arrays(layer: Conv2d, side: int, count: int, seed: int) -> tuple[dict, dict]:
+def _arrays(layer: Conv2d, before: tuple, after: tuple, seed: int) -> tuple[dict, dict]:
     """({"x", "w", "b", "g"}, {"stride", "padding"}) of one layer; g is the gradient of the output."""
-    rng, size = np.random.default_rng(seed), (side, side)
-    padding = conv2d.resolve_padding(layer.padding, size, layer.kernel, layer.stride)
-    x = rng.random((count, layer.inputs, *size), np.float32)
+    rng = np.random.default_rng(seed)
+    padding = conv2d.resolve_padding(layer.padding, before[2:], layer.kernel, layer.stride)
+    x = rng.random(before, np.float32)
     w = rng.standard_normal((layer.outputs, layer.inputs, *layer.kernel), np.float32)
     w /= np.float32(np.sqrt(w[0].size))
-    b = rng.standard_normal(layer.outputs, np.float32)
-    output = [(side + sum(p) - k) // layer.stride + 1 for p, k in zip(padding, layer.kernel)]
-    g = rng.standard_normal((count, layer.outputs, *output), np.float32)
+    b, g = (rng.standard_normal(shape, np.float32) for shape in (layer.outputs, after))
     return {"x": x, "w": w, "b": b, "g": g}, {"stride": layer.stride, "padding": padding}
 
 
@@ -99,15 +94,6 @@ def _our_layer(algorithm, implementation, job):
         "weight gradient": lambda: conv2d.weight_gradient(g, x, w.shape[2:], stride, padding, **how),
     }[job.task]
     return Candidate(call, lambda result: {job.task: result})
-
-
-def _convolutions(layers, side):
-    """(layer, side of its images) for each convolution."""
-    for layer in layers:
-        if isinstance(layer, Conv2d):
-            yield layer, side
-            (before, after), _ = conv2d.resolve_padding(layer.padding, (side, side), layer.kernel, layer.stride)
-            side = (side + before + after - layer.kernel[0]) // layer.stride + 1
 
 
 BENCHMARK = Benchmark(

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 
 from .. import losses
-from ..autodiff import Plan, Tensor, grad, ops
+from ..autodiff import Tensor, grad, ops
+from ..autodiff.tensor import raw
 from ..models import ModelB
 from ..optim import Adam
 from . import scans, steps
@@ -38,14 +39,11 @@ def _chain(settings):
             y = chain(start, a, b, ops.tanh)
             return y, grad(y, [start], g)[0]
 
-        function = both
-        if plan:
-            function = Plan(both)
-            function(x), function(x)  # recorded, verified; from now on replayed
-        return Candidate(lambda: function(x), lambda results: _named(["x"], [getattr(r, "data", r) for r in results]))
+        call = steps.replayed(both, x) if plan else lambda: both(x)
+        return Candidate(call, lambda results: _named(["x"], map(raw, results)))
 
-    candidates = {"ours": functools.partial(ours, False), "ours plan": functools.partial(ours, True)}
-    yield Job(CHAIN, steps.GRADIENTS, "chain", candidates, inputs, {"gradients": ("x",)}, units=LENGTH)
+    yield Job(CHAIN, steps.GRADIENTS, "chain", {f"ours{' plan' * plan}": functools.partial(ours, plan)
+              for plan in (False, True)}, inputs, {"gradients": ("x",)}, units=LENGTH)
 
 
 def _named(gradients, results) -> dict:
@@ -91,9 +89,8 @@ def _sampled(rng):
 
 def _adam(settings):
     """Adam's step alone, on the parameters of Model B with a new gradient at each of ten steps."""
-    store = ModelB(settings.seed).store
-    gradients = np.random.default_rng(settings.seed).standard_normal((10, store.data.size), np.float32)
-    inputs = {"weights": store.data.copy(), "gradients": gradients * np.float32(1e-3)}
+    store, rng = ModelB(settings.seed).store, np.random.default_rng(settings.seed)
+    gradients = rng.standard_normal((10, store.data.size), np.float32) * np.float32(1e-3)
 
     def ours(job):
         own = ModelB(settings.seed).store
@@ -107,7 +104,8 @@ def _adam(settings):
         return Candidate(call, lambda data: {"update": data - job.inputs["weights"]})
 
     parameters = {"shapes": [t.shape for t in store.tensors.values()], "lr": 1e-3}
-    yield Job("Adam on Model B's 199,210 parameters", steps.STEP, "adam", {"ours": ours}, inputs, parameters, 1e-2)
+    yield Job("Adam on Model B's 199,210 parameters", steps.STEP, "adam", {"ours": ours},
+              {"weights": store.data.copy(), "gradients": gradients}, parameters, 1e-2)
 
 
 _CASES = {

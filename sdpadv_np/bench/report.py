@@ -51,18 +51,15 @@ def all_tables(record) -> list[tuple]:
         for name, c in result["contenders"].items():
             spread, ratios = c[measure], c[RATIOS[measure]]
             low, median, high = (timing.text(spread[key], measure) for key in ("low", "median", "high"))
-            memory: tuple[str, ...] = ()
-            if copied:
-                share = f"{c['share_of_copy']['median']:.1%}"
-                memory = (f"{c['ns_per_pixel']:.3g}", f"{result['bytes'] / 1e6:.3g}", share)
+            memory = () if not copied else (
+                f"{c['ns_per_pixel']:.3g}", f"{result['bytes'] / 1e6:.3g}", f"{c['share_of_copy']['median']:.1%}")
             compared = ("1" if peer == name else _ratio(ratios[peer]) if peer in ratios else _absent(result, peer)
                         for peer in against)
-            first = timing.text(c["first_call_seconds"])
-            rows.append((result["title"], name, median, f"{low} - {high}", *memory, *compared, first))
-    found = [("", columns, rows)] if rows else []
-    found += [(heading, names, [tuple(row) for row in more]) for heading, names, more in record["tables"]]
+            rows.append((result["title"], name, median, f"{low} - {high}", *memory, *compared,
+                         timing.text(c["first_call_seconds"])))
+    further = [(heading, names, [tuple(row) for row in more]) for heading, names, more in record["tables"]]
     goals = [_goal(result["title"], goal, measure) for result in results for goal in result["goals"]]
-    return found + ([("Goals", _GOALS, goals)] if goals else [])
+    return [table for table in (("", columns, rows), *further, ("Goals", _GOALS, goals)) if table[2]]
 
 
 def _goal(title, goal, measure) -> tuple[str, ...]:
@@ -71,8 +68,8 @@ def _goal(title, goal, measure) -> tuple[str, ...]:
 
     spread = goal.get("measured")
     measured = (figure(spread["median"]), f"{figure(spread['low'])} - {figure(spread['high'])}") if spread else ("", "")
-    against = goal["against"] or "the clock"
-    return (title, goal["ours"] or "", against, *measured, figure(goal["goal"]), figure(goal["floor"]), goal["verdict"])
+    return (title, goal["ours"] or "", goal["against"] or "the clock", *measured, figure(goal["goal"]),
+            figure(goal["floor"]), goal["verdict"])
 
 
 def _absent(result, name) -> str:
@@ -130,8 +127,7 @@ def write(folder, stem: str, record, title: str) -> list[Path]:
 def _colours(record) -> dict:
     """{candidate: colour}: ours in blues and greens, contenders in reds."""
     ours = list(dict.fromkeys(name for result in record["results"] for name in result["ours"]))
-    names = list(dict.fromkeys(name for result in record["results"] for name in result["contenders"]))
-    theirs = [name for name in names if name not in ours]
+    theirs = list(dict.fromkeys(name for r in record["results"] for name in r["contenders"] if name not in ours))
     return {name: palette[i % len(palette)] for group, palette in ((ours, _OURS), (theirs, _THEIRS))
             for i, name in enumerate(group)}
 
@@ -139,8 +135,8 @@ def _colours(record) -> dict:
 def picture(record) -> bytes:
     """A PNG: a dot per candidate and job, relative to the first that all are compared with; beside it the curves."""
     results, curves, colours = _listed(record), _curves(record), _colours(record)
-    rows = max(len(results), 3 * len(curves), 4)
-    figure = figures.canvas(8 * bool(results) + 6 * bool(curves), 1.4 + 0.42 * rows)
+    height = 1.4 + 0.42 * max(len(results), 3 * len(curves), 4)
+    figure = figures.canvas(8 * bool(results) + 6 * bool(curves), height)
     columns = figure.subfigures(1, bool(results) + bool(curves), squeeze=False)[0]
     if results:
         _draw_dots(columns[0].subplots(), record, results, colours)
@@ -148,8 +144,8 @@ def picture(record) -> bytes:
         panels = columns[-1].subplots(len(curves), 1, squeeze=False)[:, 0]
         for panel, (title, (quantity, lines)) in zip(panels, curves.items()):
             _draw_curves(panel, title, quantity, lines, colours, record["measure"])
-    threads, processor = record["settings"]["threads"], record["made"]["processor"]
-    machine = processor if record["device"] == "CPU" else record["device"]
+    threads = record["settings"]["threads"]
+    machine = record["made"]["processor"] if record["device"] == "CPU" else record["device"]
     clock = ", processor time" * (record["settings"]["clock"] == "cpu")
     figure.suptitle(f"{record['title']}: {machine}, {threads} thread{'s' * (threads > 1)}{clock}", fontsize=10)
     return figures.png(figure)

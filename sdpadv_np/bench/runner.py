@@ -80,7 +80,7 @@ class Benchmark:
     shortest: float = 2e-3
     options: dict = field(default_factory=dict)
     adapt: Callable = lambda contender: contender.function
-    extra_tables: Callable | None = None
+    extra_tables: Callable = lambda settings: []
 
     def resolve(self, quick: bool = False, scan: bool = False, device: str = "cpu", **given) -> Settings:
         """The defaults, replaced by the values of ``given`` that are not None."""
@@ -100,16 +100,16 @@ class Benchmark:
             option.check(name, options[name])
         names = [contenders_.load(specification).name for specification in settings.contenders]
         if len(set(names)) < len(names):
-            advice = "write NAME=MODULE:FUNCTION with unequal names"
-            raise ArgumentError(f"contenders are called {', '.join(names)}; {advice}")
+            raise ArgumentError(f"contenders are called {', '.join(names)}; "
+                                "write NAME=MODULE:FUNCTION with unequal names")
         return settings
 
     def _case(self, name: str) -> Callable:
         if name in self.cases:
             return self.cases[name]
-        if self.other_case:
-            return self.other_case(name)
-        raise ArgumentError(f"cases: there is no {name!r}; choose among {', '.join(self.cases)}")
+        if self.other_case is None:
+            raise ArgumentError(f"cases: there is no {name!r}; choose among {', '.join(self.cases)}")
+        return self.other_case(name)
 
     def jobs(self, settings: Settings) -> Iterator[Job]:
         for name in settings.cases:
@@ -143,7 +143,7 @@ class Benchmark:
                         said[name] = reason
                         say(f"  missing: {name}: {reason}")
                 results.append(result)
-            tables = self.extra_tables(settings) if self.extra_tables else []
+            tables = self.extra_tables(settings)
         versions = {name: module.__version__ for name, module in modules.items() if hasattr(module, "__version__")}
         return {"benchmark": self.name, "title": self.title, "against": list(against), "measure": self.measure,
                 "settings": asdict(settings), "device": device.name, "peers": versions, "made": provenance(),

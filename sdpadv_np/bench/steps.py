@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,11 +33,8 @@ _DENSE = [Flatten(), Dense(784, 200, "leaky_relu"), Dense(200, 200, "leaky_relu"
 CRITICS = {"784-200-200-1": _DENSE, "Defense-GAN": _DEFENSE_GAN}
 
 
-class FrozenOptimiser:
+class FrozenOptimiser(Adam):
     """An optimiser that changes nothing."""
-
-    def __init__(self, store):
-        self.store, self.lr, self.t = store, np.zeros(()), 0
 
     def step(self):
         pass
@@ -65,8 +63,7 @@ class CriticTraining:
         (gradient,) = grad(ops.sum(self.critic(mixed)), [mixed], create_graph=True)
         penalty = ops.mean(ops.square(ops.norm(gradient) - 1.0))
         distance = ops.mean(self.critic(Tensor(real))) - ops.mean(self.critic(Tensor(fake)))
-        self.store.differentiate(penalty * self.penalty - distance)
-        self.optimiser.step()
+        self.optimiser.descend(penalty * self.penalty - distance)
         return {"distance": distance, "penalty": penalty}
 
 
@@ -79,8 +76,7 @@ def images():
 
 def batches(count: int, size: int, seed: int) -> list[np.ndarray]:
     """The indices of each batch's images; every image once."""
-    order = np.random.default_rng(seed).permutation(count)
-    return [order[i : i + size] for i in range(0, count - size + 1, size)]
+    return list(np.random.default_rng(seed).permutation(count)[: count - count % size].reshape(-1, size))
 
 
 def classifier(architecture: str, batch: int, seed: int) -> tuple[ClassifierTraining, dict]:
@@ -111,8 +107,8 @@ def critic(kind: str, batch: int, seed: int) -> tuple[CriticTraining, dict]:
 
 def with_algorithm(network: Network, algorithm: str) -> Network:
     """The network, with this algorithm for its convolutions from now on."""
-    layers = network.layers
-    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer for layer in layers]
+    network.layers = [replace(layer, algorithm=algorithm) if isinstance(layer, Conv2d) else layer
+                      for layer in network.layers]
     return network
 
 
@@ -145,6 +141,13 @@ def ours(job, plan: bool = True, algorithm: str = "auto", tolerance: float = 0.0
         return results(losses, weights, before, optimise)
 
     return Candidate(call, read, tolerance)
+
+
+def replayed(function, x, stores=()) -> Callable:
+    """Calls ``function(x)`` replayed from its plan, which is recorded and verified here."""
+    plan = Plan(function, stores)
+    plan(x), plan(x)
+    return lambda: plan(x)
 
 
 def _record(play, state: dict) -> None:

@@ -136,8 +136,8 @@ def equal_threads(count: int, modules=()):
     try:
         limits = importlib.import_module("threadpoolctl").threadpool_limits
     except ImportError as error:
-        advice = "install it with: pip install 'sdpadv-np[cli]'"
-        raise ArgumentError(f"candidates get equal threads through threadpoolctl; {advice}") from error
+        raise ArgumentError("candidates get equal threads through threadpoolctl; "
+                            "install it with: pip install 'sdpadv-np[cli]'") from error
     pools = [_kernel_threads, *(m for m in modules if hasattr(m, "get_threads") and hasattr(m, "set_threads"))]
     before = [pool.get_threads() for pool in pools]
 
