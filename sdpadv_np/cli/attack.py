@@ -101,8 +101,10 @@ def _figures(classifier, given, x_adv, seconds, target) -> dict:
             "seconds": 100 * seconds / len(x_adv), "count": len(x_adv),
         }
     y = classifier.predict(given.x) if given.y is None else given.y
-    against = "predicted labels" if given.y is None else "true labels"
-    result = {"measured against": against, **measure(classifier, given.x, y, x_adv, seconds).as_dict()}
+    result = {
+        "measured against": "predicted labels" if given.y is None else "true labels",
+        **measure(classifier, given.x, y, x_adv, seconds).as_dict(),
+    }
     if target is not None:
         result["in target"] = float((classifier.predict(x_adv) == target).mean())
     return result

@@ -58,7 +58,8 @@ def run(a) -> None:
             "device": a.device, "threads": a.threads, "output": str(folder),
         }
         common.announce(parameters)
-        common.announce({s.name: [f"{k}={v}" for k, v in s.parameters.items()] for s in attacks})
+        for selected in attacks:
+            common.announce({selected.name: [f"{k}={v}" for k, v in selected.parameters.items()]})
         measured: list[tuple] = [(paper.CLEAN, None, evaluation.evaluate(classifier, None, x, y))]
         records, spatial = [], [""]
         for name, eps, attack, settings in attacks:

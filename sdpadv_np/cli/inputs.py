@@ -9,8 +9,7 @@ from ..errors import ArgumentError
 def image_shape(classifier, selection) -> tuple[int, int, int]:
     """The (C, H, W) that the classifier (or None) and the selected attacks take; ArgumentError if they differ."""
     networks = [("the classifier", classifier), *((choice.name, choice.attack) for choice in selection)]
-    shapes = [(name, network.image_shape) for name, network in networks if hasattr(network, "image_shape")]
-    (first, expected), *others = shapes
+    (first, expected), *others = [(name, net.image_shape) for name, net in networks if hasattr(net, "image_shape")]
     for name, shape in others:
         if shape != expected:
             raise ArgumentError(

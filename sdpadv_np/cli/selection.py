@@ -74,11 +74,10 @@ def select(names, classifier, arguments) -> list[Selected]:
         taken.update(own)
         attack = kind.make(classifier, **dict(setting(kind, text) for text in own))
         found.append(Selected(paper.spelled(kind.name), getattr(attack, "eps", None), attack, attack.parameters()))
-    for text in settings:
-        if text not in taken:
-            raise ArgumentError(
-                f"{text}: {', '.join(map(str, names))} {'has' if len(names) == 1 else 'have'} no such parameter to set"
-            )
+    if left := [text for text in settings if text not in taken]:
+        raise ArgumentError(
+            f"{left[0]}: {', '.join(map(str, names))} {'has' if len(names) == 1 else 'have'} no such parameter to set"
+        )
     return _distinct(found, names)
 
 

@@ -140,8 +140,10 @@ def experiment_of(p: dict) -> experiments.Experiment:
     names = [*sorted(p["compare"], key=lambda name: registry.find(name).trained), p["method"]]
     shared = {"eps": p["eps"] or 0.3, **{name: p[name] for name in SHARED}}  # eps 0 is SdAdv's, which takes none
     attacks = [(name, {k: v for k, v in shared.items() if k in registry.find(name).defaults}) for name in names]
-    settings = experiments.Settings(**{name: p[name] for name in SETTINGS})
-    return experiments.Experiment(p["data"] or p["dataset"], p["classifier"], tuple(attacks), settings)
+    return experiments.Experiment(
+        p["data"] or p["dataset"], p["classifier"], tuple(attacks),
+        experiments.Settings(**{name: p[name] for name in SETTINGS}),
+    )
 
 
 def stored(folder: Path) -> dict:

@@ -28,4 +28,4 @@ def run(arguments) -> None:
     if compiled:
         rows = [(kernel, f"{seconds:.1f}") for kernel, seconds in compiled.items()]
         print(tables.text(rows, ("kernel", "compiled, s")))
-    print(f"everything is compiled ({took:.1f} s)" if compiled else f"everything was compiled already ({took:.1f} s)")
+    print(f"everything {'is compiled' if compiled else 'was compiled already'} ({took:.1f} s)")

@@ -52,8 +52,10 @@ def little_endian(name: str, array: np.ndarray) -> np.ndarray:
 
 def index(kind: str, text: int, length: int, arrays: Mapping[str, np.ndarray], offsets: Mapping[str, int]) -> bytes:
     """The index: the attributes lie at ``text``, the arrays at ``offsets``."""
-    entries = {name: [a.dtype.str, a.shape, offsets[name] if a.size else 0] for name, a in arrays.items()}
-    return json.dumps({"kind": kind, "attributes": [text, length], "arrays": entries}).encode()
+    return json.dumps({
+        "kind": kind, "attributes": [text, length],
+        "arrays": {name: [a.dtype.str, a.shape, offsets[name] if a.size else 0] for name, a in arrays.items()},
+    }).encode()
 
 
 def body_offset(index: bytes) -> int:

@@ -137,11 +137,8 @@ def write(path: PathLike, kind: str, arrays: dict[str, Any], attributes: dict[st
 
     Raises ArgumentError, before anything is written, for values that a file cannot hold.
     """
-    ours = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
-    write_bytes(path, _file(kind, ours, schema.to_json(attributes, "attributes")))
-
-
-def _file(kind: str, arrays: Arrays, text: str) -> bytes:
+    arrays = {name: container.little_endian(name, xp.to_numpy(array)) for name, array in arrays.items()}
+    text = schema.to_json(attributes, "attributes")
     h5py = needed("h5py", "weights and checkpoints")
     longest = container.index(kind, 2**62, len(text), arrays, dict.fromkeys(arrays, 2**62))
     start = container.body_offset(longest)
@@ -153,7 +150,7 @@ def _file(kind: str, arrays: Arrays, text: str) -> bytes:
         group = file.create_group("arrays")
         offsets = {name: group.create_dataset(name, data=array).id.get_offset() for name, array in arrays.items()}
     index = container.index(kind, offset, len(text), arrays, offsets)
-    return container.assemble(index.ljust(start - container.HEAD_SIZE), memory.getvalue()[start:])
+    write_bytes(path, container.assemble(index.ljust(start - container.HEAD_SIZE), memory.getvalue()[start:]))
 
 
 def read(path: PathLike, kinds: Collection[str] | None = None) -> tuple[str, Arrays, dict[str, Any]]:

@@ -32,12 +32,16 @@ class _StandardError(logging.Handler):
     """Prints a line for each message, above the progress bar if there is one."""
 
     def emit(self, record):
-        text = f"sdpadv: {record.getMessage()}"
-        with contextlib.suppress(OSError, ValueError):  # a message that cannot be printed must not end the work
-            if tqdm := sys.modules.get("tqdm"):  # imported by whoever shows a bar
-                tqdm.tqdm.write(text, file=sys.stderr)
-            elif sys.stderr is not None:
-                print(text, file=sys.stderr, flush=True)
+        _write(f"sdpadv: {record.getMessage()}")
+
+
+def _write(text: str) -> None:
+    """A line on standard error, above the bar if there is one; one that cannot be printed must not end the work."""
+    with contextlib.suppress(OSError, ValueError):
+        if tqdm := sys.modules.get("tqdm"):  # imported by whoever shows a bar
+            tqdm.tqdm.write(text, file=sys.stderr)
+        elif sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -86,12 +90,10 @@ class Progress:
         if not self.shown or sys.stderr is None:
             return
         done, elapsed = self.done - self.first, time.monotonic() - self.started
-        left = f"  [{elapsed:.0f} s, {elapsed / done * (self.total - self.done):.0f} s left]" if done else ""
-        with contextlib.suppress(OSError, ValueError):
-            if self.bar is not None:
-                self.bar.write(f"{self.title}: {text}", file=sys.stderr)
-            else:
-                print(f"{self.title}: {text}{left}", file=sys.stderr, flush=True)
+        left = ""
+        if done and self.bar is None:
+            left = f"  [{elapsed:.0f} s, {elapsed / done * (self.total - self.done):.0f} s left]"
+        _write(f"{self.title}: {text}{left}")
 
     def close(self) -> None:
         if self.bar is not None:

@@ -104,20 +104,20 @@ def of_row(dataset: str, model: str, attack: str, eps=paper.EPS) -> list[Cell]:
     return [Cell(dataset, model, attack, (*size, (parameter, value))) for value in values for size in sizes]
 
 
-def of_table(dataset: str, models) -> list[Cell]:
-    """Table 1 (MNIST) or 2 (Fashion-MNIST)."""
+def of_table(dataset: str, models, eps_of=lambda attack: paper.EPS) -> list[Cell]:
+    """Table 1 (MNIST) or 2 (Fashion-MNIST); ``eps_of`` an attack are the columns."""
     return [
-        cell for model in models
-        for cell in [Cell(dataset, model), *(c for attack in VARIANTS for c in of_row(dataset, model, attack))]
+        cell for model in models for cell in [
+            Cell(dataset, model), *(c for attack in VARIANTS for c in of_row(dataset, model, attack, eps_of(attack))),
+        ]
     ]
 
 
 def of_table_3(datasets, model: str) -> list[Cell]:
     """Table 3: everything at eps 0.3, SdpAdv at 0.1 too."""
-    rows = [(attack, (0.1, 0.3) if attack == "SdpAdv" else (0.3,)) for attack in VARIANTS]
     return [
         cell for dataset in datasets
-        for cell in [Cell(dataset, model), *(c for attack, eps in rows for c in of_row(dataset, model, attack, eps))]
+        for cell in of_table(dataset, [model], lambda attack: (0.1, 0.3) if attack == "SdpAdv" else (0.3,))
     ]
 
 

@@ -105,30 +105,32 @@ def tradeoff(dataset: str, model: str, records, runner) -> object:
     axis = figure.subplots()
     swept = [name for name in curves if name.startswith("SdpAdv over")]
     (common,) = set.intersection(*(set(curves[name]) for name in swept))
+
+    def place(cell):
+        result = records[cell]["result"]
+        return result["l2sq"], max(result["accuracy"], 0.5 / result["count"])  # 0 would lie at minus infinity
+
     for name, cells in curves.items():
-        points = [(c, records[c]["result"]) for c in cells if c in records]
+        points = {c: place(c) for c in cells if c in records}
         if not points:
             continue
-        floor = 0.5 / points[0][1]["count"]  # where an accuracy of 0 is drawn
-        at = np.array([(r["l2sq"], max(r["accuracy"], floor)) for _, r in points])
+        at = np.array([*points.values()])
         if name in swept:
             number = swept.index(name)
             axis.plot(*at.T, "o-", color=_SWEPT[number], label=name, linewidth=1.6, markersize=5, zorder=3)
-            for (cell, _), place in zip(points, at):
+            for cell, point in points.items():
                 value = dict(cell.parameters).get(name.rpartition(" ")[2], 0.0 if cell.attack == paper.SDADV else None)
                 if value is not None and cell != common:
                     style = {"textcoords": "offset points", "fontsize": 7.5, "color": _SWEPT[number]}
-                    axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], **style)
+                    axis.annotate(f"{value:g}", point, xytext=_BESIDE[number], **style)
         else:
-            attack, second = points[0][0].attack, "true" in name or "cross" in name
+            attack, second = cells[0].attack, "true" in name or "cross" in name
             color = _COLOURS.get(attack, "dimgray")
             marker = "s" if attack in _COLOURS else _MARKERS[OTHERS.index(attack)]
             style = {"linestyle": ":", "markerfacecolor": "white"} if second else {"markerfacecolor": color}
             axis.plot(*at.T, marker=marker, color=color, label=name, linewidth=1, markersize=6, **style)
     if common in records:
-        result = records[common]["result"]
-        place = result["l2sq"], max(result["accuracy"], 0.5 / result["count"])
-        axis.plot(*place, "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
+        axis.plot(*place(common), "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
     axis.set(
         yscale="log", title=f"SdpAdv against Model {model} on {dataset}, and the other attacks",
         xlabel="L2sq: squared distance of an image to its adversarial one, mean",

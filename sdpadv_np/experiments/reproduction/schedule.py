@@ -24,8 +24,8 @@ def compute(
     """
     plan = [cell for cell in dict.fromkeys(cells) if not _missing(cell)]
     for attack in dict.fromkeys(cell.attack for cell in cells if _missing(cell)):
-        names = [cell.name for cell in dict.fromkeys(cells) if cell.attack == attack]
-        report(f"skipped: this version has no attack {attack}: {', '.join(names)}")
+        skipped = ", ".join(cell.name for cell in dict.fromkeys(cells) if cell.attack == attack)
+        report(f"skipped: this version has no attack {attack}: {skipped}")
     records = {cell: record for cell in plan if (record := store.read(cell, settings_of(cell, runner)))}
 
     def in_order():
@@ -84,10 +84,10 @@ def measure(cell: Cell, runner: Runner) -> dict:
     training = sum(row["seconds"] for row in trained.history) if trained else 0.0
     x, y = runner.test_images(cell.dataset)
     result = evaluation.evaluate(victim, attack, x, y)
-    hundred = evaluation.evaluate(victim, attack, x[:HUNDRED], y[:HUNDRED])
     making = result.seconds_per_100 * result.count / 100
     return {
-        "settings": settings_of(cell, runner), "result": result.as_dict(), "hundred": hundred.as_dict(),
+        "settings": settings_of(cell, runner), "result": result.as_dict(),
+        "hundred": evaluation.evaluate(victim, attack, x[:HUNDRED], y[:HUNDRED]).as_dict(),
         "distortion": None if attack is None else distortion.mean_distortion(attack, x, y),
         "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)},
         "threads": runner.settings.threads, "made": provenance(),
