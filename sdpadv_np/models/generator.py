@@ -147,7 +147,7 @@ def layers_between(sizes, activation: str, init: str) -> list:
 
 
 def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
-    """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
+    """d: images -> logits (N, 2), FC(64) - FC(32) - FC(2) with ReLU between; class 1 is "real"."""
     layers = layers_between((math.prod(image_shape), 64, 32), "relu", "he")
     network = Network("d", [Flatten(), *layers, Dense(32, 2)])
     return network, ParameterStore([network], seed, dtype, device)
