@@ -15,25 +15,28 @@ asserts what it expects.
 """
 from __future__ import annotations
 
-import argparse
 import json
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import attack_peers as peers
+import common
 import numpy as np
+import torch
 from attack_peers import Copy
+from peers import pytorch
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, FGSM, MIM, PGD, RFGSM, SPSA, CarliniWagner, DeepFool
 from sdpadv_np.bench.timing import equal_threads
 from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
-RESULTS = Path(__file__).parent / "results" / "attack_libraries"
+RESULTS = common.RESULTS / "attack_libraries"
 
 
 class Case(NamedTuple):
@@ -49,10 +52,6 @@ class Case(NamedTuple):
     @property
     def targeted(self):
         return "targeted" in self.attack
-
-
-def with_(attack, **parameters):
-    return lambda classifier: attack(classifier, **parameters)
 
 
 EPS, STEP, STEPS, L2, L1 = 0.1, 0.02, 10, 1.5, 0.25
@@ -80,48 +79,48 @@ REPAIRED = "CleverHans 4 estimates at 2x instead of x + d; repaired from outside
 STARTS = "random starts"
 
 CASES = [
-    Case("FGSM", "CleverHans", with_(FGSM, eps=EPS), peers.cleverhans_fgsm(EPS), "pixels", TIES),
-    Case("FGSM", "Foolbox", with_(FGSM, eps=EPS), peers.foolbox(lambda a: a.LinfFastGradientAttack(), EPS), "pixels", TIES),
-    Case("FGSM", "ART", with_(FGSM, eps=EPS), peers.art(lambda e: e.FastGradientMethod, eps=EPS), "pixels", TIES),
-    Case("FGSM", "torchattacks", with_(FGSM, eps=EPS), peers.torchattacks(lambda t: t.FGSM, eps=EPS), "pixels", TIES),
-    Case("FGSM, targeted", "CleverHans", with_(FGSM, eps=EPS), peers.cleverhans_fgsm(EPS, targeted=True), "pixels"),
-    Case("FGSM, targeted", "ART", with_(FGSM, eps=EPS), peers.art(lambda e: e.FastGradientMethod, eps=EPS, targeted=True), "pixels"),
-    Case("FGSM, targeted", "torchattacks", with_(FGSM, eps=EPS), peers.torchattacks(lambda t: t.FGSM, True, eps=EPS), "pixels"),
-    Case("FGSM, L2", "CleverHans", with_(FGSM, eps=L2, norm="l2"), peers.one_by_one(peers.cleverhans_fgsm(L2, 2)), "pixels", FLOOR),
-    Case("FGSM, L2", "Foolbox", with_(FGSM, eps=L2, norm="l2"), peers.foolbox(lambda a: a.L2FastGradientAttack(), L2), "pixels", TIES),
-    Case("FGSM, L2", "ART", with_(FGSM, eps=L2, norm="l2"), peers.art(lambda e: e.FastGradientMethod, eps=L2, norm=2), "pixels", TIES),
-    Case("FGSM, L1, inner", "CleverHans", with_(FGSM, eps=L1, norm="l1"), peers.cleverhans_fgsm(L1, 1), "pixels", inner=True),
-    Case("FGSM, L1, inner", "Foolbox", with_(FGSM, eps=L1, norm="l1"), peers.foolbox(lambda a: a.L1FastGradientAttack(), L1), "differs", SPREAD, True),
-    Case("FGSM, L1, inner", "ART", with_(FGSM, eps=L1, norm="l1"), peers.art(lambda e: e.FastGradientMethod, eps=L1, norm=1), "pixels", inner=True),
-    Case("R+FGSM", "torchattacks", with_(RFGSM, eps=EPS, start=EPS / 2), peers.torchattacks(lambda t: t.RFGSM, eps=EPS, alpha=EPS / 2, steps=1), "figures", STARTS),
-    Case("BIM", "CleverHans", with_(BIM, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, False), "pixels", TIES),
-    Case("BIM", "Foolbox", with_(BIM, **ITERATED), peers.foolbox(lambda a: a.LinfBasicIterativeAttack(**FB_ITERATED), EPS), "pixels", TIES),
-    Case("BIM", "ART", with_(BIM, **ITERATED), peers.art(lambda e: e.BasicIterativeMethod, **ART_ITERATED), "pixels", TIES),
-    Case("BIM", "torchattacks", with_(BIM, **ITERATED), peers.torchattacks(lambda t: t.BIM, **TA_ITERATED), "pixels", TIES),
-    Case("BIM, targeted", "CleverHans", with_(BIM, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, False, True), "pixels", TIES),
-    Case("BIM, targeted", "Foolbox", with_(BIM, **ITERATED), peers.foolbox(lambda a: a.LinfBasicIterativeAttack(**FB_ITERATED), EPS, True), "pixels", TIES),
-    Case("BIM, targeted", "ART", with_(BIM, **ITERATED), peers.art(lambda e: e.BasicIterativeMethod, targeted=True, **ART_ITERATED), "pixels", TIES),
-    Case("BIM, targeted", "torchattacks", with_(BIM, **ITERATED), peers.torchattacks(lambda t: t.BIM, True, **TA_ITERATED), "pixels", TIES),
-    Case("PGD", "CleverHans", with_(PGD, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, True), "figures", STARTS),
-    Case("PGD", "Foolbox", with_(PGD, **ITERATED), peers.foolbox(lambda a: a.LinfPGD(random_start=True, **FB_ITERATED), EPS), "figures", STARTS),
-    Case("PGD", "ART", with_(PGD, **ITERATED), peers.art(lambda e: e.ProjectedGradientDescent, num_random_init=1, **ART_ITERATED), "figures", STARTS),
-    Case("PGD", "torchattacks", with_(PGD, **ITERATED), peers.torchattacks(lambda t: t.PGD, **TA_ITERATED), "figures", STARTS),
-    Case("MIM", "Foolbox", with_(MIM, **ITERATED), peers.foolbox(lambda a: a.LinfMomentumIterativeFastGradientMethod(**FB_ITERATED), EPS), "figures", MOMENTUM),
-    Case("MIM, no memory", "Foolbox", with_(MIM, decay=0.0, **ITERATED), peers.foolbox(lambda a: a.LinfMomentumIterativeFastGradientMethod(momentum=0.0, **FB_ITERATED), EPS), "pixels", TIES),
-    Case("MIM", "ART", with_(MIM, **ITERATED), peers.art(lambda e: e.MomentumIterativeMethod, decay=1.0, **ART_ITERATED), "pixels", TIES),
-    Case("MIM", "torchattacks", with_(MIM, **ITERATED), peers.torchattacks(lambda t: t.MIFGSM, **TA_ITERATED), "pixels", TIES),
-    Case("DeepFool", "Foolbox", with_(DeepFool, overshoot=0.005), peers.foolbox(lambda a: a.L2DeepFoolAttack(overshoot=0.005)), "figures", NEAR),
-    Case("DeepFool", "ART", with_(DeepFool), peers.art(lambda e: e.DeepFool, epsilon=0.02, max_iter=50, verbose=False), "figures", images=300),
-    Case("DeepFool", "torchattacks", with_(DeepFool), peers.torchattacks(lambda t: t.DeepFool), "differs", BLACK, images=50),
-    Case("DeepFool, inner", "torchattacks", with_(DeepFool, overshoot=0.005), peers.torchattacks(lambda t: t.DeepFool, overshoot=0.005), "figures", BLACK, True, 50),
-    Case("CW, c = 10", "CleverHans", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200, initial_const=10.0, binary_search_steps=1), "figures", ROUNDS, images=20),
-    Case("CW", "CleverHans", with_(CarliniWagner, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200), "figures", ROUNDS, images=20),
-    Case("CW", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False)), "figures", ZEROS, images=100),
-    Case("CW, targeted", "Foolbox", with_(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False), targeted=True), "figures", ZEROS, images=100),
-    Case("CW", "ART", with_(CarliniWagner, initial_c=1.0, **CW), peers.art(lambda e: e.CarliniL2Method, learning_rate=0.05, binary_search_steps=5, max_iter=200, initial_const=1.0, verbose=False), "differs", LINE, images=10),
-    Case("CW, c = 10, inner", "torchattacks", with_(CarliniWagner, initial_c=10.0, search_steps=1, **CW_SHORT), peers.torchattacks(lambda t: t.CW, raised=50.0, c=10.0, **TA_SHORT), "figures", BLACK_CW, True, 200),
-    Case("SPSA, inner", "CleverHans", with_(SPSA, **QUERY), peers.cleverhans_spsa(0.3, 20, 64), "figures", REPAIRED, True, 100),
-    Case("SPSA, inner", "torchattacks", with_(SPSA, random_start=False, **QUERY), peers.torchattacks(lambda t: t.SPSA, eps=0.3, nb_iter=20, nb_sample=64), "figures", QUERIES, True, 100),
+    Case("FGSM", "CleverHans", partial(FGSM, eps=EPS), peers.cleverhans_fgsm(EPS), "pixels", TIES),
+    Case("FGSM", "Foolbox", partial(FGSM, eps=EPS), peers.foolbox(lambda a: a.LinfFastGradientAttack(), EPS), "pixels", TIES),
+    Case("FGSM", "ART", partial(FGSM, eps=EPS), peers.art(lambda e: e.FastGradientMethod, eps=EPS), "pixels", TIES),
+    Case("FGSM", "torchattacks", partial(FGSM, eps=EPS), peers.torchattacks(lambda t: t.FGSM, eps=EPS), "pixels", TIES),
+    Case("FGSM, targeted", "CleverHans", partial(FGSM, eps=EPS), peers.cleverhans_fgsm(EPS, targeted=True), "pixels"),
+    Case("FGSM, targeted", "ART", partial(FGSM, eps=EPS), peers.art(lambda e: e.FastGradientMethod, eps=EPS, targeted=True), "pixels"),
+    Case("FGSM, targeted", "torchattacks", partial(FGSM, eps=EPS), peers.torchattacks(lambda t: t.FGSM, True, eps=EPS), "pixels"),
+    Case("FGSM, L2", "CleverHans", partial(FGSM, eps=L2, norm="l2"), peers.one_by_one(peers.cleverhans_fgsm(L2, 2)), "pixels", FLOOR),
+    Case("FGSM, L2", "Foolbox", partial(FGSM, eps=L2, norm="l2"), peers.foolbox(lambda a: a.L2FastGradientAttack(), L2), "pixels", TIES),
+    Case("FGSM, L2", "ART", partial(FGSM, eps=L2, norm="l2"), peers.art(lambda e: e.FastGradientMethod, eps=L2, norm=2), "pixels", TIES),
+    Case("FGSM, L1, inner", "CleverHans", partial(FGSM, eps=L1, norm="l1"), peers.cleverhans_fgsm(L1, 1), "pixels", inner=True),
+    Case("FGSM, L1, inner", "Foolbox", partial(FGSM, eps=L1, norm="l1"), peers.foolbox(lambda a: a.L1FastGradientAttack(), L1), "differs", SPREAD, True),
+    Case("FGSM, L1, inner", "ART", partial(FGSM, eps=L1, norm="l1"), peers.art(lambda e: e.FastGradientMethod, eps=L1, norm=1), "pixels", inner=True),
+    Case("R+FGSM", "torchattacks", partial(RFGSM, eps=EPS, start=EPS / 2), peers.torchattacks(lambda t: t.RFGSM, eps=EPS, alpha=EPS / 2, steps=1), "figures", STARTS),
+    Case("BIM", "CleverHans", partial(BIM, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, False), "pixels", TIES),
+    Case("BIM", "Foolbox", partial(BIM, **ITERATED), peers.foolbox(lambda a: a.LinfBasicIterativeAttack(**FB_ITERATED), EPS), "pixels", TIES),
+    Case("BIM", "ART", partial(BIM, **ITERATED), peers.art(lambda e: e.BasicIterativeMethod, **ART_ITERATED), "pixels", TIES),
+    Case("BIM", "torchattacks", partial(BIM, **ITERATED), peers.torchattacks(lambda t: t.BIM, **TA_ITERATED), "pixels", TIES),
+    Case("BIM, targeted", "CleverHans", partial(BIM, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, False, True), "pixels", TIES),
+    Case("BIM, targeted", "Foolbox", partial(BIM, **ITERATED), peers.foolbox(lambda a: a.LinfBasicIterativeAttack(**FB_ITERATED), EPS, True), "pixels", TIES),
+    Case("BIM, targeted", "ART", partial(BIM, **ITERATED), peers.art(lambda e: e.BasicIterativeMethod, targeted=True, **ART_ITERATED), "pixels", TIES),
+    Case("BIM, targeted", "torchattacks", partial(BIM, **ITERATED), peers.torchattacks(lambda t: t.BIM, True, **TA_ITERATED), "pixels", TIES),
+    Case("PGD", "CleverHans", partial(PGD, **ITERATED), peers.cleverhans_pgd(EPS, STEP, STEPS, True), "figures", STARTS),
+    Case("PGD", "Foolbox", partial(PGD, **ITERATED), peers.foolbox(lambda a: a.LinfPGD(random_start=True, **FB_ITERATED), EPS), "figures", STARTS),
+    Case("PGD", "ART", partial(PGD, **ITERATED), peers.art(lambda e: e.ProjectedGradientDescent, num_random_init=1, **ART_ITERATED), "figures", STARTS),
+    Case("PGD", "torchattacks", partial(PGD, **ITERATED), peers.torchattacks(lambda t: t.PGD, **TA_ITERATED), "figures", STARTS),
+    Case("MIM", "Foolbox", partial(MIM, **ITERATED), peers.foolbox(lambda a: a.LinfMomentumIterativeFastGradientMethod(**FB_ITERATED), EPS), "figures", MOMENTUM),
+    Case("MIM, no memory", "Foolbox", partial(MIM, decay=0.0, **ITERATED), peers.foolbox(lambda a: a.LinfMomentumIterativeFastGradientMethod(momentum=0.0, **FB_ITERATED), EPS), "pixels", TIES),
+    Case("MIM", "ART", partial(MIM, **ITERATED), peers.art(lambda e: e.MomentumIterativeMethod, decay=1.0, **ART_ITERATED), "pixels", TIES),
+    Case("MIM", "torchattacks", partial(MIM, **ITERATED), peers.torchattacks(lambda t: t.MIFGSM, **TA_ITERATED), "pixels", TIES),
+    Case("DeepFool", "Foolbox", partial(DeepFool, overshoot=0.005), peers.foolbox(lambda a: a.L2DeepFoolAttack(overshoot=0.005)), "figures", NEAR),
+    Case("DeepFool", "ART", partial(DeepFool), peers.art(lambda e: e.DeepFool, epsilon=0.02, max_iter=50, verbose=False), "figures", images=300),
+    Case("DeepFool", "torchattacks", partial(DeepFool), peers.torchattacks(lambda t: t.DeepFool), "differs", BLACK, images=50),
+    Case("DeepFool, inner", "torchattacks", partial(DeepFool, overshoot=0.005), peers.torchattacks(lambda t: t.DeepFool, overshoot=0.005), "figures", BLACK, True, 50),
+    Case("CW, c = 10", "CleverHans", partial(CarliniWagner, initial_c=10.0, search_steps=1, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200, initial_const=10.0, binary_search_steps=1), "figures", ROUNDS, images=20),
+    Case("CW", "CleverHans", partial(CarliniWagner, **CW), peers.cleverhans_cw(lr=0.05, max_iterations=200), "figures", ROUNDS, images=20),
+    Case("CW", "Foolbox", partial(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False)), "figures", ZEROS, images=100),
+    Case("CW, targeted", "Foolbox", partial(CarliniWagner, **CW), peers.foolbox(lambda a: a.L2CarliniWagnerAttack(5, 200, 0.05, 0, 1e-2, False), targeted=True), "figures", ZEROS, images=100),
+    Case("CW", "ART", partial(CarliniWagner, initial_c=1.0, **CW), peers.art(lambda e: e.CarliniL2Method, learning_rate=0.05, binary_search_steps=5, max_iter=200, initial_const=1.0, verbose=False), "differs", LINE, images=10),
+    Case("CW, c = 10, inner", "torchattacks", partial(CarliniWagner, initial_c=10.0, search_steps=1, **CW_SHORT), peers.torchattacks(lambda t: t.CW, raised=50.0, c=10.0, **TA_SHORT), "figures", BLACK_CW, True, 200),
+    Case("SPSA, inner", "CleverHans", partial(SPSA, **QUERY), peers.cleverhans_spsa(0.3, 20, 64), "figures", REPAIRED, True, 100),
+    Case("SPSA, inner", "torchattacks", partial(SPSA, random_start=False, **QUERY), peers.torchattacks(lambda t: t.SPSA, eps=0.3, nb_iter=20, nb_sample=64), "figures", QUERIES, True, 100),
 ]
 
 
@@ -135,9 +134,7 @@ def tempered(classifier):
 
 
 def compare(case: Case, classifier, copy: Copy, x) -> dict:
-    """The results of ours and theirs for at most ``case.images`` of the images x (N, 1, 28, 28)."""
-    import torch
-
+    """What ours and theirs make of (at most ``case.images`` of) the images x (N, 1, 28, 28)."""
     x = np.ascontiguousarray(x[: case.images])
     if case.inner:
         x = np.float32(0.3) + np.float32(0.4) * x
@@ -188,57 +185,51 @@ def measure(name: str, classifier, x, y) -> dict:
             "libraries": {library: peers.version(library) for library in peers.PACKAGES if not peers.missing(library)}}
 
 
+def row_of(r: dict) -> tuple[str, ...]:
+    """A row of the record as texts."""
+    cooler = r.get("equal pixels, logits / 10")
+    pixels = (f"{r['equal pixels']:.5f}", f"{cooler:.5f}") if cooler is not None else ("", "")
+    forms = {"fooled": ".3f", "L2": ".4f", "seconds": ".2f"}
+    figures = [f"{r[f'{what} {who}']:{form}}" for what, form in forms.items() for who in ("ours", "theirs")]
+    return (r["attack"], r["library"], str(r["images"]), *pixels, *figures, "yes" if r["agree"] else "**no**", r["note"])
+
+
 def report() -> str:
     columns = ("attack", "library", "images", "equal pixels", "logits / 10", "fooled", "theirs", "median L2", "theirs", "s",
                "theirs", "agree", "what differs")
-    text = [
-        "# Our attacks beside the original libraries", "",
+    parts = [
         "Made by `python benchmarks/attack_libraries.py`, which says how every attack is called; seconds of one thread, "
-        "one run each.",
-        "Same weights, same images, the classifier's own predictions as labels (targeted: the next class).",
+        "one run each.\n"
+        "Same weights, same images, the classifier's own predictions as labels (targeted: the next class).\n"
         "Equal pixels: the share within 1e-5; again with the logits divided by 10, where the cross-entropy of a sure "
-        "classifier is not lost to rounding.",
+        "classifier is not lost to rounding.\n"
         "Fooled: the share of images whose prediction has left the label, or has reached the target. Agree: fooled "
-        "within 1 point and median L2 within 2 %.", "",
+        "within 1 point and median L2 within 2 %.",
     ]
     for path in sorted(RESULTS.glob("*.json")):
         record = json.loads(path.read_text())
         made, libraries = record["made"], ", ".join(f"{k} {v}" for k, v in record["libraries"].items())
         machine = f"{made['processor']}, Python {made['python']}, NumPy {made['numpy']}, commit {made['commit'][:10]}"
-        text += [f"## {record['name']}", "",
-                 f"Clean accuracy {record['clean accuracy']:.4f}. {machine}; {libraries}.", ""]
-        rows = []
-        for r in record["rows"]:
-            cooler = r.get("equal pixels, logits / 10")
-            pixels = (f"{r['equal pixels']:.5f}", f"{cooler:.5f}") if cooler is not None else ("", "")
-            forms = {"fooled": ".3f", "L2": ".4f", "seconds": ".2f"}
-            figures = [f"{r[f'{what} {who}']:{form}}" for what, form in forms.items() for who in ("ours", "theirs")]
-            rows.append((r["attack"], r["library"], str(r["images"]), *pixels, *figures,
-                         "yes" if r["agree"] else "**no**", r["note"]))
-        text += [tables.markdown(rows, columns), ""]
-    return "\n".join(text)
+        parts += [f"## {record['name']}", f"Clean accuracy {record['clean accuracy']:.4f}. {machine}; {libraries}.",
+                  tables.markdown([row_of(r) for r in record["rows"]], columns)]
+    return common.document("Our attacks beside the original libraries", *parts)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.parser(
+        __doc__, classifier={"nargs": "+", "required": True, "help": "files that sd.save wrote"},
+        data={"help": "folder of the data set"}, images=1000)
     parser.add_argument("dataset", choices=("mnist", "fashion-mnist"))
-    parser.add_argument("--classifier", nargs="+", required=True, help="files that sd.save wrote")
-    parser.add_argument("--data", help="folder of the data set")
-    parser.add_argument("--images", type=int, default=1000)
-    options = parser.parse_args()
-
-    from peers import pytorch  # loads PyTorch, so that its threads can be set
-
+    p = parser.parse_args()
     warnings.simplefilter("ignore")
-    data = sd.data.load(options.dataset, options.data)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    for path in options.classifier:
+    data = sd.data.load(p.dataset, p.data)
+    for path in p.classifier:
         classifier = sd.load(path)
-        name = f"{options.dataset}-{classifier.architecture}"
+        name = f"{p.dataset}-{classifier.architecture}"
         with equal_threads(1, [pytorch]):
-            record = measure(name, classifier, data.x_test[: options.images], data.y_test[: options.images])
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (RESULTS / "README.md").write_text(report())
+            record = measure(name, classifier, data.x_test[: p.images], data.y_test[: p.images])
+        files.write_json(RESULTS / f"{name}.json", record)
+    files.write_text(RESULTS / "README.md", report())
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Attacks of four libraries as functions (copy of our classifier, images, labels or targets) -> adversarial images.
 
-CleverHans 4.0.0, Foolbox 3.3.4, ART 1.20.1 and torchattacks 3.5.1, on the CPU; they are imported when they are called.
+CleverHans 4.0.0, Foolbox 3.3.4, ART 1.20.1 and torchattacks 3.5.1, on the CPU; they are imported when they are called,
+PyTorch at once.
 The comparisons are listed in attack_libraries.py.
 """
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from unittest.mock import patch
 
 import numpy as np
+import torch
+from peers import pytorch, pytorch_networks
 
 PACKAGES = {"CleverHans": "cleverhans", "Foolbox": "foolbox", "ART": "adversarial-robustness-toolbox",
             "torchattacks": "torchattacks"}
@@ -19,11 +22,8 @@ _LINF = np.inf
 
 
 def missing(library: str) -> str | None:
-    """The first package that a library's attacks need and that is not installed, or None."""
-    for name, module in (("PyTorch", "torch"), (library, _MODULES[library])):
-        if importlib.util.find_spec(module) is None:
-            return name
-    return None
+    """The library, if it is not installed."""
+    return None if importlib.util.find_spec(_MODULES[library]) else library
 
 
 def version(library: str) -> str:
@@ -34,15 +34,11 @@ class Copy:
     """Our classifier (A or B) as a PyTorch module with the same weights, bare and in Foolbox' and ART's wrappers."""
 
     def __init__(self, classifier):
-        from peers import pytorch, pytorch_networks
-
         self.module = pytorch_networks.Module(pytorch.eager, classifier.network).frozen().module.eval()
         self.classes = classifier.classes
 
     def raised(self, by: float):
         """The module with ``by`` added to every logit, which changes no margin and no probability."""
-        import torch
-
         last = torch.nn.Linear(self.classes, self.classes)
         last.weight.data, last.bias.data = torch.eye(self.classes), torch.full((self.classes,), by)
         return torch.nn.Sequential(self.module, last).eval().requires_grad_(False)
@@ -53,46 +49,39 @@ class Copy:
         return foolbox.PyTorchModel(self.module, bounds=(0, 1), device="cpu")
 
     def art(self):
-        import torch
         from art.estimators.classification import PyTorchClassifier
 
-        loss = torch.nn.CrossEntropyLoss()
-        return PyTorchClassifier(self.module, loss, (1, 28, 28), self.classes, clip_values=(0.0, 1.0),
-                                 device_type="cpu")
+        return PyTorchClassifier(self.module, torch.nn.CrossEntropyLoss(), (1, 28, 28), self.classes,
+                                 clip_values=(0.0, 1.0), device_type="cpu")
 
 
 def one_by_one(function):
     """One image at a time, where CleverHans divides by the number of images, or sums over all pairs of them."""
-    def run(copy, x, y):
-        import torch
+    return lambda copy, x, y: torch.cat([function(copy, x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
 
-        return torch.cat([function(copy, x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
+
+def _cleverhans(name: str, call, repaired=nullcontext):
+    """``call(attack, copy, x, y)`` of the attack of this name."""
+    def run(copy, x, y):
+        attack = getattr(importlib.import_module(f"cleverhans.torch.attacks.{name}"), name)
+        with repaired():
+            return call(attack, copy, x, y).detach()
     return run
 
 
 def cleverhans_fgsm(eps, norm=_LINF, targeted=False):
-    def run(copy, x, y):
-        from cleverhans.torch.attacks.fast_gradient_method import fast_gradient_method
-
-        return fast_gradient_method(copy.module, x, eps, norm, 0, 1, y, targeted).detach()
-    return run
+    return _cleverhans("fast_gradient_method",
+                       lambda attack, copy, x, y: attack(copy.module, x, eps, norm, 0, 1, y, targeted))
 
 
 def cleverhans_pgd(eps, step, steps, random_start, targeted=False):
-    def run(copy, x, y):
-        from cleverhans.torch.attacks.projected_gradient_descent import projected_gradient_descent
-
-        return projected_gradient_descent(
-            copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start).detach()
-    return run
+    return _cleverhans("projected_gradient_descent", lambda attack, copy, x, y: attack(
+        copy.module, x, eps, step, steps, _LINF, 0, 1, y, targeted, random_start))
 
 
 def cleverhans_cw(**parameters):
-    def run(copy, x, y):
-        from cleverhans.torch.attacks.carlini_wagner_l2 import carlini_wagner_l2
-
-        return carlini_wagner_l2(copy.module, x, copy.classes, y, **parameters)
-    return one_by_one(run)
+    return one_by_one(_cleverhans(
+        "carlini_wagner_l2", lambda attack, copy, x, y: attack(copy.module, x, copy.classes, y, **parameters)))
 
 
 @contextmanager
@@ -114,13 +103,9 @@ def _spsa_repaired():
 
 
 def cleverhans_spsa(eps, steps, pairs):
-    def run(copy, x, y):
-        from cleverhans.torch.attacks.spsa import spsa
-
-        with _spsa_repaired():
-            return spsa(copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01,
-                        spsa_samples=pairs).detach()
-    return one_by_one(run)
+    return one_by_one(_cleverhans("spsa", lambda attack, copy, x, y: attack(
+        copy.module, x, eps, steps, _LINF, 0, 1, y, learning_rate=0.01, delta=0.01, spsa_samples=pairs),
+        repaired=_spsa_repaired))
 
 
 def foolbox(make, eps=None, targeted=False):

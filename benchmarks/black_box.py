@@ -5,17 +5,16 @@
 Against Model B on MNIST, test images, 10 epochs of SdpAdv in each round. The substitute is another
 Model B (another seed, other weights). Writes benchmarks/results/black_box.json, and black_box.md, its table.
 """
-import argparse
-import json
 import time
-from pathlib import Path
+
+from common import RESULTS, document, parser
 
 from sdpadv_np import attacks, data, evaluate, models
 from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
-RESULTS = Path(__file__).parent / "results"
 CASES = (  # answers, training images, rounds
     ("gradient", 20_000, 0),
     ("probabilities", 2_000, 1), ("probabilities", 2_000, 2),
@@ -27,12 +26,8 @@ _COLUMNS = ("what the classifier gives", "training images", "rounds", "images as
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", choices=data.DATASETS, default="mnist")
-    parser.add_argument("--data-dir")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    p = parser.parse_args()
+    p = parser(__doc__, dataset={"choices": data.DATASETS, "default": "mnist"}, data_dir={}, epochs=10,
+               output=RESULTS).parse_args()
     d = data.load(p.dataset, p.data_dir, print)
     classifier = models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val)
     record = {"dataset": p.dataset, "epochs": p.epochs, "accuracy": classifier.accuracy(d.x_test, d.y_test),
@@ -54,20 +49,20 @@ def main() -> None:
             "substitute_accuracy": substitute, "seconds": round(time.perf_counter() - started, 1),
         })
         print(record["results"][-1], flush=True)
-        write(record, p.output)
+        files.write_json(p.output / "black_box.json", record)
+        files.write_text(p.output / "black_box.md", report(record))
 
 
-def write(record, folder: Path) -> None:
+def report(record: dict) -> str:
     rows = []
     for r in record["results"]:
         asked, theirs = ("", "") if not r["rounds"] else (f"{r['queries']:,}", f"{r['substitute_accuracy']:.4f}")
         rows.append((r["answers"], f"{r['images']:,}", f"{r['rounds'] or ''}", asked, f"{r['accuracy']:.4f}", theirs,
                      f"{r['l2sq']:.1f}", f"{r['seconds']:.0f}"))
-    text = (f"# SdpAdv with queries alone\n\nModel B on {record['dataset']}, accuracy {record['accuracy']:.4f} without "
-            "attack. Made by `python benchmarks/black_box.py`.\n\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "black_box.json").write_text(json.dumps(record, indent=1) + "\n")
-    (folder / "black_box.md").write_text(text + tables.markdown(rows, _COLUMNS) + "\n")
+    return document(
+        "SdpAdv with queries alone",
+        f"Model B on {record['dataset']}, accuracy {record['accuracy']:.4f} without attack. "
+        "Made by `python benchmarks/black_box.py`.", tables.markdown(rows, _COLUMNS))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@
 
 Writes benchmarks/results/cuda_resources.json, and cuda_resources.md, its table.
 """
-import json
 import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+from sdpadv_np.evaluation import tables
 from sdpadv_np.kernels.sampling.cuda_source import options, source
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
@@ -36,28 +37,26 @@ def resources(kernel: str, dtype: str, architecture: str) -> dict[str, dict[str,
 
 
 def main() -> None:
-    version = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout
-    version = re.search(r"release [\d.]+, V([\d.]+)", version)[1]
+    said = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"release [\d.]+, V([\d.]+)", said)[1]
     rows = [{"kernel": kernel, "dtype": dtype, "architecture": architecture, "function": function, **numbers}
             for kernel in KERNELS for dtype in DTYPES for architecture in ARCHITECTURES
             for function, numbers in sorted(resources(kernel, dtype, architecture).items())]
     note = ("Compiled, not run on a GPU. The dynamic shared memory of a block holds up to two padded images of "
             "(H + 4) ((W + 4) | 1) numbers.")
-    RESULTS.mkdir(exist_ok=True)
     record = {"note": note, "nvcc": version, "provenance": provenance(), "functions": rows}
-    (RESULTS / "cuda_resources.json").write_text(json.dumps(record, indent=1) + "\n")
+    files.write_json(RESULTS / "cuda_resources.json", record)
     headings = ["kernel", "function", "dtype", *(f"{a}: registers" for a in ARCHITECTURES), "spills, bytes",
                 "static shared memory, bytes"]
-    lines = ["# Resources of the CUDA kernels", "",
-             f"{note} nvcc {version}. Command: `python benchmarks/cuda_resources.py`.", "",
-             f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    table = []
     for first in (row for row in rows if row["architecture"] == ARCHITECTURES[0]):
         same = [row for row in rows if all(row[key] == first[key] for key in ("kernel", "dtype", "function"))]
-        cells = [first["kernel"], first["function"], first["dtype"], *(row["registers"] for row in same)]
-        cells += [max(row["spill_store_bytes"] + row["spill_load_bytes"] for row in same),
-                  max(row["static_shared_bytes"] for row in same)]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    (RESULTS / "cuda_resources.md").write_text("\n".join(lines) + "\n")
+        spills = max(row["spill_store_bytes"] + row["spill_load_bytes"] for row in same)
+        numbers = (*(row["registers"] for row in same), spills, max(row["static_shared_bytes"] for row in same))
+        table.append((first["kernel"], first["function"], first["dtype"], *map(str, numbers)))
+    files.write_text(RESULTS / "cuda_resources.md",
+                     f"# Resources of the CUDA kernels\n\n{note} nvcc {version}. Command: "
+                     f"`python benchmarks/cuda_resources.py`.\n\n{tables.markdown(table, headings)}\n")
 
 
 if __name__ == "__main__":

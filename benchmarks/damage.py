@@ -20,116 +20,88 @@ for each sample:
 
 Writes benchmarks/results/damage.json, and damage.md, its table. Exit status 1 if a goal is missed.
 """
-import argparse
 import contextlib
-import itertools
 import json
+import multiprocessing
 import os
-import queue
-import subprocess
+import resource
 import sys
 import tempfile
-import threading
 import time
+import warnings
 from pathlib import Path
+
+os.environ |= {"SDPADV_KERNEL": "numpy", "OPENBLAS_NUM_THREADS": "1"}  # nothing here is worth compiling for
+
+import damage_mutations as mutations
+import damage_samples
+import damage_users
+import numpy as np
+from common import RESULTS, document, machine, parser
+
+from sdpadv_np.errors import Error
+from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import child_process, files
+from sdpadv_np.storage.provenance import provenance
 
 OUTCOMES = ("refused", "right", "as said", "wrong", "foreign", "crash", "hang")
 BAD, UNCHANGED = OUTCOMES[3:], "unchanged"
 SECONDS, CHILD_SECONDS, MEMORY = 30, 8, 6 << 30
-RESULTS = Path(__file__).parent / "results"
 _SMALL, _LARGE = ("Generator", "Checkpoint", "Classifier"), "Classifier"  # every byte of which is changed
 _WEIGHTS = 1_000  # bytes of an array, above which some of them are tried only
+_FORK = multiprocessing.get_context("fork")
 
 
 class Worker:
-    """A process that damages and reads; begun again when it died or had to be killed."""
+    """A fork of this process that damages and reads the samples; forked again when it died or had to be killed."""
 
-    def __init__(self):
+    def __init__(self, samples: dict):
+        self.samples, self.process = samples, None
+
+    def answer(self, job: dict) -> tuple[str, str]:
+        """(outcome, message) of one job."""
+        if self.process is None:
+            self._begin()
+        try:
+            self.connection.send(job)
+            if self.connection.poll(SECONDS):
+                return self.connection.recv()
+            outcome = "hang", f"no end within {SECONDS} s"
+        except (EOFError, OSError):
+            self.process.join()
+            self.complaints.seek(0)
+            lines = self.complaints.read().decode(errors="replace").splitlines()[-3:]
+            outcome = "crash", f"exit status {self.process.exitcode}: {' '.join(lines)}"
+        self.process.kill()
         self.process = None
-
-    def answers(self, jobs: list):
-        """(job, outcome, what was said) of each; many are given at once, so that neither waits for the other."""
-        while jobs:
-            if self.process is None:
-                self._begin()
-            with contextlib.suppress(BrokenPipeError):  # it is noticed below
-                self.process.stdin.write(b"".join(json.dumps(job).encode() + b"\n" for job in jobs))
-                self.process.stdin.flush()
-            while jobs and self.process is not None:
-                job = jobs.pop(0)
-                yield job, *self._answer()
+        return outcome
 
     def _begin(self):
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the worker lives
-        self.process = subprocess.Popen([sys.executable, __file__, "--worker"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.complaints)
-        self.lines = queue.Queue()
-        threading.Thread(target=self._listen, args=(self.process.stdout, self.lines), daemon=True).start()
-        if self.lines.get(timeout=300) is None:  # it has made its samples, or could not
-            self.complaints.seek(0)
-            status, output = self.close(), self.complaints.read().decode(errors="replace")
-            sys.exit(f"the worker ended with status {status} before its first file:\n{output}")
-
-    @staticmethod
-    def _listen(stream, lines):
-        for line in stream:
-            lines.put(json.loads(line))
-        lines.put(None)
-
-    def _answer(self) -> tuple[str, str]:
-        try:
-            said = self.lines.get(timeout=SECONDS)
-        except queue.Empty:
-            self.process.kill()
-            said = ("hang", f"no end within {SECONDS} s")
-            self.close()
-        if said is None:
-            status = self.close()
-            self.complaints.seek(0)
-            lines = self.complaints.read().decode(errors="replace").splitlines()[-3:]
-            said = ("crash", f"exit status {status}: {' '.join(lines)}")
-        return tuple(said)
-
-    def close(self) -> int:
-        process, self.process = self.process, None
-        process.stdin.close()
-        return process.wait()
+        self.connection, other_end = _FORK.Pipe()
+        arguments = self.samples, other_end, self.complaints.fileno()
+        self.process = _FORK.Process(target=work, args=arguments, daemon=True)
+        self.process.start()
+        other_end.close()
 
 
 def kinds() -> tuple:
     """Every kind of sample."""
-    os.environ["SDPADV_KERNEL"] = "numpy"  # nothing here is worth compiling for
-    import damage_samples
-    import damage_users
-
     return damage_samples.SAMPLES + damage_users.SAMPLES
 
 
-def work() -> None:
-    """The worker: jobs from standard input, outcomes to standard output."""
-    import resource
-    import warnings
-
-    answers, sys.stdout = sys.stdout, sys.stderr
-    from sdpadv_np.storage import child_process
-
-    warnings.simplefilter("ignore")
+def work(samples: dict, connection, complaints: int) -> None:
+    """The worker: jobs from the connection, outcomes to it."""
+    os.dup2(complaints, sys.stderr.fileno())
     child_process.SECONDS = CHILD_SECONDS
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with tempfile.TemporaryDirectory() as folder:
-        samples = {kind.__name__: kind(Path(folder)) for kind in kinds()}
-        print(json.dumps({name: len(sample.whole) for name, sample in samples.items()}), file=answers, flush=True)
-        for line in sys.stdin:
-            print(json.dumps(_tried(samples, json.loads(line))), file=answers, flush=True)
+    with contextlib.suppress(EOFError):
+        while True:
+            connection.send(attempt(samples, connection.recv()))
 
 
-def _tried(samples, job) -> tuple[str, str]:
-    import damage_mutations as mutations
-    import numpy as np
-
-    from sdpadv_np.errors import Error
-
+def attempt(samples: dict, job: dict) -> tuple[str, str]:
     sample, checked = samples[job["sample"]], job["checked"]
     if "byte" in job:
         at, old = job["byte"], sample.whole[job["byte"]]
@@ -155,8 +127,6 @@ def _tried(samples, job) -> tuple[str, str]:
 
 def places(data: bytes) -> list[int]:
     """Where a file of ours is damaged: each byte, but of large arrays some only."""
-    import numpy as np
-
     length = int.from_bytes(data[12:16], "little")
     tried = np.ones(len(data), bool)
     for dtype, shape, offset in json.loads(data[48 : 48 + length])["arrays"].values():
@@ -169,8 +139,6 @@ def places(data: bytes) -> list[int]:
 
 def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
     """Everything that is tried."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     for name in _SMALL:
         places = np.array(structure[name] if not quick else rng.choice(structure[name], 40, replace=False))
@@ -185,61 +153,44 @@ def jobs(structure: dict, shares: dict, seed: int, count: int, quick: bool):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, metavar="N", help="mutations; 20,000, or with --quick 400, if not given")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    p = parser.parse_args()
-    if p.worker:
-        work()
-        return 0
+    number = {"type": int, "metavar": "N", "help": "mutations; 20,000, or with --quick 400, if not given"}
+    p = parser(__doc__, seed=0, count=number, quick=False, output=RESULTS).parse_args()
     count = p.count if p.count is not None else 400 if p.quick else 20_000
-    from sdpadv_np.storage.provenance import provenance
-
-    started, worker, table, bad = time.monotonic(), Worker(), {}, []
+    warnings.simplefilter("ignore")
+    started, table, bad = time.monotonic(), {}, []
     with tempfile.TemporaryDirectory() as folder:
-        whole = {kind.__name__: kind(Path(folder)).whole for kind in kinds() if kind.__name__ in _SMALL}
-    structure = {name: places(data) for name, data in whole.items()}
-    shares = {kind.__name__: kind.share for kind in kinds()}
-    todo = iter(jobs(structure, shares, p.seed, count, p.quick))
-    batches = iter(lambda: list(itertools.islice(todo, 200)), [])
-    for job, outcome, said in itertools.chain.from_iterable(map(worker.answers, batches)):
-        if outcome == UNCHANGED:
-            continue
-        row = table.setdefault(job["group"], {kind: dict.fromkeys(OUTCOMES, 0) for kind in ("plain", "checked")})
-        row["checked" if job["checked"] else "plain"][outcome] += 1
-        if outcome in BAD:
-            bad.append({**job, "outcome": outcome, "said": said[:300]})
-            print(bad[-1], flush=True)
-    if worker.process is not None:
-        worker.close()
-    sizes = {name: [len(structure[name]), len(data)] for name, data in whole.items()}
+        samples = {kind.__name__: kind(Path(folder)) for kind in kinds()}
+        worker, structure = Worker(samples), {name: places(samples[name].whole) for name in _SMALL}
+        shares = {name: sample.share for name, sample in samples.items()}
+        for job in jobs(structure, shares, p.seed, count, p.quick):
+            outcome, said = worker.answer(job)
+            if outcome == UNCHANGED:
+                continue
+            row = table.setdefault(job["group"], {kind: dict.fromkeys(OUTCOMES, 0) for kind in ("plain", "checked")})
+            row["checked" if job["checked"] else "plain"][outcome] += 1
+            if outcome in BAD:
+                bad.append({**job, "outcome": outcome, "said": said[:300]})
+                print(bad[-1], flush=True)
+    sizes = {name: [len(tried), len(samples[name].whole)] for name, tried in structure.items()}
     record = {"seed": p.seed, "mutations": count, "bytes": sizes, "table": table, "bad": bad,
               "seconds": round(time.monotonic() - started), "made": provenance()}
-    write(record, p.output)
+    files.write_json(p.output / "damage.json", record)
+    files.write_text(p.output / "damage.md", report(record))
     total = sum(sum(c.values()) for row in table.values() for c in row.values())
     print(f"{total} files, {len(bad)} bad, {record['seconds']} s; written: {p.output}/damage.md")
     return 1 if bad else 0
 
 
-def write(record, folder: Path) -> None:
-    from sdpadv_np.evaluation import tables
-
+def report(record: dict) -> str:
     rows = [(group, {"plain": "as it was", "checked": "made right"}[kind], *(f"{counts[o]:,}" for o in OUTCOMES))
             for group, row in record["table"].items() for kind, counts in row.items() if any(counts.values())]
-    made = record["made"]
     tried = ", ".join(f"{n:,} of a {name}'s {size:,}" for name, (n, size) in record["bytes"].items())
-    words = ", ".join(f"{k} {v}" for k, v in made.items())
     command = f"python benchmarks/damage.py --seed {record['seed']} --count {record['mutations']}"
-    table = tables.markdown(rows, ("sample", "checksum", *OUTCOMES))
-    text = (f"# Damaged files\n\nMade by `{command}` in {record['seconds']} s; the outcomes are explained there. "
-            f"\"checksum\": whether it was corrected after the damage.\n\n{table}\n\n"
-            f"Bytes tried one by one: {tried}.\n\n{words}\n")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "damage.json").write_text(json.dumps(record, indent=1) + "\n")
-    (folder / "damage.md").write_text(text)
+    return document(
+        "Damaged files", f"Made by `{command}` in {record['seconds']} s; the outcomes are explained there. "
+        '"checksum": whether it was corrected after the damage.',
+        tables.markdown(rows, ("sample", "checksum", *OUTCOMES)),
+        f"Bytes tried one by one: {tried}.", machine(record["made"]))
 
 
 if __name__ == "__main__":

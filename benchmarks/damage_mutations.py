@@ -46,26 +46,19 @@ def _number(data, rng):
     return bytes(data)
 
 
-def _removed(data, rng):
-    start, end = _span(data, rng)
-    return bytes(data[:start] + data[end:])
+def _of_span(change):
+    """The change(data, start, end, rng) of a random span."""
+    return lambda data, rng: bytes(change(data, *_span(data, rng), rng))
 
 
-def _doubled(data, rng):
-    start, end = _span(data, rng)
-    return bytes(data[:end] + data[start:])
-
-
-def _inserted(data, rng):
-    start, _ = _span(data, rng)
-    return bytes(data[:start] + rng.bytes(int(rng.integers(1, 20))) + data[start:])
-
-
-def _cut(data, rng):
-    return bytes(data[: _span(data, rng)[0]])
-
-
-CHANGES = (_bit, _bit, _byte, _byte, _number, _removed, _doubled, _inserted, _cut)
+CHANGES = (
+    _bit, _bit, _byte, _byte, _number, *map(_of_span, (
+        lambda data, start, end, rng: data[:start] + data[end:],  # removed
+        lambda data, start, end, rng: data[:end] + data[start:],  # doubled
+        lambda data, start, end, rng: data[:start] + rng.bytes(int(rng.integers(1, 20))) + data[start:],  # inserted
+        lambda data, start, end, rng: data[:start],  # cut off
+    )),
+)
 
 
 def odd_json(value, rng):
@@ -123,15 +116,12 @@ def odd_arrays(arrays: dict, rng) -> dict:
         return arrays
     if how == 1:
         return {**arrays, name + "/x": array}
-    if how == 2:
-        return {**arrays, name: array.astype(DTYPES[rng.integers(len(DTYPES))])}
-    if how == 3:
-        return {**arrays, name: array.reshape(-1)}
-    if how == 4:
-        return {**arrays, name: np.zeros((3, *array.shape), array.dtype)}
-    if how == 5:
-        return {**arrays, name: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1}
-    return {**arrays, name: array.ravel()[:0]}
+    changes = {
+        2: lambda: array.astype(DTYPES[rng.integers(len(DTYPES))]), 3: lambda: array.reshape(-1),
+        4: lambda: np.zeros((3, *array.shape), array.dtype),
+        5: lambda: np.full_like(array, np.nan) if array.dtype.kind == "f" else array + 1, 6: lambda: array.ravel()[:0],
+    }
+    return {**arrays, name: changes[how]()}
 
 
 def resealed(data: bytes) -> bytes:

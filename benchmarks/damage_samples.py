@@ -1,4 +1,5 @@
 """What benchmarks/damage.py damages of our own files, and how it is read."""
+import functools
 import hashlib
 import io
 import json
@@ -16,9 +17,10 @@ _Y = np.arange(8)
 _W = np.random.default_rng(1).standard_normal((4, 10)).astype(np.float32)
 
 
-def _foreign():
-    return sd.models.ExternalClassifier(
+def _atn(**how):
+    external = sd.models.ExternalClassifier(
         lambda x: x.reshape(len(x), -1) @ _W, lambda x, g: (g @ _W.T).reshape(x.shape), image_shape=(1, 2, 2))
+    return sd.attacks.ATN(external, hidden=(2,)).fit(_X, _Y, _X, _Y, epochs=2, batch_size=4, progress=False, **how)
 
 
 class Sample:
@@ -26,18 +28,24 @@ class Sample:
 
     checksum = False  # whether the file has one over its content
     share = 10  # of the mutations
+    inside = ""  # the path of the file, if ``path`` is a folder
 
     def __init__(self, folder: Path):
         self.path = folder / type(self).__name__
+        self.file = self.path / self.inside
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.whole = self.make()
         self.write(self.whole)
         self.right = self.read(self.path)
 
     def write(self, data: bytes) -> None:
-        self.path.write_bytes(data)
+        self.file.write_bytes(data)
 
     def damaged(self, rng, checked: bool) -> bytes:
         """The bytes, damaged; ``checked``: with every checksum made right again."""
+        return self.damaged_and_sealed(rng) if checked else mutations.anyhow(self.whole, rng)
+
+    def damaged_and_sealed(self, rng) -> bytes:
         return mutations.anyhow(self.whole, rng)
 
 
@@ -61,9 +69,7 @@ class Ours(Sample):
 
     checksum = True
 
-    def damaged(self, rng, checked):
-        if not checked:
-            return mutations.anyhow(self.whole, rng)
+    def damaged_and_sealed(self, rng):
         kind, arrays, text = container.unpack(self.whole, "")
         how = rng.integers(5)
         if how == 0:
@@ -77,39 +83,30 @@ class Ours(Sample):
 
 class Generator(Ours):
     share = 20
-
-    def trained(self):
-        return sd.models.Generator(localisation=(2,), perturbation=(2,), image_shape=(1, 2, 2))
+    trained = functools.partial(sd.models.Generator, localisation=(2,), perturbation=(2,), image_shape=(1, 2, 2))
 
     def make(self):
         files.write(self.path, *_timeless(*self.trained().to_file()))
         return self.path.read_bytes()
 
     def read(self, path):
-        loaded = sd.load(path)
-        kind, arrays, attributes = loaded.to_file()
+        kind, arrays, attributes = sd.load(path).to_file()
         return digest(arrays, [kind, attributes])
 
 
 class AtnGenerator(Generator):
     share = 10
-
-    def trained(self):
-        return sd.attacks.ATN(_foreign(), hidden=(2,)).fit(_X, _Y, _X, _Y, epochs=2, batch_size=4, progress=False)
+    trained = staticmethod(_atn)
 
 
 class AdvGanGenerator(Generator):
     share = 3
-
-    def trained(self):
-        return sd.models.AdvGANGenerator(image_shape=(1, 16, 16))
+    trained = functools.partial(sd.models.AdvGANGenerator, image_shape=(1, 16, 16))
 
 
 class Classifier(Generator):
     share = 5
-
-    def trained(self):
-        return sd.models.ModelB()
+    trained = sd.models.ModelB
 
 
 class Checkpoint(Ours):
@@ -118,16 +115,12 @@ class Checkpoint(Ours):
     share = 20
 
     def make(self):
-        self._fit(self.path)
+        _atn(checkpoint=self.path)
         files.write(self.path, *_timeless(*files.read(self.path)))
         return self.path.read_bytes()
 
-    def _fit(self, path):
-        return sd.attacks.ATN(_foreign(), hidden=(2,)).fit(
-            _X, _Y, _X, _Y, epochs=2, batch_size=4, checkpoint=path, progress=False)
-
     def read(self, path):
-        generator = self._fit(path).generator
+        generator = _atn(checkpoint=path).generator
         return digest(generator.store.arrays(), generator.history)
 
 
@@ -145,14 +138,11 @@ class OldGenerator(Generator):
             file.attrs.update({"format": "sdpadv-np", "format_version": 1, "kind": kind,
                                "sha256": old_files._digest(arrays, text)})
             file["attributes"] = text
-            group = file.create_group("arrays")
             for name, array in arrays.items():
-                group[name] = array
+                file[f"arrays/{name}"] = array
         return memory.getvalue()
 
-    def damaged(self, rng, checked):
-        if not checked:
-            return mutations.anyhow(self.whole, rng)
+    def damaged_and_sealed(self, rng):
         kind, arrays, attributes = self.trained().to_file()
         if rng.integers(2):
             return self._old(kind, mutations.odd_arrays(arrays, rng), attributes)

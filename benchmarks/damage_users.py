@@ -53,8 +53,8 @@ class Npz(_Images):
             file.writestr("y.npy", change(_npy(_LABELS)))
         return memory.getvalue()
 
-    def damaged(self, rng, checked):
-        return self.make(lambda data: mutations.anyhow(data, rng)) if checked else super().damaged(rng, checked)
+    def damaged_and_sealed(self, rng):
+        return self.make(lambda data: mutations.anyhow(data, rng))
 
 
 class OwnDataSet(Npz):
@@ -93,58 +93,51 @@ class IdxGz(_Images):
     def make(self):
         return gzip.compress(_idx(_BYTES), mtime=0)
 
-    def damaged(self, rng, checked):
-        return gzip.compress(mutations.anyhow(_idx(_BYTES), rng)) if checked else super().damaged(rng, checked)
+    def damaged_and_sealed(self, rng):
+        return gzip.compress(mutations.anyhow(_idx(_BYTES), rng))
 
 
 class PngFolder(_Images):
     checksum = True
+    inside = "3/b.png"
 
     def make(self):
-        (self.path / "3").mkdir(parents=True, exist_ok=True)
-        for name in ("a", "b"):
-            Image.fromarray(_BYTES[0]).save(self.path / "3" / f"{name}.png")
-        return (self.path / "3/b.png").read_bytes()
+        Image.fromarray(_BYTES[0]).save(self.file.with_name("a.png"))
+        return self.file.with_name("a.png").read_bytes()
 
-    def write(self, data):
-        (self.path / "3/b.png").write_bytes(data)
-
-    def damaged(self, rng, checked):
-        data = super().damaged(rng, checked)
-        return mutations.png_resealed(data) if checked else data
+    def damaged_and_sealed(self, rng):
+        return mutations.png_resealed(super().damaged_and_sealed(rng))
 
 
 class DataSet(Sample):
     """One of the four files of a data set in a folder that the user names; its checksum is the one that is expected."""
 
     checksum = True
+    inside = f"{_MNIST.files['x_test'].name}.gz"
+    raw = {key: _idx(_BYTES if key[0] == "x" else _LABELS) for key in _MNIST.files}
 
     def make(self):
-        self.path.mkdir()
         for key, file in _MNIST.files.items():
-            (self.path / f"{file.name}.gz").write_bytes(gzip.compress(self._raw(key), mtime=0))
-        self._expect(self._raw("x_test"))
-        return (self.path / f"{_MNIST.files['x_test'].name}.gz").read_bytes()
+            (self.path / f"{file.name}.gz").write_bytes(gzip.compress(self.raw[key], mtime=0))
+        return self._expected(self.raw["x_test"], mtime=0)
 
-    def _raw(self, key):
-        return _idx(_BYTES if key[0] == "x" else _LABELS)
-
-    def _expect(self, raw):
-        sums = {key: hashlib.sha256(raw if key == "x_test" else self._raw(key)).hexdigest() for key in _MNIST.files}
+    def _expected(self, raw, **how):
+        """Expect this file of test images."""
+        sums = {key: hashlib.sha256(data).hexdigest() for key, data in (self.raw | {"x_test": raw}).items()}
         described = {key: File(file.name, sums[key]) for key, file in _MNIST.files.items()}
         self.entry = replace(_MNIST, name="glyphs", files=described)
-
-    def write(self, data):
-        (self.path / f"{_MNIST.files['x_test'].name}.gz").write_bytes(data)
+        return gzip.compress(raw, **how)
 
     def read(self, path):
         raw = sources.fetch(self.entry, path)
         return digest({key: sd.data.idx.parse(data, key) for key, data in raw.items()}, [])
 
     def damaged(self, rng, checked):
-        raw = mutations.anyhow(self._raw("x_test"), rng) if checked else self._raw("x_test")
-        self._expect(raw)
-        return gzip.compress(raw) if checked else super().damaged(rng, checked)
+        self._expected(self.raw["x_test"])
+        return super().damaged(rng, checked)
+
+    def damaged_and_sealed(self, rng):
+        return self._expected(mutations.anyhow(self.raw["x_test"], rng))
 
 
 class Description(Sample):
@@ -161,24 +154,20 @@ class Description(Sample):
         found = schema.parse_json(files.read_bytes(path), str(path))
         return digest({}, schema.validated(found, self.fields, str(path), version=1))
 
-    def damaged(self, rng, checked):
-        return (mutations.text(mutations.odd_json(self.value, rng)).encode() if checked
-                else super().damaged(rng, checked))
+    def damaged_and_sealed(self, rng):
+        return mutations.text(mutations.odd_json(self.value, rng)).encode()
 
 
 class Parameters(Description):
     """parameters.json of a run folder, as ``sdpadv train --resume`` reads it."""
 
     share = 1
+    inside = "parameters.json"
 
     def make(self):
-        self.path.mkdir()
         resolved = train.resolved(train.parsed({}))
         type(self).value = {"parameters": resolved, "command": ["sdpadv", "train"], "made": {"commit": "unknown"}}
         return super().make()
-
-    def write(self, data):
-        (self.path / "parameters.json").write_bytes(data)
 
     def read(self, path):
         return digest({}, train.stored(path))
@@ -187,7 +176,8 @@ class Parameters(Description):
 class CellRecord(Description):
     """The record of a cell of ``sdpadv reproduce``."""
 
-    cell, settings = Cell("glyphs", "B", "PGD", (("eps", 0.1),)), {"seed": 0, "parameters": {"eps": 0.1}}
+    cell = Cell("glyphs", "B", "PGD", (("eps", 0.1),))
+    settings = {"seed": 0, "parameters": {"eps": 0.1}}
     _measured = {"accuracy": 0.5, "clean_accuracy": 1.0, "success_rate": 0.5, "l2sq": 2.0, "linf": 0.1,
                  "seconds_per_100": 0.3, "count": 100}
     value = {
@@ -195,13 +185,7 @@ class CellRecord(Description):
         "hundred": _measured, "seconds": {"training": 0.0, "attack": 1.0, "cell": 1.5}, "distortion": None,
         "threads": 1,
     }
-
-    def make(self):
-        (self.path / "cells").mkdir(parents=True)
-        return super().make()
-
-    def write(self, data):
-        Store(self.path).path(self.cell).write_bytes(data)
+    inside = f"cells/{cell.name}.json"
 
     def read(self, path):
         return digest({}, Store(path).read(self.cell, self.settings))

@@ -12,7 +12,6 @@ of files, the importing and the imported one, wherever the statement stands (in 
 """
 from __future__ import annotations
 
-import argparse
 import ast
 import io
 import subprocess
@@ -22,13 +21,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common import document, parser
 from house_drawing import circles, draw
 
 from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
 
 ROOT = Path(__file__).resolve().parent.parent
 TOPS = ("sdpadv_np", "kernels", "benchmarks", "examples", "tests")
 FACE = "(public face)"  # sdpadv_np/__init__.py
+APART = "(counted apart)"
 
 
 @dataclass
@@ -49,15 +51,14 @@ class House:
     edges: set[tuple[str, str]] = field(default_factory=set)
 
     def rooms(self) -> dict[str, list[File]]:
-        rooms: dict[str, list[File]] = {}
-        for file in self.files.values():
-            rooms.setdefault(file.room, []).append(file)
-        return dict(sorted(rooms.items(), key=lambda item: (TOPS.index(item[0].split("/")[0]), item[0])))
+        names = {file.room for file in self.files.values()}
+        return {name: [file for file in self.files.values() if file.room == name]
+                for name in sorted(names, key=lambda name: (TOPS.index(name.split("/")[0]), name))}
 
     def between_rooms(self) -> Counter[tuple[str, str]]:
-        """{(importing room, imported room): number of pairs of files}"""
+        """{(importing room, imported room): number of pairs of files}; files counted apart are in no room."""
         pairs = ((self.files[a].room, self.files[b].room) for a, b in self.edges)
-        return Counter((a, b) for a, b in pairs if a != b)
+        return Counter((a, b) for a, b in pairs if a != b and APART not in a + b)
 
 
 def module_of(path: Path) -> str:
@@ -70,7 +71,7 @@ def module_of(path: Path) -> str:
 def room_of(path: Path, apart: list[str]) -> str:
     """The room of a file: sdpadv_np/attacks, sdpadv_np/losses, kernels/simd, tests; or the row of ``--apart``."""
     if any(path.is_relative_to(name) for name in apart):
-        return f"{path.parts[0]}/(counted apart)"
+        return f"{path.parts[0]}/{APART}"
     if path.parts[0] not in TOPS[:2]:
         return path.parts[0]
     return f"{path.parts[0]}/{FACE if path.parts[1] == '__init__.py' else path.with_suffix('').parts[1]}"
@@ -119,22 +120,16 @@ def read(root: Path, apart: list[str]) -> House:
 
 def at_commit(commit: str, apart: list[str]) -> House:
     """The house of a commit, read from git without touching the working tree."""
-    archive = subprocess.run(["git", "archive", commit, *_tops(commit)], cwd=ROOT, capture_output=True, check=True)
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
         return read(Path(folder), apart)
 
 
-def _tops(commit: str) -> list[str]:
-    listed = subprocess.run(["git", "ls-tree", "--name-only", commit], cwd=ROOT, capture_output=True, check=True)
-    return [top for top in TOPS if top in listed.stdout.decode().split()]
-
-
 def sizes(files: list[File]) -> tuple[int, int, int, int, int]:
     """(files, statements, lines, longest line, lines over 120 characters)"""
-    lengths = [n for file in files for n in file.lines]
-    total = sum(file.statements for file in files)
-    return len(files), total, len(lengths), max(lengths, default=0), sum(n > 120 for n in lengths)
+    lengths, statements = [n for file in files for n in file.lines], sum(file.statements for file in files)
+    return len(files), statements, len(lengths), max(lengths, default=0), sum(n > 120 for n in lengths)
 
 
 def rows(house: House) -> dict[str, tuple[int, ...]]:
@@ -142,9 +137,8 @@ def rows(house: House) -> dict[str, tuple[int, ...]]:
     between, rooms = house.between_rooms(), house.rooms()
 
     def row(names):
-        inside = set(names)
-        out = sum(n for (a, b), n in between.items() if a in inside and b not in inside)
-        into = sum(n for (a, b), n in between.items() if b in inside and a not in inside)
+        out, into = (sum(n for pair, n in between.items() if pair[i] in names and pair[1 - i] not in names)
+                     for i in (0, 1))
         return (*sizes([f for name in names for f in rooms[name]]), out, into)
 
     product = [name for name in rooms if "/" in name]
@@ -185,29 +179,25 @@ def summary(house: House) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--commit", metavar="A", help="the commit to count, in place of the working tree")
-    parser.add_argument("--against", metavar="B", help="a commit to compare with: cells are B's number > the new one")
-    parser.add_argument("--apart", nargs="+", default=[], metavar="PATH", help="files and folders in their own row")
-    parser.add_argument("--output", type=Path, metavar="FILE.md", help="write the table, and the drawing as FILE.svg")
-    p = parser.parse_args()
+    p = parser(
+        __doc__, commit={"metavar": "A", "help": "the commit to count, in place of the working tree"},
+        against={"metavar": "B", "help": "a commit to compare with: cells are B's number > the new one"},
+        apart={"nargs": "+", "default": [], "metavar": "PATH", "help": "files and folders in their own row"},
+        output={"type": Path, "metavar": "FILE.md", "help": "write the table, and the drawing as FILE.svg"},
+    ).parse_args()
     house = at_commit(p.commit, p.apart) if p.commit else read(ROOT, p.apart)
     before = at_commit(p.against, p.apart) if p.against else None
     title = f"The house at {p.commit or 'the working tree'}" + (f", compared with {p.against}" if p.against else "")
     cells = table(house, before)
     print("\n".join([title, "", tables.text(*cells), "", *summary(house)]))
     if p.output:
-        p.output.parent.mkdir(parents=True, exist_ok=True)
         picture = p.output.with_suffix(".svg")
-        statements = {room: sum(f.statements for f in files) for room, files in house.rooms().items()}
-        draw(house.between_rooms(), statements, title, picture)
-        apart = f" Counted apart: {', '.join(p.apart)}." if p.apart else ""
-        lines = [
-            f"# {title}", "", *(f"- {line}" for line in summary(house)), "",
-            f"![rooms and imports]({picture.name})", "",
-            tables.markdown(*cells), "", f"Made by `python benchmarks/house.py`.{apart}", "",
-        ]
-        p.output.write_text("\n".join(lines))
+        p.output.parent.mkdir(parents=True, exist_ok=True)
+        draw(house.between_rooms(), {room: sizes(own)[1] for room, own in house.rooms().items()}, title, picture)
+        apart = f" Counted apart: {', '.join(p.apart)}." * bool(p.apart)
+        files.write_text(p.output, document(
+            title, "\n".join(f"- {line}" for line in summary(house)), f"![rooms and imports]({picture.name})",
+            tables.markdown(*cells), f"Made by `python benchmarks/house.py`.{apart}"))
         print(f"written: {p.output}, {picture}")
 
 

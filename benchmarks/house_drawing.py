@@ -4,51 +4,40 @@ A room stands above every room that it imports; rooms that import each other in 
 """
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 Edges = Counter  # {(importing room, imported room): number of pairs of files}
+PANELS = {  # {heading: function(room) -> its name in this panel, "" for none}
+    "sdpadv_np": lambda room: "kernels" if room.startswith("kernels/") else room.partition("sdpadv_np/")[2],
+    "kernels": lambda room: room.partition("kernels/")[2],
+}
 
 
 def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Import circles: the strongly connected components of more than one node, by Tarjan's algorithm."""
-    after: dict[str, list[str]] = {}
-    for a, b in sorted(edges):
-        after.setdefault(a, []).append(b)
-    index, low, stack, found = {}, {}, [], []
-
-    def visit(node):
-        index[node] = low[node] = len(index)
-        stack.append(node)
-        for other in after.get(node, ()):
-            if other not in index:
-                visit(other)
-            if other in stack:
-                low[node] = min(low[node], low[other])
-        if low[node] == index[node]:
-            circle = stack[stack.index(node):]
-            del stack[stack.index(node):]
-            if len(circle) > 1:
-                found.append(sorted(circle))
-
-    for node in after:
-        if node not in index:
-            visit(node)
-    return sorted(found)
+    """Import circles: the nodes that reach each other, by Warshall's algorithm."""
+    reached: dict[str, set[str]] = {}
+    for a, b in edges:
+        reached.setdefault(a, set()).add(b)
+    for middle in reached:
+        for below in reached.values():
+            if middle in below:
+                below |= reached[middle]
+    groups = {tuple(sorted(b for b in below if a in reached.get(b, ()))) for a, below in reached.items()}
+    return sorted(map(list, groups - {()}))
 
 
 def layers(nodes: list[str], between: Edges) -> list[list[str]]:
     """Rooms by their height: a room stands above every room that it imports. Rooms in one circle share a layer."""
     group = {node: node for node in nodes} | {n: c[0] for c in circles(between) for n in c}
     below = {n: {group[b] for a, b in between if group[a] == n and group[b] != n} for n in group.values()}
-    height: dict[str, int] = {}
 
+    @functools.cache
     def rise(node):
-        if node not in height:
-            height[node] = 1 + max(map(rise, below[node]), default=-1)
-        return height[node]
+        return 1 + max(map(rise, below[node]), default=-1)
 
     levels = [[n for n in nodes if rise(group[n]) == i] for i in range(1 + max(map(rise, below)))]
     place: dict[str, float] = {}
@@ -87,8 +76,7 @@ def panel(axes, title: str, between: Edges, statements: dict[str, int]) -> None:
         text = f"{room}\n{statements[room]:,}"
         axes.text(x, y, text, ha="center", va="center", fontsize=7.5, bbox=box, zorder=5)
     axes.set_title(title, fontsize=10)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(-0.5, len(levels) - 0.5)
+    axes.set(xlim=(0, 1), ylim=(-0.5, len(levels) - 0.5))
     axes.axis("off")
 
 
@@ -97,28 +85,17 @@ def draw(between: Edges, statements: dict[str, int], title: str, path: Path) -> 
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    def outer(room: str) -> str:
-        return "kernels" if room.startswith("kernels/") else room.removeprefix("sdpadv_np/")
-
-    def inner(room: str) -> str:
-        return room.removeprefix("kernels/")
-
-    product = {room: n for room, n in statements.items() if "/" in room}
-    shown: list[tuple[Edges, Counter]] = []
-    for name, wanted in ((outer, "sdpadv_np/"), (inner, "kernels/")):
+    figure = Figure(figsize=(17, 10), layout="constrained")
+    panels = figure.subplots(1, 2, width_ratios=(10, 7))
+    for axes, (heading, name) in zip(panels, PANELS.items()):
         edges: Edges = Counter()
         sizes: Counter[str] = Counter()
         for (a, b), count in between.items():
-            if a in product and b in product and name(a) != name(b) and (name is outer or a.startswith(wanted)):
-                edges[name(a), name(b)] += count
-        for room, n in product.items():
-            if name is outer or room.startswith(wanted):
-                sizes[name(room)] += n
-        shown.append((edges, sizes))
-    figure = Figure(figsize=(17, 10), layout="constrained")
-    panels = figure.subplots(1, 2, width_ratios=(10, 7))
-    for axes, heading, (edges, sizes) in zip(panels, ("sdpadv_np", "kernels"), shown):
-        panel(axes, heading, edges, sizes)
+            edges[name(a), name(b)] += count
+        for room, n in statements.items():
+            sizes[name(room)] += n
+        shown = {(a, b): count for (a, b), count in edges.items() if a and b and a != b}
+        panel(axes, heading, Counter(shown), {room: n for room, n in sizes.items() if room})
     note = "a room's number: its statements; an arrow points at the imported room, its number: imports between files"
     figure.suptitle(f"{title} ({note})", fontsize=9)
     with rc_context({"svg.hashsalt": "house", "svg.fonttype": "none"}):  # the same house, the same file

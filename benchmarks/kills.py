@@ -13,7 +13,6 @@ starts : two to four commands at the same moment, into one folder, or into folde
 Foreign files, some with names much like those of our temporary ones, lie in the folders and must be there in the end.
 Writes benchmarks/results/kills/README.md and results.json; the exit status is 1 if a run was not as it should be.
 """
-import argparse
 import json
 import os
 import random
@@ -29,14 +28,13 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from common import RESULTS, document, parser
 from kills_runs import TRAIN, Disturbed, Process, bits, faults_of, make_small
 
 import sdpadv_np as sd
-from sdpadv_np.evaluation import figures
+from sdpadv_np.evaluation import figures, tables
 from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
-
-RESULTS = Path(__file__).parent / "results" / "kills"
 
 
 def kills(rng, place: Path, expected: dict, usual: float, tally: Counter) -> list[str]:
@@ -49,10 +47,10 @@ def kills(rng, place: Path, expected: dict, usual: float, tally: Counter) -> lis
         status, said = process.end()
         if status not in (0, -signal.SIGKILL):
             return [f"status {status}: {said[-300:]}"]
-        tally["done before" if status == 0 else "disturbed"] += 1
-        if status == 0:
+        tally["disturbed" if status else "done before"] += 1
+        if not status:
             break
-    return run.finish(expected)
+    return run.finish(expected[0])
 
 
 def disks(rng, place: Path, expected: dict, usual: float, tally: Counter) -> list[str]:
@@ -70,7 +68,7 @@ def disks(rng, place: Path, expected: dict, usual: float, tally: Counter) -> lis
     last = said.strip().splitlines()[-1:] or [""]
     if status not in (0, 1) or "Traceback" in said or (status == 1 and not last[0].startswith("sdpadv: ")):
         return [f"status {status}: {said[-300:]}"]
-    return run.finish(expected)
+    return run.finish(expected[0])
 
 
 def together(commands, place: Path) -> list[tuple[int, str]]:
@@ -81,41 +79,34 @@ def together(commands, place: Path) -> list[tuple[int, str]]:
     return [process.end() for process in started]
 
 
+def failed(answers) -> list[str]:
+    return [said[-300:] for status, said in answers if status]
+
+
 def refused(answers) -> list[str]:
     """Of several commands into one folder one succeeds; the others must say why they do not."""
     statuses = [status for status, _ in answers]
-    faults = [] if statuses.count(0) == 1 else [f"statuses {statuses}: {answers}"]
     words = ("another sdpadv command is working in this folder", "holds a run already", "holds results already")
-    for status, said in answers:
-        if status and (status != 1 or said.count("\n") != 1 or not any(w in said for w in words)):
-            faults.append(said[-300:])
-    return faults
+    unclear = [(status, said) for status, said in answers
+               if status != 1 or said.count("\n") != 1 or not any(w in said for w in words)]
+    return failed(unclear) + [f"statuses {statuses}: {answers}"] * (statuses.count(0) != 1)
 
 
-def starts(rng, place: Path, expected: dict, tally: Counter) -> list[str]:
-    """Several commands at the same moment; ``expected`` by seed."""
+def seed_of(run: Path) -> int:
+    return json.loads((run / "parameters.json").read_text())["parameters"]["seed"]
+
+
+def starts(rng, place: Path, expected: dict, usual: float, tally: Counter) -> list[str]:
+    """Several commands at the same moment."""
     kind = rng.choice(("one folder", "one folder", "own folders", "attacks", "attacks", "resumed"))
     tally[kind] += 1
     if kind == "own folders":
-        answers = together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place)
-        runs = sorted((place / "runs").iterdir())
-        faults = [said[-300:] for status, said in answers if status]
-        faults += [] if len(runs) == 2 else [f"{len(runs)} folders"]
-        seeds = [json.loads((run / "parameters.json").read_text())["parameters"]["seed"] for run in runs]
-        faults += [] if sorted(seeds) == [0, 1] else [f"seeds {seeds}"]
-        return faults + [fault for run, seed in zip(runs, seeds) for fault in faults_of(run, expected[seed])]
+        faults = failed(together([[*TRAIN, "--seed", seed] for seed in (0, 1)], place))
+        seeds = {run: seed_of(run) for run in sorted((place / "runs").iterdir())}
+        faults += [] if sorted(seeds.values()) == [0, 1] else [f"folders of the seeds {list(seeds.values())}"]
+        return faults + [fault for run, seed in seeds.items() for fault in faults_of(run, expected[seed])]
     if kind == "attacks":
-        np.save(place / "mine.npy", sd.data.load("glyphs").x_test[:20])
-        changes = rng.sample((0.05, 0.1, 0.2, 0.3), 4)
-        command = ["attack", "mine.npy", "--classifier", expected["classifier"], "--attack", "fgsm", "--eps"]
-        answers = together([[*command, eps] for eps in changes], place)
-        faults, found = [said[-300:] for status, said in answers if status], []
-        for run in (place / "runs").iterdir():
-            record, images = json.loads((run / "record.json").read_text()), np.load(run / "adversarial.npy")
-            found.append(record["parameters"]["eps"])
-            if abs(np.abs(images - np.load(place / "mine.npy")).max() - found[-1]) > 1e-6:
-                faults.append(f"the record says {found[-1]}, the images do not")
-        return faults + ([] if sorted(found) == sorted(changes) else [f"folders of {found}"])
+        return attacks(rng, place, expected["classifier"])
     run = place / "run"
     if kind == "resumed":
         process = Process([*TRAIN, "--output", run], place)
@@ -123,57 +114,63 @@ def starts(rng, place: Path, expected: dict, tally: Counter) -> list[str]:
             time.sleep(0.001)
         os.kill(process.number, signal.SIGKILL), process.end()
         faults = refused(together([["train", "--resume", run]] * 3, place))
-        return faults or faults_of(run, expected[0])
-    faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
-    return faults or faults_of(run, expected[json.loads((run / "parameters.json").read_text())["parameters"]["seed"]])
+    else:
+        faults = refused(together([[*TRAIN, "--seed", seed, "--output", run] for seed in (0, 1, 0)], place))
+    return faults or faults_of(run, expected[seed_of(run)])
+
+
+def attacks(rng, place: Path, classifier: Path) -> list[str]:
+    """Four attacks on the same images with unequal eps: four folders, each with the images of its record."""
+    np.save(place / "mine.npy", sd.data.load("glyphs").x_test[:20])
+    changes = rng.sample((0.05, 0.1, 0.2, 0.3), 4)
+    command = ["attack", "mine.npy", "--classifier", classifier, "--attack", "fgsm", "--eps"]
+    faults, found = failed(together([[*command, eps] for eps in changes], place)), []
+    for run in (place / "runs").iterdir():
+        images = np.load(run / "adversarial.npy")
+        found.append(json.loads((run / "record.json").read_text())["parameters"]["eps"])
+        if abs(np.abs(images - np.load(place / "mine.npy")).max() - found[-1]) > 1e-6:
+            faults.append(f"the record says {found[-1]}, the images do not")
+    return faults + ([] if sorted(found) == sorted(changes) else [f"folders of {found}"])
+
+
+def undisturbed(folder: Path) -> tuple[dict, float]:
+    """({seed: what its run ends with, "classifier": a trained one}, seconds of the fastest run)."""
+    expected, took = {"classifier": folder / "expected-0/run/classifier.h5"}, []
+    for seed in (0, 1, 0):
+        place = folder / f"expected-{len(took)}"
+        place.mkdir()
+        began = time.monotonic()
+        status, said = Process([*TRAIN, "--seed", seed, "--output", place / "run"], place).end()
+        took.append(time.monotonic() - began)
+        assert status == 0, said
+        found = bits(place / "run")
+        assert expected.setdefault(seed, found) == found, "an undisturbed run is not repeatable"
+    return expected, min(took)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for name in ("kills", "disks", "starts"):
-        parser.add_argument(f"--{name}", type=int, default=100, metavar="N")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR")
-    p = parser.parse_args()
+    p = parser(__doc__, kills=100, disks=100, starts=100, seed=0, output=RESULTS / "kills").parse_args()
     warnings.simplefilter("error")
     sd.warm_up(), figures.canvas(1, 1), provenance(), make_small()
-    rng, record, wrong = random.Random(p.seed), {}, 0
+    rng, record, rows = random.Random(p.seed), {}, []
     with tempfile.TemporaryDirectory() as folder:
-        expected, took = {}, []
-        for seed in (0, 1, 0):
-            place = Path(folder, f"expected-{len(took)}")
-            place.mkdir()
-            began = time.monotonic()
-            status, said = Process([*TRAIN, "--seed", seed, "--output", place / "run"], place).end()
-            took.append(time.monotonic() - began)
-            assert status == 0, said
-            found = bits(place / "run")
-            assert expected.setdefault(seed, found) == found, "an undisturbed run is not repeatable"
-        usual, classifier = min(took), {"classifier": Path(folder, "expected-0/run/classifier.h5")}
-        for name, count, case in (
-            ("kills", p.kills, lambda rng, place, tally: kills(rng, place, expected[0], usual, tally)),
-            ("disks", p.disks, lambda rng, place, tally: disks(rng, place, expected[0], usual, tally)),
-            ("starts", p.starts, lambda rng, place, tally: starts(rng, place, expected | classifier, tally)),
-        ):
-            tally, faults, began, cases = Counter(), [], time.monotonic(), 0
-            while (sum(tally.values()) if name == "starts" else tally["disturbed"]) < count:
+        expected, usual = undisturbed(Path(folder))
+        for case in (kills, disks, starts):
+            name, tally, faults, began, cases = case.__name__, Counter(), [], time.monotonic(), 0
+            while (tally.total() if case is starts else tally["disturbed"]) < getattr(p, name):
                 cases += 1
                 with tempfile.TemporaryDirectory(dir=folder) as place:
-                    faults += [f"case {cases}: {fault}" for fault in case(rng, Path(place), tally)]
-            wrong += len(faults)
+                    faults += [f"case {cases}: {fault}" for fault in case(rng, Path(place), expected, usual, tally)]
             record[name] = {"cases": cases, **tally, "seconds": round(time.monotonic() - began, 1), "faults": faults}
+            rows.append((name, str(cases), ", ".join(f"{k} {v}" for k, v in tally.items()), str(len(faults))))
             print(f"{name}: {record[name]}", flush=True)
-    command = f"python benchmarks/kills.py --seed {p.seed}"
-    document = "# Kills, full disks, simultaneous starts\n\n"
-    document += f"Made by `{command}`, which explains each; an undisturbed run takes {usual:.1f} s.\n\n"
-    document += "| | runs | disturbed, or of each kind | faults |\n| --- | ---: | --- | ---: |\n"
-    for name, r in record.items():
-        kinds = ", ".join(f"{k} {v}" for k, v in r.items() if k not in ("cases", "seconds", "faults"))
-        document += f"| {name} | {r['cases']} | {kinds} | {len(r['faults'])} |\n"
-    files.write_text(p.output / "README.md", document)
+    made = (f"Made by `python benchmarks/kills.py --seed {p.seed}`, which explains each; an undisturbed run takes "
+            f"{usual:.1f} s.")
+    table = tables.markdown(rows, ("", "runs", "disturbed, or of each kind", "faults"))
+    files.write_text(p.output / "README.md", document("Kills, full disks, simultaneous starts", made, table))
     files.write_json(p.output / "results.json",
                      {"seed": p.seed, "undisturbed seconds": usual, **record, "made": provenance()})
-    sys.exit(bool(wrong))
+    sys.exit(any(r["faults"] for r in record.values()))
 
 
 if __name__ == "__main__":

@@ -64,18 +64,11 @@ def bits(run: Path) -> dict:
     return found | {"history.csv": [[cell for cell, name in zip(row, rows[0]) if name != "seconds"] for row in rows]}
 
 
-def place_foreign(run: Path, names) -> None:
-    for name in names:
-        (run / name).parent.mkdir(parents=True, exist_ok=True)
-        (run / name).write_text(f"mine: {name}")
-
-
 def faults_of(run: Path, expected: dict, foreign=()) -> list[str]:
     found = bits(run)
     faults = [f"{name} is another" for name in expected if found[name] != expected[name]]
-    for name in foreign:
-        if not (run / name).exists() or (run / name).read_text() != f"mine: {name}":
-            faults.append(f"{name} is gone")
+    faults += [f"{name} is gone" for name in foreign
+               if not (run / name).exists() or (run / name).read_text() != f"mine: {name}"]
     known = {*expected, *foreign, "table.txt", "table.md", "checkpoints/classifier.h5", "checkpoints/generator.h5"}
     left = [p for p in run.rglob("*") if p.is_file() and str(p.relative_to(run)) not in known]
     return faults + [f"{path.name} was left" for path in left]
@@ -85,20 +78,24 @@ class Disturbed:
     """A run of ``train`` that is disturbed, and is resumed until it is complete."""
 
     def __init__(self, place: Path):
-        self.place, self.run, self.foreign = place, place / "run", ()
-        place_foreign(self.run, HIDDEN)
+        self.place, self.run = place, place / "run"
+        self._put(HIDDEN)
+
+    def _put(self, foreign) -> None:
+        self.foreign = foreign
+        for name in foreign:
+            files.write_text(self.run / name, f"mine: {name}")
 
     def process(self, prepare=lambda: None) -> Process:
         if (self.run / "parameters.json").exists():
-            if not self.foreign:
-                self.foreign = FOREIGN
-                place_foreign(self.run, FOREIGN)
+            if self.foreign is not FOREIGN:
+                self._put(FOREIGN)
             return Process(["train", "--resume", self.run], self.place, prepare)
         return Process([*TRAIN, "--output", self.run], self.place, prepare)
 
     def finish(self, expected: dict) -> list[str]:
         status, said = self.process().end()
-        return [f"status {status}: {said[-300:]}"] if status else faults_of(self.run, expected, self.foreign or HIDDEN)
+        return [f"status {status}: {said[-300:]}"] if status else faults_of(self.run, expected, self.foreign)
 
 
 def make_small() -> None:

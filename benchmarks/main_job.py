@@ -14,9 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from sdpadv_np.evaluation import paper, tables
+from common import RESULTS as ALL
+from common import document
 
-RESULTS = Path(__file__).parent / "results" / "main_job"
+from sdpadv_np.evaluation import paper, tables
+from sdpadv_np.storage import files
+
+RESULTS = ALL / "main_job"
 CASES = {
     "mnist-B": [],
     "mnist-B-seed1": ["--seed", "1"],
@@ -43,20 +47,16 @@ def run(name: str, options: list[str]) -> None:
         record = json.loads(Path(folder, "run", "metrics.json").read_text())
         record |= {"command": f"sdpadv {' '.join(command[:-2])}",
                    "command_seconds": round(time.perf_counter() - started, 1)}
-        (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+        files.write_json(RESULTS / f"{name}.json", record)
         if name in PICTURES:
             shutil.copy(Path(folder, "run", "pictures.png"), RESULTS / f"{name}.png")
             shutil.copy(Path(folder, "run", "curves.png"), RESULTS / f"{name}-curves.png")
 
 
-def report() -> None:
-    """README.md of the records: every case, the paper's figure beside ours."""
-    rows = []
-    for name in CASES:
-        path = RESULTS / f"{name}.json"
-        if not path.exists():
-            continue
-        record = json.loads(path.read_text())
+def report() -> str:
+    """The table of the records: every case, the paper's figure beside ours."""
+    rows, records = [], {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    for name, record in ((name, records[name]) for name in CASES if name in records):
         p = record["parameters"]
         for r in record["results"]:
             ours, theirs = f"{r['accuracy']:.4f}", paper.accuracy(p["dataset"], p["classifier"], r["attack"], r["eps"])
@@ -66,18 +66,16 @@ def report() -> None:
             rows.append((name, r["attack"], eps, ours, f"{theirs or ''}", f"{r['l2sq']:.1f}", f"{l2 or ''}",
                          f"{per_100:.4f}", seconds))
     columns = ("case", "attack", "eps", "accuracy", "paper", "L2sq", "paper (A)", "s/100 images", "whole command, s")
-    made = [json.loads(p.read_text())["made"] for p in sorted(RESULTS.glob("*.json"))]
     machines = sorted({f"{m['processor']}, {m['cores']} cores, Python {m['python']}, NumPy {m['numpy']}, "
-                       f"Numba {m['numba']}, commit {m['commit'][:10]}" for m in made})
-    text = ["# The main job, run on real data", "",
-            "Made by `python benchmarks/main_job.py`; each case's command, parameters and seed are in its JSON file.",
-            "", *(f"- {m}" for m in machines), "", tables.markdown(rows, columns), ""]
-    (RESULTS / "README.md").write_text("\n".join(text))
+                       f"Numba {m['numba']}, commit {m['commit'][:10]}" for m in (r["made"] for r in records.values())})
+    return document(
+        "The main job, run on real data",
+        "Made by `python benchmarks/main_job.py`; each case's command, parameters and seed are in its JSON file.",
+        "\n".join(f"- {m}" for m in machines), tables.markdown(rows, columns))
 
 
 if __name__ == "__main__":
-    RESULTS.mkdir(parents=True, exist_ok=True)
     for name, options in CASES.items():
-        if not sys.argv[1:] or any(name.startswith(prefix) for prefix in sys.argv[1:]):
+        if name.startswith(tuple(sys.argv[1:]) or ""):
             run(name, options)
-            report()
+            files.write_text(RESULTS / "README.md", report())

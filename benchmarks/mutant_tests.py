@@ -14,7 +14,7 @@ TESTS = {  # of each file: rounds of pytest's arguments (paths within tests/), r
     "autodiff/recorder.py": [["autodiff/test_plan_verify.py"], ["autodiff/test_plan.py"]],
     "losses.py": [["test_losses.py"], ["attacks/test_sdpadv.py"]],
     "optim/adam.py": [["optim/test_adam.py"], ["training/test_scripted.py", "training/test_every_task.py"]],
-    **{f"training/{name}.py": [["training/test_scripted.py", "training/test_divergence.py"], ["training/test_loop.py", "training/test_origin.py"], ["sharing/test_threads.py"]] for name in ("checkpoint", "loop", "loss_sums")},
+    **{f"training/{name}.py": [["training/test_scripted.py", "training/test_divergence.py"], ["training/test_loop.py", "training/test_origin.py"], ["sharing/test_threads.py"]] for name in ("checkpoint", "loop")},
     "models/generator.py": [["models/test_generator.py"], ["test_device.py", "-k", "intermediate"], ["attacks/test_sdpadv.py", "training/test_every_task.py"]],
     "attacks/base.py": [[*_CONTRACT, "gsm or pgd or deepfool"], ["attacks/test_gradient_attacks.py"]],
     "attacks/queries.py": [[*_CONTRACT, "fgsm or spsa or stm or looked"], ["attacks/test_any_classifier.py", "attacks/test_gradient_attacks.py"]],

@@ -15,11 +15,11 @@ child forgets our modules but for the kernels (which are not mutated here), find
 place of one file, and runs pytest. Nothing is written to the source tree; leave it alone meanwhile.
 One thread everywhere: threads do not survive a fork.
 """
-import argparse
 import contextlib
 import datetime
 import importlib.abc
 import importlib.util
+import itertools
 import json
 import math
 import os
@@ -34,12 +34,17 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import pytest  # noqa: E402
+from common import RESULTS, parser  # noqa: E402
 from mutant_tests import TESTS  # noqa: E402
 from mutations import Mutation, mutations  # noqa: E402
 
+import sdpadv_np  # noqa: E402
+from sdpadv_np.evaluation import tables  # noqa: E402
+from sdpadv_np.storage import files  # noqa: E402
+from sdpadv_np.storage.provenance import provenance  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 _LIMIT, _WALL = 60, 900  # seconds of processor time, and of the clock, after which a mutant counts as noticed
-RESULTS = ROOT / "benchmarks" / "results" / "mutants"
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -51,9 +56,6 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, name, path, target=None):
         return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
-
-    def create_module(self, spec):
-        return None
 
     def exec_module(self, module):
         exec(compile(self.text, str(self.path), "exec"), module.__dict__)
@@ -90,25 +92,20 @@ def _in_child(function, seconds: float) -> tuple[str, float]:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
             resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
+            signal.alarm(_WALL)
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(nowhere, stream)
             code = function()
         finally:
             os._exit(code)
-    deadline = time.monotonic() + _WALL
-    while time.monotonic() < deadline:
-        done, status, used = os.wait4(child, os.WNOHANG)
-        if done:
-            code = os.waitstatus_to_exitcode(status)
-            outcome = "passed" if code == 0 else "failed" if code > 0 else f"signal {-code}"
-            outcome = "time" if -code in (signal.SIGXCPU, signal.SIGKILL) else outcome
-            return outcome, used.ru_utime + used.ru_stime
-        time.sleep(0.01)
-    with contextlib.suppress(ProcessLookupError):
+    _, status, used = os.wait4(child, 0)
+    with contextlib.suppress(ProcessLookupError):  # what it has started
         os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "time", _WALL
+    code = os.waitstatus_to_exitcode(status)
+    outcome = "passed" if code == 0 else "failed" if code > 0 else f"signal {-code}"
+    late = -code in (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
+    return "time" if late else outcome, used.ru_utime + used.ru_stime
 
 
 def _try(path, mutant, seconds):
@@ -134,20 +131,12 @@ def _passes_unchanged(path) -> None:
 
 def _drawn(paths, seed):
     """How many mutants each file has, and (path, mutant), each file in its turn, drawn by the seed."""
-    rng, piles = random.Random(seed), []
-    for path in paths:
-        pile = list(mutations(path.read_text()))
+    rng, piles = random.Random(seed), {path: list(mutations(path.read_text())) for path in paths}
+    for pile in piles.values():
         rng.shuffle(pile)
-        piles.append((path, pile))
-    sizes = {str(path.relative_to(ROOT)): len(pile) for path, pile in piles}
-
-    def draw():
-        while any(pile for _, pile in piles):
-            for path, pile in piles:
-                if pile:
-                    yield path, pile.pop()
-
-    return sizes, draw()
+    sizes = {str(path.relative_to(ROOT)): len(pile) for path, pile in piles.items()}
+    turns = itertools.zip_longest(*map(reversed, piles.values()))
+    return sizes, [(path, mutant) for turn in turns for path, mutant in zip(piles, turn) if mutant]
 
 
 def _again(record):
@@ -179,33 +168,28 @@ def _run(drawn, record, minutes, output) -> None:
         if outcome == "passed":
             usual[path] = max(seconds, usual.get(path, 0))
             print(f"{row['file']}:{row['line']}: {row['before']}  ->  {row['after']}   |   {row['text']}", flush=True)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=1, ensure_ascii=False))
+        files.write_text(output, json.dumps(record, indent=1, ensure_ascii=False))
     for path in sorted(tried - usual.keys()):  # of the others a survivor has shown it
         _passes_unchanged(path)
 
 
 def _table(record) -> str:
-    lines = ["| file | mutants | tried | noticed | survived |", "| --- | ---: | ---: | ---: | ---: |"]
-    totals = [0, 0, 0, 0]
+    rows = []
     for file, count in record["mutants"].items():
         outcomes = [row["outcome"] for row in record["tried"] if row["file"] == file]
-        figures = [count, len(outcomes), sum(o != "passed" for o in outcomes), outcomes.count("passed")]
-        totals = [a + b for a, b in zip(totals, figures)]
-        lines.append(f"| {file} | {' | '.join(map(str, figures))} |")
-    return "\n".join([*lines, f"| all | {' | '.join(map(str, totals))} |"])
+        survived = outcomes.count("passed")
+        rows.append((file, count, len(outcomes), len(outcomes) - survived, survived))
+    rows.append(("all", *(sum(figures) for figures in list(zip(*rows))[1:])))
+    return tables.markdown([tuple(map(str, row)) for row in rows], ("file", "mutants", "tried", "noticed", "survived"))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--minutes", type=float, default=45)
-    parser.add_argument("--list", action="store_true", help="show the mutants, try none")
-    parser.add_argument("--again", action="store_true", help="try only the survivors of --output, with today's tests")
-    parser.add_argument("--table", action="store_true", help="show what is in --output")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS / "mutants.json")
-    p = parser.parse_args()
+    p = parser(
+        __doc__, files={"nargs": "+", "type": Path, "metavar": "FILE"}, minutes=45.0,
+        list={"action": "store_true", "help": "show the mutants, try none"},
+        again={"action": "store_true", "help": "try only the survivors of --output, with today's tests"},
+        table={"action": "store_true", "help": "show what is in --output"}, seed=0,
+        output={"type": Path, "default": RESULTS / "mutants/mutants.json", "metavar": "FILE"}).parse_args()
     if p.table:
         return print(_table(json.loads(p.output.read_text())))
     paths = [f.resolve() for f in p.files] if p.files else [ROOT / "sdpadv_np" / name for name in TESTS]
@@ -214,9 +198,6 @@ def main():
         for path, mutant in drawn:
             print(f"{path.relative_to(ROOT)}:{mutant.line}: {mutant.before}  ->  {mutant.after}")
         return
-    import sdpadv_np
-    from sdpadv_np.storage.provenance import provenance
-
     if Path(sdpadv_np.__file__).parent != ROOT / "sdpadv_np":
         sys.exit(f"sdpadv_np is imported from {sdpadv_np.__file__}; install {ROOT} itself: pip install -e {ROOT}")
     os.chdir(ROOT)

@@ -6,7 +6,6 @@ Each processor is an environment of child processes, which restricts our kernels
 OpenBLAS, and PyTorch (ATen, MKL, oneDNN) to the same instructions. Writes benchmarks/results/processors/: the table of
 times and ratios, and every child's record as JSON. ``--quick --output DIR`` shows that it works.
 """
-import argparse
 import json
 import os
 import subprocess
@@ -14,10 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from common import RESULTS, document, parser
 from numpy._core._multiarray_umath import __cpu_dispatch__ as LOOPS
 
 from sdpadv_np.evaluation import tables
 from sdpadv_np.kernels import dense
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 
 BENCHMARKS = {
@@ -87,11 +88,8 @@ def rows(records):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, metavar="N")
-    parser.add_argument("--quick", action="store_true", help="the single operations alone, three rounds")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "processors", metavar="DIR")
-    p = parser.parse_args()
+    p = parser(__doc__, rounds=15, output=RESULTS / "processors", quick={
+        "action": "store_true", "help": "the single operations alone, three rounds"}).parse_args()
     benchmarks, rounds = ({"ops": BENCHMARKS["ops"]}, 3) if p.quick else (BENCHMARKS, p.rounds)
     environments, records = processors(), {}
     for name, environment in environments.items():
@@ -100,21 +98,15 @@ def main():
             records.setdefault(name, {})[benchmark] = measure(benchmark, cases, environment, rounds)
     table = rows(records), ("job: contender", *records)
     print(tables.text(*table))
-    made = provenance()
-    used = {name: " ".join(f"`{k}={v}`" for k, v in environment.items()) for name, environment in environments.items()}
-    lines = [
-        f"# {TITLE}", "",
-        f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the same "
-        "rounds.", "",
-        tables.markdown(*table), "", "| processor | NumPy's products | environment |", "| --- | --- | --- |",
-        *(f"| {name} | {openblas(environments[name])} | {variables} |" for name, variables in used.items()),
-        "", f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. "
-        "NumPy's products have no variant below SSE4.2 here.", "",
-    ]
-    p.output.mkdir(parents=True, exist_ok=True)
-    (p.output / "README.md").write_text("\n".join(lines))
-    (p.output / "records.json").write_text(
-        json.dumps({"made": made, "environments": environments, "records": records}, indent=1) + "\n")
+    made, columns = provenance(), ("processor", "NumPy's products", "environment")
+    used = [(name, openblas(environment), " ".join(f"`{k}={v}`" for k, v in environment.items()))
+            for name, environment in environments.items()]
+    files.write_text(p.output / "README.md", document(
+        TITLE, f"{made['processor']}; each cell: our median time, and how many times as fast as eager PyTorch in the "
+        "same rounds.", tables.markdown(*table), tables.markdown(used, columns),
+        f"Made by `python benchmarks/processors.py`, {made['date']}, commit {made['commit']}. "
+        "NumPy's products have no variant below SSE4.2 here."))
+    files.write_json(p.output / "records.json", {"made": made, "environments": environments, "records": records})
     print(f"written to {p.output}")
 
 

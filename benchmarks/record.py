@@ -4,14 +4,10 @@ Each writes benchmarks/results/NAME/: for each device, number of threads and clo
 parameter, version), its tables and verdicts (Markdown) and its plot. ``--quick --output DIR`` shows in a minute or two
 that it works.
 """
-import argparse
-from pathlib import Path
-
+import common
 import peers
 
 from sdpadv_np.bench import BENCHMARKS, report
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(name: str, description: str, known: tuple, goals=(), results: str = "", arguments=None) -> None:
@@ -22,15 +18,12 @@ def main(name: str, description: str, known: tuple, goals=(), results: str = "",
     """
     benchmark = BENCHMARKS[name]
     devices, cases = tuple(benchmark.default_cases), None if benchmark.other_case else tuple(benchmark.cases)
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", nargs="*", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
-    parser.add_argument("--threads", type=int, default=1, metavar="N")
-    parser.add_argument("--clock", choices=benchmark.clocks, default=benchmark.clocks[0])
-    parser.add_argument("--device", choices=devices, default="cpu")
-    parser.add_argument("--cases", nargs="+", choices=cases, metavar="NAME")
-    parser.add_argument("--rounds", type=int, metavar="N")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, default=RESULTS / (results or name), metavar="DIR")
+    parser = common.parser(
+        description, peers={"nargs": "*", "choices": known, "default": list(known), "metavar": "NAME",
+                            "help": ", ".join(known)}, threads=1,
+        clock={"choices": benchmark.clocks, "default": benchmark.clocks[0]},
+        device={"choices": devices, "default": "cpu"}, cases={"nargs": "+", "choices": cases, "metavar": "NAME"},
+        rounds={"type": int, "metavar": "N"}, quick=False, output=common.RESULTS / (results or name))
     p = parser.parse_args(arguments)
     contenders, missing = peers.find(p.peers, known, p.threads)
     settings = benchmark.resolve(p.quick, bool(benchmark.scans) and not p.quick, p.device, cases=p.cases, clock=p.clock,

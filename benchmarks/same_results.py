@@ -7,13 +7,12 @@ Python, each derivative by its one-line rule, direct convolutions. Three seeds o
 SdpAdv. The roundings differ, so the weights diverge after some steps; the accuracies must not differ by more than those
 of other seeds do. Writes benchmarks/results/same_results/README.md and results.json.
 """
-import argparse
 import contextlib
-import json
 import time
-from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+from common import RESULTS, document, machine, parser
 
 import sdpadv_np as sd
 from sdpadv_np import evaluation
@@ -25,27 +24,29 @@ from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "same_results"
 SEEDS = {"A": 3, "B": 8}
+COLUMNS = ("training", "as run, seeds 0, 1, ...", "composed rules, seeds 0, 1, ...", "difference of the means",
+           "largest spread of seeds")
 EPOCHS = {"A": 2, "B": 5, "SdpAdv": 5}
 
 
 @contextlib.contextmanager
 def composed():
     """Within this block no rule is fused and no step is recorded."""
-    fused = {name: (op.fused, op.saving) for name, op in OPS.items()}
-    call, each, copied = sd.Plan.__call__, plan._each, plan._copied
+    before = [(op, name, getattr(op, name)) for op in OPS.values() for name in ("fused", "saving")]
     try:
-        for op in OPS.values():
-            object.__setattr__(op, "fused", None)
-            object.__setattr__(op, "saving", None)
-        sd.Plan.__call__ = lambda self, *inputs: each(copied, self.function(*map(np.asarray, inputs)))
-        yield
+        for op, name, _ in before:
+            object.__setattr__(op, name, None)
+        with patch.object(sd.Plan, "__call__", _executed):
+            yield
     finally:
-        for name, op in OPS.items():
-            object.__setattr__(op, "fused", fused[name][0])
-            object.__setattr__(op, "saving", fused[name][1])
-        sd.Plan.__call__ = call
+        for op, name, value in before:
+            object.__setattr__(op, name, value)
+
+
+def _executed(self, *inputs):
+    """The function of a plan, executed in Python."""
+    return plan._each(plan._copied, self.function(*map(np.asarray, inputs)))
 
 
 def trainings(data, seed: int, plain: bool):
@@ -64,10 +65,8 @@ def trainings(data, seed: int, plain: bool):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir")
-    options = parser.parse_args()
-    data, found = sd.data.load("mnist", options.data_dir, print), []
+    p = parser(__doc__, data_dir={}, output=RESULTS / "same_results").parse_args()
+    data, found = sd.data.load("mnist", p.data_dir, print), []
     with threads(1):
         for seed in range(max(SEEDS.values())):
             for plain in (False, True):
@@ -77,28 +76,26 @@ def main():
                         seconds, started = time.perf_counter() - started, time.perf_counter()
                         found.append({"training": name, "seed": seed, "composed": plain, **figures, "seconds": seconds})
                         print(found[-1], flush=True)
+    made, table = provenance(), (rows_of(found), COLUMNS)
+    text = document(
+        __doc__.splitlines()[0], f"Made by `python benchmarks/same_results.py` on MNIST, test images; {machine(made)}.",
+        "\n".join(f"- {name}: {count} epochs" for name, count in EPOCHS.items()), tables.markdown(*table))
+    files.write_text(p.output / "README.md", text)
+    files.write_json(p.output / "results.json", {"made": made, "epochs": EPOCHS, "results": found})
+    print(tables.text(*table))
+
+
+def rows_of(found: list[dict]) -> list[tuple[str, ...]]:
+    """A row for each training and figure."""
     rows = []
-    for name in dict.fromkeys(f["training"] for f in found):
-        for key in ("accuracy", "L2sq"):
-            own = [f for f in found if f["training"] == name and key in f]
-            values = {plain: [f[key] for f in own if f["composed"] == plain] for plain in (False, True)}
-            if values[False]:
-                digits = 4 if key == "accuracy" else 1
-                means = [np.mean(values[plain]) for plain in (False, True)]
-                texts = ["  ".join(f"{v:.{digits}f}" for v in values[plain]) for plain in (False, True)]
-                spread = max(np.ptp(v) for v in values.values())
-                rows.append((f"{name}, {key}", *texts, f"{means[0] - means[1]:+.{digits}f}", f"{spread:.{digits}f}"))
-    columns = ("training", "as run, seeds 0, 1, ...", "composed rules, seeds 0, 1, ...", "difference of the means",
-               "largest spread of seeds")
-    made, lines = provenance(), [f"- {name}: {count} epochs" for name, count in EPOCHS.items()]
-    machine = ", ".join(f"{k} {v}" for k, v in made.items())
-    text = [f"# {__doc__.splitlines()[0]}", "",
-            f"Made by `python benchmarks/same_results.py` on MNIST, test images; {machine}.", "",
-            *lines, "", tables.markdown(rows, columns), ""]
-    files.write_text(RESULTS / "README.md", "\n".join(text))
-    files.write_text(RESULTS / "results.json",
-                     json.dumps({"made": made, "epochs": EPOCHS, "results": found}, indent=1) + "\n")
-    print(tables.text(rows, columns))
+    for name, key in dict.fromkeys((f["training"], key) for f in found for key in ("accuracy", "L2sq") if key in f):
+        values = [[f[key] for f in found if (f["training"], f["composed"]) == (name, composed)]
+                  for composed in (False, True)]
+        digits = 4 if key == "accuracy" else 1
+        texts = ["  ".join(f"{v:.{digits}f}" for v in run) for run in values]
+        difference, spread = np.mean(values[0]) - np.mean(values[1]), max(map(np.ptp, values))
+        rows.append((f"{name}, {key}", *texts, f"{difference:+.{digits}f}", f"{spread:.{digits}f}"))
+    return rows
 
 
 if __name__ == "__main__":

@@ -8,26 +8,23 @@ models, evaluate, save and load, differentiate by hand, copy. What each gives is
 gave alone, before any thread was started. Then a pool of processes, started anew (spawn), does them on
 pickled copies. Writes benchmarks/results/sharing/README.md; exit status 1 if anything differed or failed.
 """
-import argparse
 import copy
 import functools
 import hashlib
 import multiprocessing
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from common import RESULTS, document, machine, parser
 
 import sdpadv_np as sd
 from sdpadv_np.evaluation import tables
 from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
-
-RESULTS = Path(__file__).parent / "results" / "sharing"
 
 
 def digest(*results) -> str:
@@ -47,14 +44,13 @@ class Shared:
         self.b = sd.models.ModelB().fit(*self.data, epochs=2, progress=False)
         self.a = sd.models.ModelA().fit(*(part[:64] for part in self.data), epochs=1, batch_size=32, progress=False)
         self.generator = sd.attacks.SdpAdv(self.b).fit(*self.data, epochs=1, progress=False)
-        self.plan = sd.Plan(self.input_gradient, [self.b.store])
+
+    @functools.cached_property
+    def plan(self):
+        return sd.Plan(self.input_gradient, [self.b.store])
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "plan"}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self.plan = sd.Plan(self.input_gradient, [self.b.store])
 
     def input_gradient(self, x):
         t = sd.Tensor(x, requires_grad=True)
@@ -115,14 +111,12 @@ def in_threads(jobs, alone, threads, seconds, seed) -> tuple[Counter, Counter]:
         rng, names = np.random.default_rng([seed, number]), list(jobs)
         while time.monotonic() < end:
             name = names[rng.integers(len(names))]
-            wrong = compared(jobs, name, alone)
             done[name] += 1
-            if wrong:
+            if wrong := compared(jobs, name, alone):
                 failed[name, wrong] += 1
 
-    workers = [threading.Thread(target=work, args=(k,)) for k in range(threads)]
-    [w.start() for w in workers]
-    [w.join() for w in workers]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
     return done, failed
 
 
@@ -132,14 +126,12 @@ def in_process(shared, alone):
     return {name: compared(jobs, name, alone) for name in jobs}
 
 
+def wrong_runs(counts: Counter, name: str) -> int:
+    return sum(n for (job, _), n in counts.items() if job == name)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=8, metavar="N")
-    parser.add_argument("--minutes", type=float, default=5.0, metavar="N")
-    parser.add_argument("--processes", type=int, default=2, metavar="N")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR")
-    p = parser.parse_args()
+    p = parser(__doc__, threads=8, minutes=5.0, processes=2, seed=0, output=RESULTS / "sharing").parse_args()
     shared = Shared()
     jobs = shared.jobs()
     alone = {name: job() for name, job in jobs.items()}
@@ -149,20 +141,17 @@ def main():
     with multiprocessing.get_context("spawn").Pool(p.processes) as pool:
         reports = pool.starmap(in_process, [(shared, alone)] * p.processes)
     wrong = Counter((name, why) for report in reports for name, why in report.items() if why)
-    in_threads_wrong, in_processes_wrong = (
-        {name: sum(n for (job, _), n in counts.items() if job == name) for name in jobs} for counts in (failed, wrong))
-    rows = [(name, str(done[name]), str(in_threads_wrong[name]),
-             f"{p.processes - in_processes_wrong[name]} of {p.processes}") for name in jobs]
+    rows = [(name, str(done[name]), str(wrong_runs(failed, name)),
+             f"{p.processes - wrong_runs(wrong, name)} of {p.processes}") for name in jobs]
     columns = ("job", f"done in {p.threads} threads", "wrong", "right in processes")
     command = " ".join(["python benchmarks/sharing.py", *sys.argv[1:]])
     total = (f"{done.total()} jobs in {p.threads} threads within {p.minutes:g} minutes: {failed.total()} wrong; "
              f"{len(reports) * len(jobs)} in {p.processes} spawned processes: {wrong.total()} wrong.")
-    errors = [f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items()]
-    machine = ", ".join(f"{k} {v}" for k, v in provenance().items())
-    text = [f"# {__doc__.splitlines()[0]}", "", f"Made by `{command}`, seed {p.seed}; {machine}.", "", total, "",
-            *errors, tables.markdown(rows, columns), ""]
-    files.write_text(p.output / "README.md", "\n".join(text))
-    print(f"\n{tables.text(rows, columns)}\n\n{total}\n" + "\n".join(errors) + f"\nwritten: {p.output / 'README.md'}")
+    errors = "\n".join(f"- {name}: {why} ({n} times)" for (name, why), n in (failed + wrong).items())
+    made = f"Made by `{command}`, seed {p.seed}; {machine(provenance())}."
+    text = document(__doc__.splitlines()[0], made, total, errors, tables.markdown(rows, columns))
+    files.write_text(p.output / "README.md", text)
+    print(f"\n{tables.text(rows, columns)}\n\n{total}\n{errors}\nwritten: {p.output / 'README.md'}")
     sys.exit(bool(failed or wrong))
 
 

@@ -6,17 +6,18 @@
 Trains Model B, then SdpAdv with each setting against it, and writes
 benchmarks/results/stronger_networks/DATASET.json after each one, and README.md, the table of all.
 """
-import argparse
 import json
 import time
 from pathlib import Path
 
+import common
+
 from sdpadv_np import attacks, data, evaluate, models
 from sdpadv_np.evaluation import tables
+from sdpadv_np.storage import files
 from sdpadv_np.storage.provenance import provenance
 from sdpadv_np.training.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "stronger_networks"
 WIDE = {"localisation": (128,), "perturbation": (512, 512)}
 SETTINGS = {
     "paper": {},
@@ -34,14 +35,11 @@ SETTINGS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", choices=data.DATASETS, default="mnist")
-    parser.add_argument("--data-dir")
-    parser.add_argument("--settings", help="names, separated by semicolons; other results in the record stay")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0, help="of SdpAdv; the classifier stays the same")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    p = parser.parse_args()
+    p = common.parser(
+        __doc__, dataset={"choices": data.DATASETS, "default": "mnist"}, data_dir={},
+        settings={"help": "names, separated by semicolons; other results in the record stay"}, epochs=10,
+        seed={"type": int, "default": 0, "help": "of SdpAdv; the classifier stays the same"},
+        output=common.RESULTS / "stronger_networks").parse_args()
     d = data.load(p.dataset, p.data_dir, print)
     classifier = models.ModelB().fit(d.x_train, d.y_train, d.x_val, d.y_val)
     record = {"dataset": p.dataset, "epochs": p.epochs, "validation accuracy": classifier.accuracy(d.x_val, d.y_val),
@@ -59,13 +57,12 @@ def main() -> None:
         }
         print(f"{p.dataset}, {name}: accuracy {result.accuracy:.4f}, L2sq {result.l2sq:.1f}, {seconds:.0f} s",
               flush=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        report(p.output)
+        files.write_json(path, record)
+        files.write_text(p.output / "README.md", report(p.output))
 
 
-def report(folder: Path) -> None:
-    """README.md: one row for each setting, the paper's first."""
+def report(folder: Path) -> str:
+    """One row for each setting, the paper's first."""
     records = {path.stem: json.loads(path.read_text())["results"] for path in sorted(folder.glob("*.json"))}
     names = sorted({name for results in records.values() for name in results},
                    key=lambda name: ("seed" in name, *(setting == name for setting in reversed(SETTINGS))))
@@ -73,10 +70,11 @@ def report(folder: Path) -> None:
     for name in names:
         cells = [f"{r[name]['accuracy']:.4f} / {r[name]['l2sq']:.1f}" if name in r else "" for r in records.values()]
         rows.append((name, f"{next(r[name]['parameters'] for r in records.values() if name in r):,}", *cells))
-    text = ("# SdpAdv with larger networks than the paper's\n\nAccuracy / L2sq on the validation images of Model B, "
-            "eps 0.1. Made by `python benchmarks/stronger_networks.py`.\n\n")
-    table = tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records))
-    (folder / "README.md").write_text(text + table + "\n")
+    return common.document(
+        "SdpAdv with larger networks than the paper's",
+        "Accuracy / L2sq on the validation images of Model B, eps 0.1. "
+        "Made by `python benchmarks/stronger_networks.py`.",
+        tables.markdown(rows, ("networks, weight of L_theta", "parameters", *records)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The checks of arguments that all public functions share; they return Python's numbers, or checked arrays."""
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
@@ -60,14 +61,11 @@ def flag(name: str, value: object) -> bool:
 
 def real_dtype(name: str, value: Any) -> np.dtype[Any]:
     """``value`` as np.float32 or np.float64, the two dtypes that carry gradients."""
-    dtype: np.dtype[Any] | None
-    try:
-        dtype = np.dtype(value)
-    except (TypeError, ValueError):
-        dtype = None
-    if value is None or dtype is None or dtype not in xp.FLOATS:  # NumPy reads None as float64
-        raise ArgumentError(f"{name} is {value!r}; choose np.float32 or np.float64")
-    return dtype
+    with contextlib.suppress(TypeError, ValueError):
+        dtype: np.dtype[Any] = np.dtype(value)
+        if value is not None and dtype in xp.FLOATS:  # NumPy reads None as float64
+            return dtype
+    raise ArgumentError(f"{name} is {value!r}; choose np.float32 or np.float64")
 
 
 def sizes(name: str, value: Any) -> tuple[int, ...]:
@@ -118,8 +116,9 @@ def images(x: Any, name: str = "x", shape: tuple[int, ...] | None = None) -> Any
     """
     x = unmasked(name, xp.as_array(x))
     if x.dtype.newbyteorder("=") not in xp.FLOATS:
-        remedy = _as_floats(x, name)
-        raise ArgumentError(f"{name} has dtype {x.dtype}; images are float32 (or float64) in [0, 1]: {remedy}")
+        raise ArgumentError(
+            f"{name} has dtype {x.dtype}; images are float32 (or float64) in [0, 1]: {_as_floats(x, name)}"
+        )
     x = x.astype(x.dtype.newbyteorder("="), copy=False)
     if x.ndim != 4 or (shape is not None and x.shape[1:] != tuple(shape)):
         expected = "(N, C, H, W)" if shape is None else f"(N, {', '.join(map(str, shape))})"
@@ -163,13 +162,14 @@ def _reshaped(given: tuple[int, ...], name: str, shape: tuple[int, ...] | None) 
 
 def _outside(x: Any, name: str, low: float, high: float) -> str:
     """The message for images with values from ``low`` to ``high``, beyond [0, 1]."""
-    wrong = ~((x >= 0) & (x <= 1))
-    first = int(wrong.any(axis=(1, 2, 3)).argmax())
+    first = int((~((x >= 0) & (x <= 1))).any(axis=(1, 2, 3)).argmax())
     if not (math.isfinite(low) and math.isfinite(high)):
         what = "NaN" if math.isnan(low) or math.isnan(high) else "an infinite value"
         return f"{name}[{first}] holds {what}; images must lie in [0, 1]: look at where they come from"
-    values = f"values from {low:.9g} to {high:.9g} (the first image is {name}[{first}])"
-    got = f"{name} has {values}; images must lie in [0, 1]: "
+    got = (
+        f"{name} has values from {low:.9g} to {high:.9g} (the first image is {name}[{first}]); "
+        "images must lie in [0, 1]: "
+    )
     if low >= -1e-3 and high <= 1 + 1e-3:
         return got + f"that is rounding, use {name}.clip(0, 1)"
     if low >= 0 and 10 < high <= 255:

@@ -48,5 +48,5 @@ class RenamedAttribute:
 
 
 def _warn(old: str, new: str, since: str) -> None:
-    message = f"{old} is called {new} since {since}; the old name will be removed"
-    warnings.warn(message, DeprecationWarning, stacklevel=3)
+    warnings.warn(
+        f"{old} is called {new} since {since}; the old name will be removed", DeprecationWarning, stacklevel=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 
-from .training.compiling import compiling_shown
+from .training.progress import compiling_shown
 
 
 def warm_up(progress: bool = True) -> dict[str, float]:

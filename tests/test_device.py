@@ -11,7 +11,7 @@ from sdpadv_np.attacks import registry
 from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.errors import ArgumentError, TrainingError
 from sdpadv_np.models.classifier import ClassifierTraining
-from sdpadv_np.training import loss_sums
+from sdpadv_np.training import loop
 
 FEW = {  # attacks without training, with few steps
     "FGSM": {}, "RFGSM": {}, "PGD": {"steps": 3}, "BIM": {"steps": 3}, "MIM": {"steps": 3}, "DeepFool": {"steps": 5},
@@ -132,7 +132,7 @@ def test_losses_are_fetched_every_twenty_steps(stand_in, glyphs):
 
 @pytest.mark.parametrize("device", xp.DEVICES)
 def test_a_loss_that_is_not_finite_is_reported_with_its_step(stand_in, device):
-    module, seen = xp.on(device), loss_sums.LossSums("Model B", 3)
+    module, seen = xp.on(device), loop.LossSums("Model B", 3)
     with pytest.raises(TrainingError, match="Model B: L_D is nan in epoch 3, step 24; lower the learning rate"):
         for step in range(1, 41):
             loss = np.nan if step == 24 else step
@@ -190,7 +190,7 @@ def test_attacks_return_the_kind_of_array_they_are_given(gpu, glyphs, classifier
 
 
 def test_evaluation_takes_arrays_of_both_kinds(gpu, glyphs, classifier, tmp_path):
-    from sdpadv_np.evaluation import distortion_text
+    from sdpadv_np.evaluation import distortion
 
     f, x, y = on_gpu(classifier, tmp_path), glyphs.x_test[:20], glyphs.y_test[:20]
     kinds = [(c, images) for c in (classifier, f) for images in (x, gpu.cupy.asarray(x))]
@@ -200,8 +200,8 @@ def test_evaluation_takes_arrays_of_both_kinds(gpu, glyphs, classifier, tmp_path
         got, want = ({k: v for k, v in r.items() if k != "seconds_per_100"} for r in (result, results[0]))
         assert got == pytest.approx(want, rel=1e-3, abs=1e-6)
     for attack in (sd.attacks.STM(f, angle=(-30.0, 30.0, 2)), sd.attacks.StAdv(f, evaluations=3), sd.attacks.SdpAdv(f)):
-        assert distortion_text.mean_distortion(attack, x[:3]) == pytest.approx(
-            distortion_text.mean_distortion(attack, gpu.cupy.asarray(x[:3])), rel=1e-3, abs=1e-3,
+        assert distortion.mean_distortion(attack, x[:3]) == pytest.approx(
+            distortion.mean_distortion(attack, gpu.cupy.asarray(x[:3])), rel=1e-3, abs=1e-3,
         )
     still = sd.models.Generator(spatial=False, device="cuda")
     assert [type(still.theta(a)) for a in (x, gpu.cupy.asarray(x))] == [np.ndarray, gpu.cupy.ndarray]

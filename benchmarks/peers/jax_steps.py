@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.bench import Candidate, steps
 from sdpadv_np.kernels.conv2d import resolve_padding
-from sdpadv_np.models.classifier import ClassifierTraining
 from sdpadv_np.nn import Conv2d, Dense
+
+from . import trainings
 
 __version__ = jax.__version__
 _ACTIVATIONS = {"linear": lambda x: x, "relu": jax.nn.relu, "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.2),
@@ -27,9 +27,8 @@ def jit(job) -> Candidate:
     """The training step of the job."""
     if job.operation != "training step" or job.scan:
         raise NotImplementedError("its program is for the training steps alone")
-    task, _ = job.parameters["start"]()
-    kinds = {ClassifierTraining: ClassifierStep, SdpAdvTraining: SdpAdvStep, steps.CriticTraining: CriticStep}
-    return kinds[type(task)](task, job.parameters["optimise"]).candidate(job.parameters["batches"])
+    task, step = trainings.program(job, ClassifierStep, SdpAdvStep, CriticStep)
+    return step(task, job.parameters["optimise"]).candidate(job.parameters["batches"])
 
 
 def _apply(network, weights, x):
@@ -46,24 +45,23 @@ def _apply(network, weights, x):
     return x
 
 
-def _weights(*networks):
+def _weights(networks):
     return [[{key: jnp.array(t.data) for key, t in tensors.items()} for tensors in network.tensors]
             for network in networks]
 
 
 class _Step:
-    """``losses(name, own, weights, batch)`` -> (the loss of network ``name`` with weights ``own``, figures).
-
-    The networks are trained in the order of ``rates``.
-    """
+    """``losses(name, own, weights, batch)`` -> (the loss of network ``name`` with weights ``own``, figures)."""
 
     tolerance = 0.0
 
-    def __init__(self, optimise: bool, weights: dict, rates: dict, arrays):
-        self.optimise, self.rates = optimise, rates
-        self.start, self.arrays = weights, [jnp.array(a) for a in arrays]
-        moments = jax.tree.map(jnp.zeros_like, weights)
-        self.state = jax.tree.map(jnp.array, (weights, moments, moments, jnp.zeros(())))
+    def __init__(self, task, optimise: bool):
+        self.task, self.optimise = task, optimise
+        networks, self.arrays = trainings.networks(task), [jnp.array(a) for a in trainings.arrays(task)]
+        self.start = {name: _weights(own) for name, (own, _) in networks.items()}
+        self.rates = {name: (float(o.lr), o.beta1, o.beta2) for name, (_, o) in networks.items()}
+        moments = jax.tree.map(jnp.zeros_like, self.start)
+        self.state = jax.tree.map(jnp.array, (self.start, moments, moments, jnp.zeros(())))
         self.run = jax.jit(self._step if optimise else self._gradients, donate_argnums=0 if optimise else ())
 
     def _gradient(self, name, weights, indices):
@@ -130,31 +128,15 @@ def _adam(t, lr, beta1, beta2, w, m, v):
     return w - lr * (m / (1 - beta1**t)) / (jnp.sqrt(v / (1 - beta2**t)) + 1e-8)
 
 
-def _rates(optimiser):
-    return float(optimiser.lr), optimiser.beta1, optimiser.beta2
-
-
 class ClassifierStep(_Step):
-    def __init__(self, task, optimise):
-        self.network = task.classifier.network
-        weights, rates = {"classifier": _weights(self.network)}, {"classifier": _rates(task.optimiser)}
-        super().__init__(optimise, weights, rates, [task.x, task.y])
-
     def losses(self, name, own, weights, batch):
         x, y = batch
-        logits = _apply(self.network, own[0], x)
+        logits = _apply(self.task.classifier.network, own[0], x)
         loss = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1).mean()
         return loss, {"loss": loss}
 
 
 class SdpAdvStep(_Step):
-    def __init__(self, task, optimise):
-        self.task, generator = task, task.generator
-        self.frozen, self.alpha = _weights(task.classifier.network)[0], task.attack.alpha_at(0, task.epochs)
-        weights = {"discriminator": _weights(task.discriminator), "generator": _weights(generator.h_sd, generator.h_p)}
-        rates = {"discriminator": _rates(task.d_optimiser), "generator": _rates(task.optimiser)}
-        super().__init__(optimise, weights, rates, [task.x, task.y])
-
     def _distort(self, weights, x):
         attack, generator = self.task.attack, self.task.generator
         theta_raw = _apply(generator.h_sd, weights[0], x)
@@ -183,7 +165,8 @@ class SdpAdvStep(_Step):
             loss = -(judge(own, x_t)[:, 1].mean() + judge(own, x_a)[:, 0].mean())
             return loss, {"L_D": loss}
         deviation, _, eta_raw, x_a = self._distort(own, x)
-        z, true = _apply(self.task.classifier.network, self.frozen, x_a), jax.nn.one_hot(y, 10, dtype=bool)
+        classifier, true = self.task.classifier.network, jax.nn.one_hot(y, 10, dtype=bool)
+        z = _apply(classifier, _weights([classifier])[0], x_a)
         margin = jnp.where(true, z, 0).sum(1) - jnp.where(true, -jnp.inf, z).max(1)
         terms = {
             "L_adv": jnp.maximum(margin, -attack.kappa).mean(), "L_theta": _norm(deviation).mean(),
@@ -191,24 +174,20 @@ class SdpAdvStep(_Step):
             "L_GAN": -judge(weights["discriminator"], x_a)[:, 1].mean(),
         }
         adversarial, theta, eta, gan = terms.values()
-        return adversarial + self.alpha * theta + attack.beta * eta + attack.lam * gan, terms
+        alpha = attack.alpha_at(0, self.task.epochs)
+        return adversarial + alpha * theta + attack.beta * eta + attack.lam * gan, terms
 
 
 class CriticStep(_Step):
     tolerance = 3e-4  # differentiated twice through XLA's convolutions: 1.0e-4 from ours direct was seen
 
-    def __init__(self, task, optimise):
-        self.network, self.penalty = task.critic, task.penalty
-        weights, rates = {"critic": _weights(task.critic)}, {"critic": _rates(task.optimiser)}
-        super().__init__(optimise, weights, rates, [task.real, task.fake, task.mix])
-
     def losses(self, name, own, weights, batch):
         real, fake, mix = batch
 
         def critic(x):
-            return _apply(self.network, own[0], x)
+            return _apply(self.task.critic, own[0], x)
 
         gradient = jax.grad(lambda x: critic(x).sum())(mix * real + (1 - mix) * fake)
         penalty = ((_norm(gradient) - 1) ** 2).mean()
         distance = critic(real).mean() - critic(fake).mean()
-        return self.penalty * penalty - distance, {"distance": distance, "penalty": penalty}
+        return self.task.penalty * penalty - distance, {"distance": distance, "penalty": penalty}

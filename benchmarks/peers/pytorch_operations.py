@@ -57,29 +57,27 @@ def _flow_sample(variant, job):
 
 def _sampled(variant, job, sample, moved, read=lambda results: results):
     x, g, sample = variant.tensor(job.inputs["x"]), variant.tensor(job.inputs["g"]), variant.compile(sample)
-    if job.task == affine.FORWARD:
-        return Candidate(lambda: (sample(x, moved),), _numpy)
-    inputs = [tensor.detach().requires_grad_() for tensor in ((moved,) if job.task == affine.THETA else (x, moved))]
-    arguments = (x, *inputs)[-2:]
+    wanted = {affine.FORWARD: (), affine.THETA: (moved,)}.get(job.task, (x, moved))
+    inputs = [tensor.detach().requires_grad_() for tensor in wanted]
+    arguments = (x, *(inputs or [moved]))[-2:]
+    return _candidate(sample, arguments, inputs, g, lambda results: read(_numpy(results)))
 
+
+def _candidate(function, arguments, inputs, g, read=_numpy, tolerance=0.0) -> Candidate:
+    """``function(*arguments)``, and its gradients with respect to ``inputs``, if there are any."""
     def call():
-        y = sample(*arguments)
+        y = function(*arguments)
         return y, *torch.autograd.grad(y, inputs, g)
 
-    return Candidate(call, lambda results: read(_numpy(results)))
+    return Candidate(call if inputs else lambda: (function(*arguments),), read, tolerance)
 
 
 def _differentiated(variant, job, function):
     """``function(*inputs)``, and the gradients that the job names; g, if among the inputs, is the result's gradient."""
     wanted = job.parameters["gradients"]
     tensors = {name: torch.from_numpy(a.copy()).requires_grad_(name in wanted) for name, a in job.inputs.items()}
-    g, function = tensors.pop("g", None), variant.compile(function)
-
-    def call():
-        y = function(*tensors.values())
-        return [y, *torch.autograd.grad(y, [tensors[name] for name in wanted], g)]
-
-    return Candidate(call, _numpy)
+    g = tensors.pop("g", None)
+    return _candidate(variant.compile(function), tensors.values(), [tensors[name] for name in wanted], g)
 
 
 def _with(function):
@@ -116,16 +114,10 @@ def _adam(variant, job):
 def _model(variant, job):
     """Model A as a whole."""
     module = Module(variant, job.parameters["network"]().network).frozen().forward
-    x, g = variant.tensor(job.inputs["x"]), variant.tensor(job.inputs["g"])
-    if job.task == conv.FORWARD:
-        return Candidate(lambda: (module(x),), _numpy)
-    x.requires_grad_()
-
-    def call():
-        logits = module(x)
-        return logits, *torch.autograd.grad(logits, [x], g)
-
-    return Candidate(call, _numpy, _SWITCHED)
+    x, inputs = variant.tensor(job.inputs["x"]), []
+    if job.task != conv.FORWARD:
+        inputs = [x.requires_grad_()]
+    return _candidate(module, [x], inputs, variant.tensor(job.inputs["g"]), tolerance=_SWITCHED if inputs else 0.0)
 
 
 def _conv2d(variant, job):

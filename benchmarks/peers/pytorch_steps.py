@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sdpadv_np.attacks.sdpadv_training import SdpAdvTraining
 from sdpadv_np.bench import Candidate, steps
-from sdpadv_np.models.classifier import ClassifierTraining
 
+from . import trainings
 from .pytorch_networks import Module
 
 
@@ -29,63 +28,63 @@ def generator(variant, job) -> Candidate:
 
     def call():
         with torch.no_grad():
-            return program.distort(program.x)[3]
+            return program.distort(program.arrays[0])[3]
 
     return Candidate(call, lambda x_a: x_a.numpy())
 
 
 def _program(variant, job):
-    task, _ = job.parameters["start"]()
-    kinds = {ClassifierTraining: ClassifierStep, SdpAdvTraining: SdpAdvStep, steps.CriticTraining: CriticStep}
-    return kinds[type(task)](variant, task, job.parameters["optimise"])
+    task, step = trainings.program(job, ClassifierStep, SdpAdvStep, CriticStep)
+    return step(variant, task, job.parameters["optimise"])
 
 
 class _Step:
-    """The common part: networks, each with its optimiser, and batches in turns."""
+    """The common part: networks, those of one parameter store with one optimiser, and batches in turns."""
 
-    def __init__(self, variant, optimise: bool):
-        self.variant, self.optimise = variant, optimise
-        self.modules, self.optimisers = {}, {}
+    def __init__(self, variant, task, optimise: bool):
+        self.task, self.optimise = task, optimise
+        self.arrays = [variant.tensor(array) for array in trainings.arrays(task)]
+        trained = trainings.networks(task)
+        self.modules = {name: [Module(variant, network) for network in own] for name, (own, _) in trained.items()}
+        self.parameters = {name: [p for m in modules for p in m.parameters] for name, modules in self.modules.items()}
+        self.optimisers = {name: variant.adam(self.parameters[name], float(o.lr), (o.beta1, o.beta2))
+                           for name, (_, o) in trained.items()}
+        self.prepare(variant)
 
-    def network(self, name, network, optimiser):
-        """A network of ours (for 28x28 images, if it has convolutions), to be trained with ``optimiser``'s rates."""
-        module = self.modules[name] = Module(self.variant, network)
-        betas = optimiser.beta1, optimiser.beta2
-        self.optimisers[name] = self.variant.adam(module.parameters, float(optimiser.lr), betas)
-        return module
+    def _flat(self, function) -> dict:
+        """{network: function(parameter) of all of its parameters, as one array}"""
+        return {name: np.concatenate([m.flat(function) for m in modules]) for name, modules in self.modules.items()}
 
     def update(self, name, loss):
         self.optimisers[name].zero_grad(set_to_none=True)
-        loss.backward(inputs=self.modules[name].parameters)
+        loss.backward(inputs=self.parameters[name])
         if self.optimise:
             self.optimisers[name].step()
 
     def candidate(self, batches) -> Candidate:
-        before = {name: module.flat(lambda p: p).copy() for name, module in self.modules.items()}
-        turns = itertools.cycle([torch.from_numpy(n) for n in batches])
+        before, turns = self._flat(lambda p: p), itertools.cycle([torch.from_numpy(n) for n in batches])
+
+        def call():
+            chosen = next(turns)
+            return self.step(*(array[chosen] for array in self.arrays))
 
         def read(losses):
-            weights = {name: (module.flat(lambda p: p.grad), module.flat(lambda p: p))
-                       for name, module in self.modules.items()}
+            gradients, after = self._flat(lambda p: p.grad), self._flat(lambda p: p)
+            weights = {name: (gradients[name], after[name]) for name in after}
             return steps.results(losses, weights, before, self.optimise)
 
-        return Candidate(lambda: self.step(next(turns)), read)
+        return Candidate(call, read)
 
 
 class ClassifierStep(_Step):
     """Cross-entropy, Adam."""
 
-    def __init__(self, variant, task, optimise):
-        super().__init__(variant, optimise)
-        self.network("classifier", task.classifier.network, task.optimiser)
-        self.x, self.y = variant.tensor(task.x), variant.tensor(task.y)
-        self.loss = variant.compile(self._loss)
+    def prepare(self, variant):
+        classifier = self.modules["classifier"][0].module
+        self.loss = variant.compile(lambda x, y: functional.cross_entropy(classifier(x), y))
 
-    def _loss(self, x, y):
-        return functional.cross_entropy(self.modules["classifier"].module(x), y)
-
-    def step(self, chosen):
-        loss = self.loss(self.x[chosen], self.y[chosen])
+    def step(self, x, y):
+        loss = self.loss(x, y)
         self.update("classifier", loss)
         return {"loss": loss.item()}
 
@@ -93,29 +92,25 @@ class ClassifierStep(_Step):
 class SdpAdvStep(_Step):
     """D's step, then the generator's, as in attacks/sdpadv_training.py: box, margin, non-saturating."""
 
-    def __init__(self, variant, task, optimise):
-        super().__init__(variant, optimise)
-        attack, generator = task.attack, task.generator
+    def prepare(self, variant):
+        self.attack = attack = self.task.attack
+        self.alpha = attack.alpha_at(0, self.task.epochs)
         settings = attack.projection, attack.objective, attack.gan_loss, attack.convention
         if settings != ("box", "margin", "nonsaturating", "half_pixel"):
             raise NotImplementedError("the PyTorch program is for box, margin, nonsaturating and half_pixel alone")
-        self.attack, self.alpha = attack, attack.alpha_at(0, task.epochs)
-        self.d = self.network("discriminator", task.discriminator, task.d_optimiser).module
-        self.h_sd, self.h_p = (Module(variant, network) for network in (generator.h_sd, generator.h_p))
-        self.modules["generator"] = _Both(self.h_sd, self.h_p)
-        self.optimisers["generator"] = variant.adam(self.modules["generator"].parameters, float(task.optimiser.lr))
-        self.classifier = Module(variant, task.classifier.network, generator.image_shape[1:]).frozen().module
+        (self.d,), (self.h_sd, self.h_p) = ([m.module for m in modules] for modules in self.modules.values())
+        size = self.task.generator.image_shape[1:]
+        self.classifier = Module(variant, self.task.classifier.network, size).frozen().module
         self.identity = torch.tensor([1.0, 0, 0, 0, 1, 0])
-        self.x, self.y = variant.tensor(task.x), variant.tensor(task.y)
         self.distort, self.d_loss, self.terms = map(variant.compile, (self._distort, self._d_loss, self._terms))
 
     def _distort(self, x):
         attack = self.attack
-        theta_raw = self.h_sd.module(x)
+        theta_raw = self.h_sd(x)
         theta = self.identity + (theta_raw - self.identity).clamp(-attack.gamma, attack.gamma)
         grid = functional.affine_grid(theta.view(-1, 2, 3), list(x.shape), align_corners=False)
         x_t = functional.grid_sample(x, grid, align_corners=False)
-        eta_raw = self.h_p.module(x_t).view_as(x)
+        eta_raw = self.h_p(x_t).view_as(x)
         return theta_raw, x_t, eta_raw, (x_t + eta_raw.clamp(-attack.eps, attack.eps)).clamp(0, 1)
 
     def _d_loss(self, x_t, x_a):
@@ -132,40 +127,26 @@ class SdpAdvStep(_Step):
             "L_GAN": -functional.log_softmax(self.d(x_a), 1)[:, 1].mean(),
         }
 
-    def step(self, chosen):
-        theta_raw, x_t, eta_raw, x_a = self.distort(self.x[chosen])
+    def step(self, x, y):
+        theta_raw, x_t, eta_raw, x_a = self.distort(x)
         d_loss = self.d_loss(x_t.detach(), x_a.detach())
         self.update("discriminator", d_loss)
-        terms = self.terms(theta_raw, eta_raw, x_a, self.y[chosen])
+        terms, attack = self.terms(theta_raw, eta_raw, x_a, y), self.attack
         adversarial, theta, eta, gan = terms.values()
-        attack = self.attack
         self.update("generator", adversarial + self.alpha * theta + attack.beta * eta + attack.lam * gan)
         return {**{name: term.item() for name, term in terms.items()}, "L_D": d_loss.item()}
-
-
-class _Both:
-    """Two modules as one: the generator's two networks share one parameter store of ours."""
-
-    def __init__(self, *modules):
-        self.modules, self.parameters = modules, [p for module in modules for p in module.parameters]
-
-    def flat(self, function):
-        return np.concatenate([module.flat(function) for module in self.modules])
 
 
 class CriticStep(_Step):
     """WGAN-GP's critic: the gradient penalty goes through torch.autograd.grad(create_graph=True)."""
 
-    def __init__(self, variant, task, optimise):
-        super().__init__(variant, optimise)
-        self.critic, self.penalty = self.network("critic", task.critic, task.optimiser).forward, task.penalty
-        self.real, self.fake, self.mix = map(variant.tensor, (task.real, task.fake, task.mix))
+    def prepare(self, variant):
+        self.critic = self.modules["critic"][0].forward
 
-    def step(self, chosen):
-        real, fake, mix = self.real[chosen], self.fake[chosen], self.mix[chosen]
+    def step(self, real, fake, mix):
         mixed = (mix * real + (1 - mix) * fake).requires_grad_()
         (gradient,) = torch.autograd.grad(self.critic(mixed).sum(), mixed, create_graph=True)
         penalty = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         distance = self.critic(real).mean() - self.critic(fake).mean()
-        self.update("critic", self.penalty * penalty - distance)
+        self.update("critic", self.task.penalty * penalty - distance)
         return {"distance": distance.item(), "penalty": penalty.item()}

@@ -12,7 +12,7 @@ from ..runtime.dispatch import Implementations
 from ..runtime.tracing import traceable
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh")
-LEAK = 0.2
+LEAK = 0.2  # the derivative of leaky_relu below 0
 
 _choose = Implementations(__name__, numpy="reference", numba="numba_cpu")
 implementations = _choose.available

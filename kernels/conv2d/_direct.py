@@ -15,12 +15,13 @@ from __future__ import annotations
 import numpy as np
 
 from .. import simd
+from ..activation import LEAK
 from ..gemm.macrokernel import gemm
 from ..gemm.operands import Left, Output
 from ..gemm.packing import grid_offsets, pack_rows, packed_width
 from ..runtime.jit import OPTIONS, njit
 from ..runtime.threads import parallel_for
-from ..simd.activation import LEAK, LEAKY, LINEAR
+from ..simd.activation import LEAKY, LINEAR
 from . import _packed_weights
 from ._geometry import crop_image, padded_images
 

@@ -23,7 +23,7 @@ import numba
 from numba.core import caching, config, serialize
 
 _KERNELS = Path(__file__).resolve().parent.parent
-_SHARED = "runtime", "simd", "gemm", "sampling"  # folders whose code may be part of any kernel
+_SHARED = "runtime", "simd", "gemm", "sampling", "activation"  # folders whose code may be part of any kernel
 _LENGTH = hashlib.sha256().digest_size
 _warned: list[str] = []
 

@@ -5,10 +5,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from ..activation import LEAK
 from .vector import I64
 
 LINEAR, RELU, LEAKY = range(3)
-LEAK = 0.2  # the derivative of LEAKY below 0
 
 
 def select_positive(builder, value, otherwise):

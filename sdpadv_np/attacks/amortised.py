@@ -49,10 +49,6 @@ class AmortisedAttack(Parameters):
         if self.target is not None and classes is not None and self.target >= classes:
             raise ArgumentError(f"target is {self.target}; the classifier's classes are 0 to {classes - 1}")
 
-    @property
-    def title(self) -> str:
-        """The method's name, as progress and files show it."""
-        return type(self).__name__
 
     @property
     def device(self) -> str:
@@ -138,15 +134,13 @@ class AmortisedTraining:
 
     def __init__(self, attack, x, y, x_val, y_val, epochs, batch_size):
         self.attack, self.generator, self.classifier = attack, attack.generator, attack.classifier
-        weights = self.generator.store.data
-        x = checks.images(x, "x", self.generator.image_shape).astype(weights.dtype, copy=False)
-        store = store_of(self.classifier)
+        x, store = self.generator.checked(x), store_of(self.classifier)
         classes = logits(self.classifier, x[:1] if store is None else xp.like(x[:1], store.data)).shape[1]
         attack._check_target(classes)
         y = checks.labels(y, len(x), classes)
-        x_val = checks.images(x_val, "x_val", self.generator.image_shape).astype(weights.dtype, copy=False)
+        x_val = self.generator.checked(x_val, "x_val")
         y_val = checks.labels(y_val, len(x_val), classes, "y_val")
-        self.x, self.y, self.x_val, self.y_val = (xp.like(array, weights) for array in (x, y, x_val, y_val))
+        self.x, self.y, self.x_val, self.y_val = (xp.like(array, self.weights()) for array in (x, y, x_val, y_val))
         self.epochs, self.batch_size = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size)
         self.title, self.count, self.seed = attack.title, len(self.x), attack.seed
         self.trains = [self.generator.store]  # a method adds others
@@ -166,12 +160,14 @@ class AmortisedTraining:
             return self.update(chosen, epoch)
 
     def settings(self):
-        own = {name: getattr(self, name) for name in ("epochs", "batch_size", "count")}
+        own = {"epochs": self.epochs, "batch_size": self.batch_size, "count": self.count}
         return {"method": self.title, **self.attack.parameters(), **own}
 
     def origin(self):
-        data = training.data_fingerprints(self.x, self.y, self.x_val, self.y_val)
-        return {**data, "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val)}
+        return {
+            **training.data_fingerprints(self.x, self.y, self.x_val, self.y_val),
+            "classifier under attack": training.classifier_fingerprint(self.classifier, self.x_val),
+        }
 
     def learned_from(self) -> dict[str, str]:
         """Fingerprints for the settings of the generator: of the training set, and of a classifier of this package."""

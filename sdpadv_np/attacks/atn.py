@@ -94,6 +94,5 @@ class ATNTraining(AmortisedTraining):
         x_adv = self.generator.transform(Tensor(x))
         distance = ops.sum(ops.square(x_adv - x)) / len(x)
         answer = ops.sum(ops.square(ops.softmax(logits_of(self.classifier, x_adv)) - targets)) / len(x)
-        self.generator.store.differentiate(answer + self.attack.beta * distance)
-        self.optimiser.step()
+        self.optimiser.descend(answer + self.attack.beta * distance)
         return {"L_x": distance, "L_y": answer}

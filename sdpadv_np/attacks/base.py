@@ -63,7 +63,7 @@ class Attack(Parameters):
     def _in_batches(self, method, x, y, targets, progress):
         """method(x, goal, rng) of each batch, concatenated; x, y and targets are a call's arguments, checked here."""
         if self.classifier is None:
-            raise ArgumentError(f"this {type(self).__name__} was made without a classifier; give one")
+            raise ArgumentError(f"this {self.title} was made without a classifier; give one")
         x = checks.images(x, shape=image_shape_of(self.classifier))
         x = x.astype(dtype_of(self.classifier), order="C", copy=False)  # methods write through flat views of a batch
         aim = self._aim(y, targets, len(x))
@@ -75,7 +75,7 @@ class Attack(Parameters):
                 stack.enter_context(one_blas_thread())
             if self.iterative:
                 stack.enter_context(recorded_gradients())
-            bar = stack.enter_context(Progress(type(self).__name__, len(x), progress and self.slow, unit="image"))
+            bar = stack.enter_context(Progress(self.title, len(x), progress and self.slow, unit="image"))
             for start in range(0, len(x), self.batch_size):
                 part = slice(start, start + self.batch_size)
                 try:
@@ -83,10 +83,9 @@ class Attack(Parameters):
                     images = xp.array_module(here).arange(start, start + len(here))
                     z = logits(self.classifier, here, images)
                     if aim is not None and aim.max() >= z.shape[1]:
-                        name, wide = "y" if targets is None else "targets", z.shape[1]
                         raise ArgumentError(
-                            f"{name} has labels up to {aim.max()}; "
-                            f"the classifier's logits are {wide} wide, expected 0 to {wide - 1}"
+                            f"{'y' if targets is None else 'targets'} has labels up to {aim.max()}; "
+                            f"the classifier's logits are {z.shape[1]} wide, expected 0 to {z.shape[1] - 1}"
                         )
                     labels = z.argmax(axis=1) if aim is None else xp.like(aim[part], here)
                     goal = Goal(labels, targets is not None, images)
@@ -94,9 +93,10 @@ class Attack(Parameters):
                 except Error:
                     raise
                 except Exception as error:
-                    where = f"images {start} to {start + len(x[part]) - 1} of {len(x)}"
-                    reason = f"{type(error).__name__}: {error}"
-                    raise AttackError(f"{type(self).__name__}: {where}: {reason}") from error
+                    raise AttackError(
+                        f"{self.title}: images {start} to {start + len(x[part]) - 1} of {len(x)}: "
+                        f"{type(error).__name__}: {error}"
+                    ) from error
                 if result is None:
                     result = xp.array_module(made).empty((len(x), *made.shape[1:]), made.dtype)
                 result[part] = made  # at once, so that no second copy is held at the end
@@ -120,11 +120,37 @@ class Attack(Parameters):
 
     def _made(self, x, goal, rng):
         """The method's result for one batch, checked."""
-        return checked_adversarial(type(self).__name__, self._attack(x, goal, rng), x, self._reach, goal.images)
+        return checked_adversarial(self.title, self._attack(x, goal, rng), x, self._reach, goal.images)
 
     def _attack(self, x, goal: Goal, rng):
         """Adversarial examples for one batch."""
         raise TypeError(f"{type(self).__name__} is no attack; use one of sd.attacks")
+
+
+def uniform(rng, reach: float, shape, like):
+    """Numbers drawn from [-reach, reach], in the dtype and on the device of the array ``like``."""
+    return xp.like(rng.uniform(-reach, reach, shape).astype(like.dtype), like)
+
+
+class Nearest:
+    """For each image of a batch the least distorting result that reached its goal, its ``start`` while none did.
+
+    results : (N, ...) adversarial images, or flows; ``start`` itself, which is changed
+    distortion : (N,), infinite where there is none
+    """
+
+    def __init__(self, start):
+        self.results, self.distortion = start, xp.array_module(start).full(len(start), np.inf)
+
+    @property
+    def any(self):
+        """Where there is one."""
+        return np.isfinite(self.distortion)
+
+    def offer(self, images, results, distortion):
+        """Results that reached the goals of the images with these numbers."""
+        nearer = distortion < self.distortion[images]
+        self.results[images[nearer]], self.distortion[images[nearer]] = results[nearer], distortion[nearer]
 
 
 @dataclass(frozen=True)

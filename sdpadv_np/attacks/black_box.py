@@ -1,7 +1,7 @@
 """SdpAdv through queries alone: fitted to a substitute distilled from the classifier's answers."""
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from ..autodiff import ops
 from ..errors import ArgumentError
 from ..models import ARCHITECTURES, Classifier, Queries, distil
 from ..models.chunks import in_chunks
-from .parameters import parameter
+from .base import uniform
+from .parameters import parameter, parameters_of
 from .sdpadv import SdpAdv
 
 
@@ -43,7 +44,10 @@ class BlackBoxSdpAdv(SdpAdv):
     substitute_epochs : of each distillation
     the others : see :class:`~sdpadv_np.attacks.SdpAdv`
 
-    After ``fit``, ``substitute`` is the classifier distilled last, and ``generator.settings["queries"]`` the number of
+    ``fit`` queries, distils and fits, ``rounds`` times. The classifier is queried with rounds * len(x) + len(x_val)
+    images, at most 500 at a time. ``epochs`` are SdpAdv's of each round. ``checkpoint`` (a path) is continued by a name
+    for each stage; a resumed run queries again, but repeats no epoch, and is refused if the answers differ from before.
+    Then ``substitute`` is the classifier distilled last, and ``generator.settings["queries"]`` the number of
     images queried.
 
     >>> import sdpadv_np as sd
@@ -66,8 +70,8 @@ class BlackBoxSdpAdv(SdpAdv):
     def __post_init__(self):
         super().__post_init__()
         if isinstance(self.architecture, Classifier) and self.architecture.classes != self.classes:
-            own = self.architecture.classes
-            raise ArgumentError(f"architecture has {own} classes and classes is {self.classes}; give the same number")
+            raise ArgumentError(f"architecture has {self.architecture.classes} classes and classes is {self.classes}; "
+                                "give the same number")
 
     @property
     def _image_shape(self):
@@ -77,23 +81,13 @@ class BlackBoxSdpAdv(SdpAdv):
         super()._check_target(self.classes)  # before anything is queried or distilled
 
     def parameters(self):
-        architecture = self.architecture
-        described = architecture.description() if isinstance(architecture, Classifier) else architecture
-        return {**super().parameters(), "architecture": described}
+        own = {"architecture": self.architecture.description()} if isinstance(self.architecture, Classifier) else {}
+        return super().parameters() | own
 
     @property
     def title(self):
         return f"black-box {super().title}"
 
-    def fit(self, x, y, x_val, y_val, epochs: int = 20, batch_size: int = 128, checkpoint=None, progress: bool = True):
-        """Query, distil, fit; ``rounds`` times.
-
-        x, x_val (N, C, H, W) in [0, 1]; y, y_val (N,) true labels. The classifier is queried with
-        rounds * len(x) + len(x_val) images, at most 500 at a time. ``epochs`` are SdpAdv's of each
-        round. ``checkpoint`` (a path) is continued by a name for each stage; a resumed run queries
-        again, but repeats no epoch, and is refused if the answers differ from before. Returns self.
-        """
-        return super().fit(x, y, x_val, y_val, epochs, batch_size, checkpoint, progress)
 
     def _fit(self, x, y, x_val, y_val, epochs, batch_size, checkpoint, progress) -> None:
         self._match(x)
@@ -101,14 +95,15 @@ class BlackBoxSdpAdv(SdpAdv):
         ask = Queries(self.classifier, self.classes)
         queried, answers = [self._explored(x)], []
         p_val = in_chunks(ask, x_val)
-        parameters = {f.name: getattr(self, f.name) for f in fields(SdpAdv) if f.init and f.name != "classifier"}
+        parameters = {f.name: getattr(self, f.name) for f in parameters_of(SdpAdv)}
         for number in range(1, self.rounds + 1):
             answers.append(in_chunks(ask, queried[-1]))
-            stages = ("substitute", "generator")
-            files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}") for stage in stages]
-            data = np.concatenate(queried), np.concatenate(answers), x_val, p_val
-            options = {"seed": self.seed, "checkpoint": files[0], "progress": progress}
-            substitute = distil(*data, self.architecture, self.substitute_epochs, **options)
+            files = [None if checkpoint is None else Path(f"{checkpoint}-{stage}-{number}")
+                     for stage in ("substitute", "generator")]
+            substitute = distil(
+                np.concatenate(queried), np.concatenate(answers), x_val, p_val, self.architecture,
+                self.substitute_epochs, seed=self.seed, checkpoint=files[0], progress=progress,
+            )
             attack = SdpAdv(substitute, **parameters)
             attack.fit(x, y, x_val, y_val, epochs, batch_size, files[1], progress)
             if number < self.rounds:
@@ -125,6 +120,6 @@ class BlackBoxSdpAdv(SdpAdv):
             if self.spatial:
                 theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-self.gamma, self.gamma, (len(x), 6))
                 x = ops.affine_sample(x, xp.like(theta.astype(x.dtype), x), convention=self.convention)
-            return np.clip(x + xp.like(rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), x), 0, 1)
+            return np.clip(x + uniform(rng, self.eps, x.shape, x), 0, 1)
 
         return in_chunks(part, x)

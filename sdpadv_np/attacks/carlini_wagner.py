@@ -8,7 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..autodiff import ops
 from ..kernels import adam
-from .base import Attack
+from .base import Attack, Nearest
 from .parameters import parameter
 from .queries import logits_and_gradient, margin
 
@@ -57,7 +57,7 @@ class CarliniWagner(Attack):
     iterative = True
 
     def _attack(self, x, goal, rng):
-        best, full = _Best(x), xp.array_module(x).full
+        best, full = Nearest(x.copy()), xp.array_module(x).full
         low, high, c = full(len(x), 0.0), full(len(x), _UNBOUNDED), full(len(x), self.initial_c)
         for round_ in range(self.search_steps):
             if round_ == self.search_steps - 1 and self.search_steps >= _REPEAT:
@@ -65,7 +65,7 @@ class CarliniWagner(Attack):
             success = self._descend(x, goal, c, best)
             high, low = np.where(success, np.minimum(high, c), high), np.where(success, low, np.maximum(low, c))
             c = np.where(high < _UNBOUNDED, (low + high) / 2, 10 * c)
-        return best.x_adv
+        return best.results
 
     def _descend(self, x, goal, c, best) -> np.ndarray:
         """One round from x with each image's c (N,); ``best`` gets every success. Returns which images had one (N,)."""
@@ -91,16 +91,6 @@ def _hinge(logits, labels, c, targeted, kappa):
     """(N,), c max(0, margin + kappa)."""
     return c * ops.relu(margin(logits, labels, targeted) + kappa)
 
-
-class _Best:
-    """For each image of a batch the nearest success so far; the image itself while there is none."""
-
-    def __init__(self, x):
-        self.x_adv, self.l2sq = x.copy(), xp.array_module(x).full(len(x), np.inf)
-
-    def offer(self, images, x_adv, l2sq):
-        nearer = l2sq < self.l2sq[images]
-        self.x_adv[images[nearer]], self.l2sq[images[nearer]] = x_adv[nearer], l2sq[nearer]
 
 
 class _Run:

@@ -53,8 +53,8 @@ class ConvAdvGAN(AmortisedAttack):
 
     def _generator(self, image_shape):
         if min(image_shape[1:]) < SMALLEST:
-            size = f"images are {image_shape[1]}x{image_shape[2]}"
-            raise ArgumentError(f"{size}; ConvAdvGAN's discriminator needs {SMALLEST} or more: pad them, or use AdvGAN")
+            raise ArgumentError(f"images are {image_shape[1]}x{image_shape[2]}; ConvAdvGAN's discriminator needs "
+                                f"{SMALLEST} or more: pad them, or use AdvGAN")
         return AdvGANGenerator(self.eps, image_shape, self.seed, dtype=self.dtype, device=self.device)
 
     def _training(self, *arguments):
@@ -66,8 +66,8 @@ class ConvAdvGANTraining(AmortisedTraining):
 
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
-        shape, dtype = self.generator.image_shape, self.x.dtype
-        self.discriminator, self.d_store = conv_discriminator(shape, attack.seed, dtype, attack.device)
+        self.discriminator, self.d_store = conv_discriminator(
+            self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store), Adam(self.d_store)
         self.trains.append(self.d_store)
         self.plan = self.recorded()
@@ -87,8 +87,7 @@ class ConvAdvGANTraining(AmortisedTraining):
 
         real, fake = (self.discriminator(images, training=True) for images in (x, x_a.detach()))
         d_loss = losses.least_squares(real, 1) + losses.least_squares(fake, 0)
-        self.d_store.differentiate(d_loss)
-        self.d_optimiser.step()
+        self.d_optimiser.descend(d_loss)
 
         z = logits_of(self.classifier, x_a)
         terms = {
@@ -96,7 +95,5 @@ class ConvAdvGANTraining(AmortisedTraining):
             "L_eta": losses.eta_penalty(eta, attack.bound),
             "L_GAN": losses.least_squares(self.discriminator(x_a, training=True), 1),
         }
-        total = terms["L_GAN"] + attack.weight * terms["L_adv"] + attack.beta * terms["L_eta"]
-        self.generator.store.differentiate(total)
-        self.optimiser.step()
+        self.optimiser.descend(terms["L_GAN"] + attack.weight * terms["L_adv"] + attack.beta * terms["L_eta"])
         return {**terms, "L_D": d_loss}

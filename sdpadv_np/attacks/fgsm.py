@@ -74,8 +74,8 @@ class RFGSM(GradientAttack):
     def __post_init__(self):
         super().__post_init__()
         if self.start is not None and self.start > self.eps:
-            remedy = "the random step is a part of eps: give at most that, or None"
-            raise ArgumentError(f"start is {self.start}, more than eps = {self.eps}; {remedy}")
+            raise ArgumentError(f"start is {self.start}, more than eps = {self.eps}; the random step is a part of eps: "
+                                "give at most that, or None")
 
     def _attack(self, x, goal, rng):
         drawn = xp.like(rng.standard_normal(x.shape, np.float32), x)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 
 import numpy as np
 
@@ -31,10 +31,19 @@ class Parameters:
             elif f.init:  # a field of a user's own attack, declared without parameter(...)
                 object.__setattr__(self, f.name, _plain(getattr(self, f.name)))
 
+    @property
+    def title(self) -> str:
+        """The method's name, as files, tables, progress and messages show it."""
+        return type(self).__name__
+
     def parameters(self) -> dict:
         """Every parameter but the classifier, to print and store; sequences as lists, as files return them."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name != "classifier"}
-        return {name: _listed(value) for name, value in values.items()}
+        return {f.name: _listed(getattr(self, f.name)) for f in parameters_of(self)}
+
+
+def parameters_of(description) -> list[Field]:
+    """The fields of a description, or of its class, that are its parameters: all but the classifier."""
+    return [f for f in fields(description) if f.init and f.name != "classifier"]
 
 
 def _plain(value):
@@ -60,8 +69,8 @@ def classifier_like(name: str, value):
         raise ArgumentError(f"{name} is the class {kind}; give one of its objects, such as {kind}()")
     for marks, remedy in _WRAPPED:
         if all(hasattr(value, mark) for mark in marks):
-            remedy = f"wrap it by two functions on arrays: sd.models.ExternalClassifier({remedy}"
-            raise ArgumentError(f"{name} is a {kind}, which has no logits(x); {remedy}")
+            raise ArgumentError(f"{name} is a {kind}, which has no logits(x); "
+                                f"wrap it by two functions on arrays: sd.models.ExternalClassifier({remedy}")
     raise ArgumentError(
         f"{name} is a {kind}, which has no logits(x); give a ModelA, ModelB or sd.models.Classifier(layers, ...), "
         "or sd.models.ExternalClassifier(logits, vjp) for one of another library"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import checks, xp
-from .base import GradientAttack
+from .. import checks
+from .base import GradientAttack, uniform
 from .parameters import parameter
 
 
@@ -26,7 +26,7 @@ class PGD(GradientAttack):
     def _attack(self, x, goal, rng):
         x_adv = x
         if self.random_start:
-            x_adv = np.clip(x + xp.like(rng.uniform(-self.eps, self.eps, x.shape).astype(x.dtype), x), 0, 1)
+            x_adv = np.clip(x + uniform(rng, self.eps, x.shape, x), 0, 1)
         for _ in range(self.steps):
             x_adv = self._limit(np.clip(x_adv + self.step * np.sign(self._gradient(x_adv, goal)), 0, 1), x)
         return x_adv

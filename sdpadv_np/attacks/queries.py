@@ -120,8 +120,8 @@ def logits(classifier, x, images=None) -> np.ndarray:
     with no_grad():
         z = raw(logits_of(classifier, x))
     if not hasattr(z, "shape"):
-        expected = f"expected an array ({len(x)}, classes)"
-        raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; {expected}")
+        raise ArgumentError(f"the classifier's logits are a {type(z).__name__} for {len(x)} images; "
+                            f"expected an array ({len(x)}, classes)")
     z = checked_logits(xp.as_array(z), len(x), images)
     if z.min() >= 0 and np.abs(z.sum(axis=1) - 1).max() < 1e-3 and z.shape[1] > 1:
         raise ArgumentError(
@@ -134,14 +134,13 @@ def logits(classifier, x, images=None) -> np.ndarray:
 def checked_logits(z, count: int, images=None):
     """``z``, if it is finite logits (count, K)."""
     if z.ndim != 2 or len(z) != count:
-        expected = f"expected ({count}, classes)"
-        raise ArgumentError(f"the classifier's logits have shape {z.shape} for {count} images; {expected}")
+        raise ArgumentError(
+            f"the classifier's logits have shape {z.shape} for {count} images; expected ({count}, classes)")
     if z.dtype not in xp.FLOATS:
         raise ArgumentError(f"the classifier's logits have dtype {z.dtype}; expected float32 (or float64)")
     if not checks.finite(z):
-        where = f"at image {_first(~np.isfinite(z), images)}"
-        remedy = "look at its weights, and at what it does with this image"
-        raise ArgumentError(f"the classifier's logits {where} are not finite; {remedy}")
+        raise ArgumentError(f"the classifier's logits at image {_first(~np.isfinite(z), images)} are not finite; "
+                            "look at its weights, and at what it does with this image")
     return z
 
 
@@ -160,17 +159,18 @@ def checked_gradient(classifier, gradient, images=None):
 def checked_adversarial(method: str, x_adv, x, eps: float | None, images):
     """``x_adv``, made by ``method`` from the batch x, if shape, dtype, range and the distance eps are right."""
     if x_adv.shape != x.shape or x_adv.dtype != x.dtype:
-        made = f"{method} made {x_adv.dtype}{list(x_adv.shape)} of {x.dtype}{list(x.shape)}"
-        raise AttackError(f"{made}; an attack keeps shape and dtype")
+        raise AttackError(f"{method} made {x_adv.dtype}{list(x_adv.shape)} of {x.dtype}{list(x.shape)}; "
+                          "an attack keeps shape and dtype")
     if not (x_adv.min() >= 0 and x_adv.max() <= 1):  # also true for NaN
-        where = _first(~((x_adv >= 0) & (x_adv <= 1)), images)
-        raise AttackError(f"{method}: image {where} became NaN or left [0, 1]; look at the classifier's logits for it")
+        outside = _first(~((x_adv >= 0) & (x_adv <= 1)), images)
+        raise AttackError(
+            f"{method}: image {outside} became NaN or left [0, 1]; look at the classifier's logits for it")
     if eps is not None:
         change = x_adv - x
         if max(change.max(), -change.min()) > eps + 1e-6:
-            where, most = _first(np.abs(change) > eps + 1e-6, images), np.abs(change).max()
             raise AttackError(
-                f"{method}: image {where} moved by {most:.6g}, more than eps = {eps:g}; "
+                f"{method}: image {_first(np.abs(change) > eps + 1e-6, images)} moved by {np.abs(change).max():.6g}, "
+                f"more than eps = {eps:g}; "
                 "does the classifier write into the images it is given?"
             )
     return x_adv

@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, fields
 from .. import attacks
 from ..errors import ArgumentError
 from ..models.interface import classes_of
+from .parameters import parameters_of
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ def _by_queries(make, classifier, **parameters):
 
 def _defaults(cls) -> dict:
     """The parameters of a dataclass, without the classifier."""
-    parameters = (f for f in fields(cls) if f.init and f.name != "classifier")
-    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in parameters}
+    return {f.name: f.default if f.default is not MISSING else f.default_factory() for f in parameters_of(cls)}
 
 
 def _types(cls) -> dict:

@@ -17,8 +17,8 @@ class SdpAdvTraining(AmortisedTraining):
 
     def __init__(self, attack, *data):
         super().__init__(attack, *data)
-        shape, dtype = self.generator.image_shape, self.generator.store.data.dtype
-        self.discriminator, self.d_store = discriminator(shape, attack.seed, dtype, attack.device)
+        self.discriminator, self.d_store = discriminator(
+            self.generator.image_shape, attack.seed, self.x.dtype, attack.device)
         self.optimiser, self.d_optimiser = Adam(self.generator.store, attack.lr), Adam(self.d_store, attack.lr_d)
         self.trains.append(self.d_store)
         self.plan = self.recorded()
@@ -36,12 +36,10 @@ class SdpAdvTraining(AmortisedTraining):
         figures = {}
         if self.attack.eps:
             d_loss = losses.discriminator(self.discriminator(out.x_t.detach()), self.discriminator(out.x_a.detach()))
-            self.d_store.differentiate(d_loss)
-            self.d_optimiser.step()
+            self.d_optimiser.descend(d_loss)
             figures["L_D"] = d_loss
         terms = self.terms(out, y)
-        self.generator.store.differentiate(self.total(terms, alpha))
-        self.optimiser.step()
+        self.optimiser.descend(self.total(terms, alpha))
         return {**terms, **figures}
 
     def terms(self, out, y) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 from .. import checks, xp
 from ..errors import ArgumentError
 from ..kernels import adam
-from .base import GradientAttack
+from .base import GradientAttack, uniform
 from .parameters import parameter
 from .queries import logits
 
@@ -65,8 +65,7 @@ class SPSA(GradientAttack):
         if self.stop_on_success:
             active = self._remaining(x, goal, active)[0]
         if self.random_start:
-            start = rng.uniform(-self.eps, self.eps, (len(active), *x.shape[1:])).astype(x.dtype)
-            x_adv[active] = self._limit(x[active] + xp.like(start, x), x[active])
+            x_adv[active] = self._limit(x[active] + uniform(rng, self.eps, (len(active), *x.shape[1:]), x), x[active])
         t, m, v = module.zeros((), np.int64), np.zeros_like(x_adv[active]), np.zeros_like(x_adv[active])
         for _ in range(self.steps):
             if self.stop_on_success:

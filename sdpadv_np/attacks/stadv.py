@@ -11,7 +11,7 @@ from ..autodiff.tensor import enable_grad
 from ..kernels import flow_sample, flow_smoothness
 from ..models.interface import logits_of
 from ..optim import minimise
-from .base import Attack
+from .base import Attack, Nearest, uniform
 from .parameters import parameter
 from .queries import checked_gradient, logits
 
@@ -69,22 +69,20 @@ class StAdv(Attack):
     def _search(self, x, goal, rng):
         flows = (len(x), 2, *x.shape[2:])
         module = xp.array_module(x)
-        found, tau = _Found(flows, x.dtype, module), module.full(len(x), self.tau, x.dtype)
-        reached = self._reached(goal.margin(logits(self.classifier, x, goal.images)))
-        found.keep(module.arange(len(x)), np.zeros_like(found.flow), np.zeros_like(found.distortion), reached)
+        found, tau = Nearest(module.zeros(flows, x.dtype)), module.full(len(x), self.tau, x.dtype)
+        found.distortion[self._reached(goal.margin(logits(self.classifier, x, goal.images)))] = 0  # at no flow
         active, failed = np.flatnonzero(~found.any), module.zeros(len(x), bool)
         for _ in range(self.tau_steps):
             if not active.size:
                 break
-            before = found.distortion[active]
-            drawn = rng.uniform(-self.start, self.start, (len(active), *flows[1:])).astype(x.dtype)
-            start = np.where(found.any[active][:, None, None, None], found.flow[active], xp.like(drawn, x))
+            before, drawn = found.distortion[active], uniform(rng, self.start, (len(active), *flows[1:]), x)
+            start = np.where(found.any[active][:, None, None, None], found.results[active], drawn)
             self._minimise(start, x, goal, tau, active, found)
             better = found.distortion[active] < before
             failed[active] |= ~better
             tau[active] *= np.where(better, _FACTOR, 1 / _FACTOR).astype(x.dtype)
             active = active[~found.any[active] | ~failed[active]]
-        return found.flow
+        return found.results
 
     def _minimise(self, start, x, goal, tau, active, found):
         """L-BFGS for each of the active images from the flows ``start``; ``found`` gets every flow on the way."""
@@ -105,23 +103,9 @@ class StAdv(Attack):
         l_adv = ops.clip(margin, low=-self.kappa, high=np.inf)
         gradient = checked_gradient(self.classifier, grad(ops.sum(l_adv), [t])[0].data, goal.images)
         l_flow, roughness = flow_smoothness.value_and_gradient(flow, self.padding)
-        found.keep(chosen, flow, np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3)), self._reached(margin.data))
+        reached, distortion = self._reached(margin.data), np.square(x_adv.data - x[chosen]).sum(axis=(1, 2, 3))
+        found.offer(chosen[reached], flow[reached], distortion[reached])
         return l_adv.data + tau[chosen] * l_flow, gradient + tau[chosen][:, None, None, None] * roughness
 
     def _reached(self, margin):
         return (margin <= -self.kappa) & (margin < 0)
-
-
-class _Found:
-    """The least distorting flow found for each image so far, and its distortion; infinite where there is none."""
-
-    def __init__(self, flows, dtype, module=np):
-        self.flow, self.distortion = module.zeros(flows, dtype), module.full(flows[0], np.inf)
-
-    @property
-    def any(self):
-        return np.isfinite(self.distortion)
-
-    def keep(self, chosen, flow, distortion, reached):
-        better = reached & (distortion < self.distortion[chosen])
-        self.flow[chosen[better]], self.distortion[chosen[better]] = flow[better], distortion[better]

@@ -61,11 +61,11 @@ class Backward:
         if op.fused is not None and not self.create_graph:
             found = self._fused(node, g, values)
         else:
-            rules = op.rules if op.variadic else op.vjps
             found = []
             for index, t in enumerate(inputs):
                 if id(t) in wanted:
-                    d = rules[index](g, y, *values, **params)
+                    rule = op.rule(index) if op.variadic else op.vjps[index]
+                    d = rule(g, y, *values, **params)
                     if op.broadcasts and d.shape != t.data.shape:
                         d = sum_to(d, shape=t.data.shape)
                     found.append((t, d))

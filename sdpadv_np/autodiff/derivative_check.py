@@ -29,6 +29,11 @@ def zeros_like(tensors) -> list[Tensor]:
     return [Tensor(np.zeros_like(t.data)) for t in tensors]
 
 
+def _first(wrong) -> tuple | None:
+    """The index of the first True, if there is one."""
+    return next(map(tuple, np.argwhere(wrong).tolist()), None)
+
+
 def _same(a, b) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
 
@@ -45,9 +50,7 @@ class Check:
 
     def run(self):
         value = self.value(self.arrays)
-        bad = np.argwhere(~np.isfinite(value))
-        if len(bad):
-            index = tuple(bad[0].tolist())
+        if (index := _first(~np.isfinite(value))) is not None:
             self.fail(f"the function's own result is {value[index]} at element {index}; "
                       "choose arguments where it is finite")
         if not _same(value, self.value(self.arrays)):
@@ -57,8 +60,7 @@ class Check:
         for argument in range(len(self.arrays)):
             self.compare(argument, weights, {composed: gradients[argument] for composed, gradients in every.items()})
         for composed in _MODES:
-            self.linear(weights, composed, every[composed])
-            self.subsets(weights, composed, every[composed])
+            self.variants(weights, composed, every[composed])
         self.float32(weights)
 
     def fail(self, what):
@@ -101,36 +103,31 @@ class Check:
                           "a rule is random, or changes what it reads")
         return found[0]
 
-    def linear(self, weights, composed, expected):
-        """The gradient is linear in the incoming gradient."""
-        y, inputs = self.value(self.arrays, range(len(self.arrays)))
-        for scale in _SCALES if y.requires_grad else ():
-            found = grad_read_only(y, inputs, scale * weights, composed, self.order)
-            what = (f"is not linear in the incoming gradient: {scale:g} times as much gives{_MODES[composed]}, "
-                    "divided by that,")
-            self.agree(expected, [g.data / scale for g in found], what, range(len(found)))
+    def variants(self, weights, composed, expected):
+        """The gradient is linear in the incoming one, and does not depend on which others are computed.
 
-    def subsets(self, weights, composed, expected):
-        """A gradient does not depend on which others are computed; fused rules do less work for fewer."""
-        every = range(len(self.arrays))
-        chosen = dict.fromkeys([*((i,) for i in every), *(tuple(j for j in every if j != i) for i in every)])
-        for some in chosen if len(every) > 1 else ():
+        Fused rules do less work for fewer.
+        """
+        every = tuple(range(len(self.arrays)))
+        cases = [(every, every, scale, "is not linear in the incoming gradient: "
+                  f"{scale:g} times as much gives{_MODES[composed]}, divided by that,") for scale in _SCALES]
+        subsets = dict.fromkeys([*((i,) for i in every), *(tuple(j for j in every if j != i) for i in every)])
+        for some in subsets if len(every) > 1 else ():
             names = ", ".join(map(str, some))
             which = f"argument {names} alone is" if len(some) == 1 else f"arguments {names} alone are"
-            for record in (every, some):
-                y, inputs = self.value(self.arrays, record)
-                inputs = [inputs[i] for i in some]
-                found = (grad_read_only(y, inputs, weights, composed, self.order) if y.requires_grad
-                         else zeros_like(inputs))
-                self.agree([expected[i] for i in some], [g.data for g in found],
-                           f"differs where {which} differentiated{_MODES[composed]}:", some)
+            what = f"differs where {which} differentiated{_MODES[composed]}:"
+            cases += [(record, some, 1, what) for record in (every, some)]
+        for record, some, scale, what in cases:
+            y, inputs = self.value(self.arrays, record)
+            inputs = [inputs[i] for i in some]
+            found = (grad_read_only(y, inputs, scale * weights, composed, self.order) if y.requires_grad
+                     else zeros_like(inputs))
+            self.agree([expected[i] for i in some], [g.data / scale for g in found], what, some)
 
     def agree(self, expected, found, what, arguments):
         for argument, want, got in zip(arguments, expected, found, strict=True):
             near = np.abs(got - want) <= _LINEAR * np.abs(want).max(initial=0) + 1 / _HUGE
-            bad = np.argwhere(~near & ~(got == want) & (np.abs(want) < _HUGE))
-            if len(bad):
-                index = tuple(bad[0].tolist())
+            if (index := _first(~near & ~(got == want) & (np.abs(want) < _HUGE))) is not None:
                 self.fail(f"argument {argument}, element {index}: the gradient {what} {got[index]:.10g} "
                           f"instead of {want[index]:.10g}; the rule is wrong")
 
@@ -208,8 +205,6 @@ class Check:
             for argument, (got, want, left, right) in enumerate(zip(found, expected, *around)):
                 change = np.nan_to_num(np.abs(left - want) + np.abs(right - want), nan=np.inf)
                 allowed = _FLOAT32 * max(1.0, np.abs(want).max(initial=0)) + change
-                bad = np.argwhere(~(np.abs(got - want) <= allowed))
-                if len(bad):
-                    index = tuple(bad[0].tolist())
+                if (index := _first(~(np.abs(got - want) <= allowed))) is not None:
                     self.fail(f"argument {argument}, element {index}: analytic {got[index]:.7g} in float32{mode}, "
                               f"{want[index]:.10g} in float64; the rule is wrong in float32")

@@ -49,8 +49,8 @@ def grad(output, inputs, grad_output=None, create_graph: bool = False) -> list[T
             raise GraphError(f"grad: {t!r:.80} does not require a gradient; make it with requires_grad=True")
     found = _gradients(output, grad_output, set(map(id, inputs)), create_graph)
     if create_graph:
-        module = xp.array_module(output.data)
-        return [found[id(t)] if id(t) in found else Tensor(module.zeros_like(t.data)) for t in inputs]
+        return [found[id(t)] if id(t) in found else Tensor(xp.array_module(output.data).zeros_like(t.data))
+                for t in inputs]
     return [Tensor(a) for a in unshared([found.get(id(t)) for t in inputs], inputs)]
 
 

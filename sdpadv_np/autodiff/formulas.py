@@ -30,11 +30,11 @@ def check(op: Op, rng=None) -> None:
         except Exception as error:
             raise ArgumentError(f"{where} cannot be computed: {error}; see autodiff/formula_reader.py") from error
         for i, array in enumerate(arrays):
-            if op.rules[i] is NO_GRADIENT:
+            if op.rule(i) is NO_GRADIENT:
                 continue
             if i not in found:
                 raise ArgumentError(f"{where} says nothing of input {i}, {op.inputs[i]}; add its gradient")
-            expected = np.asarray(sum_to(op.rules[i](g, y, *arrays, **params), array.shape))
+            expected = np.asarray(sum_to(op.rule(i)(g, y, *arrays, **params), array.shape))
             if found[i].size != array.size or not np.allclose(found[i].reshape(array.shape), expected, 1e-9, 1e-12):
                 raise ArgumentError(f"{where} differs from the rule of input {i} at a sample; correct one of them")
 

@@ -23,16 +23,6 @@ def NO_GRADIENT(g, y, *inputs, **params):
     raise OperationError("not differentiable in this input")
 
 
-class _Variadic:
-    """The rules of an operation with any number of inputs: rule i is the one rule with i as its first argument."""
-
-    def __init__(self, rule):
-        self.rule = rule
-
-    def __getitem__(self, index):
-        return functools.partial(self.rule, index)
-
-
 @dataclass(frozen=True, eq=False)
 class Op:
     """One row of the table.
@@ -64,10 +54,9 @@ class Op:
     def __deepcopy__(self, memo):
         return self
 
-    @property
-    def rules(self):
-        """One rule (g, y, *inputs, **params) per input; for a variadic operation, for any index."""
-        return _Variadic(self.vjps[0]) if self.variadic else self.vjps
+    def rule(self, index: int) -> Callable:
+        """The rule (g, y, *inputs, **params) of one input."""
+        return functools.partial(self.vjps[0], index) if self.variadic else self.vjps[index]
 
     @functools.cached_property
     def inputs(self) -> tuple:

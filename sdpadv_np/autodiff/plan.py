@@ -12,7 +12,6 @@ arrays at fixed addresses, and nothing is copied back. README.md explains record
 """
 from __future__ import annotations
 
-import copy
 import sys
 import threading
 
@@ -82,26 +81,17 @@ class Plan:
     def __reduce__(self):
         return type(self), (self.function, self.stores)
 
-    def __copy__(self):
-        return type(self)(self.function, self.stores)
-
-    def __deepcopy__(self, memo):
-        return type(self)(copy.deepcopy(self.function, memo), copy.deepcopy(self.stores, memo))
-
     @property
     def calls(self) -> int:
         """How many calls a replay makes, for the inputs used last."""
-        return len(self._last().calls)
+        if not self._tapes:
+            raise PlanError("this plan has not been called yet")
+        return len(list(self._tapes.values())[-1].calls)
 
     @property
     def bytes(self) -> int:
         """The memory of all buffers, inputs included, of every recorded signature."""
         return sum(tape.bytes for tape in self._tapes.values())
-
-    def _last(self):
-        if not self._tapes:
-            raise PlanError("this plan has not been called yet")
-        return list(self._tapes.values())[-1]
 
 
 class _Tape:

@@ -154,8 +154,8 @@ def _refuse_leak(op, dtype, inputs, arrays, params):
     for array in arrays:
         if xp.is_array(array) and array.dtype in xp.FLOATS and array.dtype != dtype:
             remedy = "use .astype(np.float32)" if dtype == np.float64 else "convert it to real numbers of that dtype"
-            error = TypeError(f"{array.dtype} mixed with a wider operand would silently become {dtype}; {remedy}")
-            raise op.failure(error, inputs, params)
+            message = f"{array.dtype} mixed with a wider operand would silently become {dtype}; {remedy}"
+            raise op.failure(TypeError(message), inputs, params)
     if dtype not in xp.FLOATS:
-        error = TypeError(f"the result would be {dtype}; give operands of real numbers, float32 or float64")
-        raise op.failure(error, inputs, params)
+        message = f"the result would be {dtype}; give operands of real numbers, float32 or float64"
+        raise op.failure(TypeError(message), inputs, params)

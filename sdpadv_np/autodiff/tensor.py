@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import operator
 import threading
 from typing import Any
 
@@ -34,6 +35,16 @@ state = _State()
 
 
 @contextlib.contextmanager
+def _set(name: str, value):
+    """Within this block the setting has this value."""
+    before = getattr(state, name)
+    setattr(state, name, value)
+    try:
+        yield
+    finally:
+        setattr(state, name, before)
+
+
 def no_grad():
     """Within this block (of this thread) operations are not recorded.
 
@@ -43,24 +54,14 @@ def no_grad():
     ...     (x * 2).requires_grad
     False
     """
-    before, state.recording = state.recording, False
-    try:
-        yield
-    finally:
-        state.recording = before
+    return _set("recording", False)
 
 
-@contextlib.contextmanager
 def enable_grad():
     """The counterpart of no_grad, for functions that differentiate internally, also within a caller's no_grad."""
-    before, state.recording = state.recording, True
-    try:
-        yield
-    finally:
-        state.recording = before
+    return _set("recording", True)
 
 
-@contextlib.contextmanager
 def hooks(*listeners):
     """Within this block, ``listeners`` are called for every operation.
 
@@ -68,11 +69,11 @@ def hooks(*listeners):
     on Tensors, and ``backward(tensor, index, contribution)``, called with each single
     contribution to the gradient of ``tensor.inputs[index]``, before it is summed.
     """
-    before, state.hooks = state.hooks, state.hooks + listeners
-    try:
-        yield
-    finally:
-        state.hooks = before
+    return _set("hooks", state.hooks + listeners)
+
+
+def _comparison(compare):
+    return lambda self, other: compare(self.data, raw(other))
 
 
 class Tensor:
@@ -196,17 +197,10 @@ class Tensor:
     __ne__ = __eq__
 
     # Comparisons give plain boolean arrays: a mask has no derivative.
-    def __gt__(self, other):
-        return self.data > raw(other)
-
-    def __ge__(self, other):
-        return self.data >= raw(other)
-
-    def __lt__(self, other):
-        return self.data < raw(other)
-
-    def __le__(self, other):
-        return self.data <= raw(other)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
 
     def _refuse_in_place(self, *_):
         raise TypeError(

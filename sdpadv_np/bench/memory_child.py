@@ -6,6 +6,7 @@ memory for compiling and loading is not counted.
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import json
 import sys
@@ -38,7 +39,7 @@ def forget_peak() -> int:
     return resident()
 
 
-def step(case: str, make, name: str, settings) -> dict:
+def step(make, case: str, name: str, settings) -> dict:
     """The most that twenty training steps need beside images and weights: gradients, moments, results, our plan.
 
     For a plan also its own figures, and the peak of recording and verifying it.
@@ -59,8 +60,10 @@ def step(case: str, make, name: str, settings) -> dict:
     return {"bytes": resident("VmHWM") - before, **plan}
 
 
-def images(function: str, count: int, settings) -> dict:
+def images(make, function: str, count: int, settings) -> dict:
     """The most that a function of images needs beside the images and its result."""
+    if make:
+        raise NotImplementedError("this job is for ours alone")
     task, _ = steps.sdpadv("A" if function == "Model A logits" else "B", 1, settings.seed)
     x = np.random.default_rng(settings.seed).random((count, 1, 28, 28), np.float32)
     call = {"Model A logits": task.classifier.logits, "SdpAdv's generator": task.generator,
@@ -98,15 +101,10 @@ def main(text: str) -> None:
     settings = train.BENCHMARK.resolve(request.pop("quick", False), threads=threads, seed=seed)
     name = request.pop("candidate", "ours")
     contender = contenders.load(name) if ":" in name else None
-    make = contender and contender.function
     with timing.equal_threads(threads, [contender.module] if contender else []):
+        measure = {"step": functools.partial(step, name=name), "growth": growth, "images": images}[work]
         try:
-            if work == "step":
-                answer = step(request["case"], make, name, settings)
-            elif work == "growth":
-                answer = growth(make, request["count"], settings)
-            else:
-                answer = images(request["function"], request["count"], settings)
+            answer = measure(make=contender and contender.function, settings=settings, **request)
         except NotImplementedError as error:
             answer = {"inapplicable": str(error)}
     print(json.dumps(answer))

@@ -31,28 +31,31 @@ print(loss.item())
 """
 
 
+def output_of(arguments: list[str], environment: dict) -> str:
+    """The standard output of Python with these arguments; Error with its last line if it fails."""
+    done = subprocess.run([sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True)
+    if done.returncode:
+        raise Error(f"the process failed: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout
+
+
 def process(program: str, job: Job) -> Candidate:
     """A candidate that runs the Python program in a new process; the number that it prints, if any, is its loss."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(pools, str(job.parameters["threads"]))
+    environment = dict.fromkeys(pools, str(job.parameters["threads"]))
 
     def call():
         with tempfile.TemporaryDirectory() as empty:
             cache = {"NUMBA_CACHE_DIR": empty} if job.task == COMPILE else {}
-            command = [sys.executable, "-c", program]
-            done = subprocess.run(command, env=environment | cache, capture_output=True, text=True)
-        if done.returncode:
-            raise Error(f"the process failed: {done.stderr.strip().splitlines()[-1]}")
-        return done.stdout
+            return output_of(["-c", program], environment | cache)
 
     return Candidate(call, lambda printed: {"loss": np.array([float(number) for number in printed.split()])})
 
 
 def _jobs(task: str, programs: dict, settings):
     candidates = {name: functools.partial(process, program) for name, program in programs.items()}
-    parameters = {"threads": settings.threads}
     # every program draws its own initial weights
-    yield Job("start-up", task, "start-up", candidates, parameters=parameters, tolerance=0.2)
+    yield Job("start-up", task, "start-up", candidates, parameters={"threads": settings.threads}, tolerance=0.2)
 
 
 BENCHMARK = Benchmark(

@@ -7,6 +7,7 @@ quartiles; likewise for the times themselves.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
 import os
@@ -21,20 +22,16 @@ from ..kernels.runtime import threads as _kernel_threads
 _FEWEST = 3  # samples of a candidate, however slow it is
 
 
-def wall(call, count: int) -> float:
-    """Seconds of wall-clock time that ``count`` calls take."""
-    start = time.perf_counter()
+def _elapsed(now, call, count: int) -> float:
+    """Seconds by the clock ``now`` that ``count`` calls take."""
+    start = now()
     for _ in range(count):
         call()
-    return time.perf_counter() - start
+    return now() - start
 
 
-def cpu(call, count: int) -> float:
-    """Seconds of processor time that ``count`` calls use in all threads; on a busy machine, waiting is not counted."""
-    start = time.process_time()
-    for _ in range(count):
-        call()
-    return time.process_time() - start
+wall = functools.partial(_elapsed, time.perf_counter)
+cpu = functools.partial(_elapsed, time.process_time)  # of all threads; on a busy machine, waiting is not counted
 
 
 def reported(call, count: int) -> float:
@@ -54,8 +51,7 @@ def cuda_events(cupy):
 
     def clock(call, count):
         start.record(cupy.cuda.Stream.null)
-        for _ in range(count):
-            call()
+        wall(call, count)
         stop.record(cupy.cuda.Stream.null)
         stop.synchronize()
         return cupy.cuda.get_elapsed_time(start, stop) / 1e3
@@ -88,16 +84,14 @@ def interleaved(
     >>> samples["a"].tolist(), ratio(samples["a"], samples["b"])["median"]
     ([2.0, 2.0, 2.0, 2.0], 2.0)
     """
-    counts, every = {}, {}
+    counts, every = {}, dict.fromkeys(calls, 1)
     for name, call in calls.items():
         counts[name], seconds = _repetitions(call, clock, shortest)
-        every[name] = 1
         while seconds * math.ceil(rounds / every[name]) > budget and math.ceil(rounds / (2 * every[name])) >= _FEWEST:
             every[name] *= 2
     samples = {name: np.full(rounds, np.nan) for name in calls}
-    names = list(calls)
     for k in range(rounds):
-        for name in (names[i] for i in rng.permutation(len(names))):
+        for name in (list(calls)[i] for i in rng.permutation(len(calls))):
             if k % every[name] == 0:
                 samples[name][k] = clock(calls[name], counts[name]) / counts[name]
     return samples

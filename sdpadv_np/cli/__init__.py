@@ -32,8 +32,10 @@ def parser(kind=_Parser) -> argparse.ArgumentParser:
     # here, so that an interruption meanwhile is one line as well
     from . import attack, bench, data, evaluate, reproduce, train, warm_up
 
-    what = "Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."
-    top = kind(prog="sdpadv", description=what)
+    top = kind(
+        prog="sdpadv",
+        description="Adversarial examples by spatial distortion and perturbation, on NumPy arrays alone.",
+    )
     top.add_argument("--version", action="version", version=f"sdpadv-np {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (train, attack, evaluate, reproduce, data, bench, warm_up):
@@ -68,7 +70,7 @@ def _run(argv) -> None:
     arguments = parser().parse_args(argv)
     if kernel := os.environ.get("SDPADV_KERNEL"):
         checks.choice("SDPADV_KERNEL", kernel, ARRAYS_OF)
-    from ..training.compiling import compiling_shown
+    from ..training.progress import compiling_shown
 
     with compiling_shown():
         arguments.run(arguments)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from datetime import datetime
 from pathlib import Path
 
 from .. import checks, data, xp
@@ -26,12 +25,28 @@ def path(text: str) -> str:
     return text
 
 
-def option(name: str) -> str:
-    """
-    >>> option("batch_size")
+def spelled(name: str) -> str:
+    """The option that sets a parameter.
+
+    >>> spelled("batch_size")
     '--batch-size'
     """
     return f"--{name.replace('_', '-')}"
+
+
+def option(*names: str, **how) -> tuple[tuple[str, ...], dict]:
+    """An option or argument of a command, described as for argparse's add_argument."""
+    return names, how
+
+
+def add_command(commands, name: str, short: str, description: str, *options: tuple, epilog: str):
+    """The parser of a command; ``short`` describes it in the list of all commands."""
+    command = commands.add_parser(
+        name, help=short, description=description, epilog=epilog, formatter_class=Formatter
+    )
+    for names, how in options:
+        command.add_argument(*names, **how)
+    return command
 
 
 def is_model_file(text: str) -> bool:
@@ -39,52 +54,49 @@ def is_model_file(text: str) -> bool:
     return Path(text).suffix.lower() in (".h5", ".hdf5")
 
 
+def one_source(instead: str, parameters: dict) -> None:
+    """ArgumentError if options of a data set stand beside the option ``instead``, which takes its place."""
+    if beside := [spelled(name) for name in ("dataset", "data_dir") if parameters[name] is not None]:
+        raise ArgumentError(
+            f"{instead} takes the place of a data set; leave out {' and '.join(beside)}, or {instead}"
+        )
+
+
 def epochs_text(of: dict[str, int]) -> str:
     """Epochs by model, for a help text."""
     return ", ".join(f"{model}: {count}" for model, count in of.items())
 
 
-def add_data_options(command) -> None:
-    command.add_argument("--data-dir", type=path, metavar="DIR",
-                         help="folder with the four idx files; otherwise they are searched for and fetched")
-
-
-def add_dataset(command, default: str | None = data.DEFAULT) -> None:
-    if_not_given = "" if default else f"; {data.DEFAULT} if not given"
-    command.add_argument("--dataset", choices=data.DATASETS, default=default,
-                         help=f"glyphs is drawn by this program: small, for tries{if_not_given}")
-
-
-def add_threads(command) -> None:
-    command.add_argument("--threads", type=int, default=1, metavar="N",
-                         help="threads of the kernels; no result depends on it")
-
-
-def add_device(command) -> None:
-    command.add_argument("--device", choices=xp.DEVICES, default="cpu",
-                         help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'")
-
-
-def results(given: str | None, name: str, marker: str):
-    """The locked folder of a command's results; runs/NAME-TIME if none was given. Refuses one that holds results."""
-
-    def refuse(folder: Path) -> None:
-        if (folder / marker).exists():
-            raise ArgumentError(f"{folder}: holds results already ({marker}); choose another --output")
-
-    return folders.create(given, f"runs/{name}{datetime.now():-%Y%m%d-%H%M%S}", refuse)
+DATASET = option(
+    "--dataset", choices=data.DATASETS,
+    help=f"glyphs is drawn by this program: small, for tries; {data.DEFAULT} if not given",
+)
+DATA_DIR = option(
+    "--data-dir", type=path, metavar="DIR",
+    help="folder with the four idx files; otherwise they are searched for and fetched",
+)
+THREADS = option(
+    "--threads", type=int, default=1, metavar="N", help="threads of the kernels; no result depends on it"
+)
+SEED = option("--seed", type=int, default=0, help="same seed, same bits")
+DEVICE = option(
+    "--device", choices=xp.DEVICES, default="cpu",
+    help="where to compute; cuda is a GPU, by CuPy: pip install 'sdpadv-np[cuda13]'",
+)
 
 
 @contextlib.contextmanager
 def written_at_once(arguments, name: str, record: str, lost: str):
     """(folder of the results, draft): files of the draft are moved to the folder at the end; after a failure none is.
 
-    record : name of the file that is written last
+    record : name of the file that is written last; a folder that holds one already is refused
     lost : said when the user interrupts
     """
     checks.threads(arguments.threads)
     try:
-        with results(arguments.output, name, record) as folder, threads(arguments.threads):
+        refusal = f"holds results already ({record}); choose another --output"
+        opened = folders.create(arguments.output, folders.dated(name), record, refusal)
+        with opened as folder, threads(arguments.threads):
             with folders.all_or_nothing(folder, record) as draft:
                 yield folder, draft
             print(f"written to {folder}: {', '.join(visible(folder))}")

@@ -43,8 +43,9 @@ def _check_labels(y, classifier, source) -> None:
     try:
         checks.labels(y, len(y), classifier.classes, f"{source}: y")
     except ArgumentError as error:
-        remedy = f"the classifier has {classifier.classes} classes; give one that knows all of them"
-        raise ArgumentError(f"{error}: {remedy}") from None
+        raise ArgumentError(
+            f"{error}: the classifier has {classifier.classes} classes; give one that knows all of them"
+        ) from None
 
 
 def _words(shape) -> str:

@@ -20,7 +20,7 @@ from ..models.generator import PROJECTIONS
 from ..storage import files
 from ..training.threads import threads
 from . import common
-from .common import path
+from .common import option, path
 
 METHODS = ("sdpadv", "sdadv", "advgan")
 SETTINGS = ("epochs", "classifier_epochs", "batch_size", "seed", "device", "threads", "retrain", "data_dir")
@@ -29,95 +29,91 @@ SHARED = ("gamma", "objective", "kappa", "projection", "convention", "gan_loss",
 
 
 def add_parser(commands):
-    command = commands.add_parser(
-        "train", help="train SdpAdv and compare it", formatter_class=common.Formatter,
-        description="Get the data, train the classifier (or reuse it), train SdpAdv against it,\n"
+    return common.add_command(
+        commands, "train", "train SdpAdv and compare it",
+        "Get the data, train the classifier (or reuse it), train SdpAdv against it,\n"
         "evaluate it beside other attacks on the test images, and write table, pictures and weights to a run folder.",
+        common.DATASET,
+        common.DATA_DIR,
+        option("--data", type=path, metavar="FILE",
+            help="your own images in place of a data set: npz or HDF5 with x_train, "
+            "y_train, x_val, y_val, x_test, y_test, or with x and y alone, which are then split"),
+        option("--classifier", type=_classifier, default="B", metavar="NAME",
+            help="A is the convolutional one, B the fully "
+            "connected one, for grey images of 28x28; or the file of a network of your own, made by "
+            "sd.save(sd.models.Classifier(...), FILE), which is trained first if it was not yet"),
+        option("--classifier-epochs", type=int, metavar="N", help=f"{common.epochs_text(CLASSIFIER_EPOCHS)}, your own: "
+            f"{CLASSIFIER_EPOCHS[OWN]}, if not given; 0 uses your own network as it is"),
+        option("--retrain", action="store_true", help="do not reuse a classifier from the cache"),
+        option("--method", choices=METHODS, default="sdpadv",
+            help="sdadv: no perturbation (eps 0); advgan: no distortion"),
+        option("--eps", type=float, default=0.1, help="largest change of a pixel, in [0, 1]; 0 is sdadv"),
+        option("--gamma", type=float, default=0.3, help="radius of theta around the identity"),
+        option("--objective", choices=OBJECTIVES, default="margin", help="cross_entropy is the paper's"),
+        option("--kappa", type=float, default=registry.find("sdpadv").defaults["kappa"],
+            help="margin of misclassification that the objective margin asks for"),
+        option("--projection", choices=PROJECTIONS, default="box", help="how theta is kept near the identity"),
+        option("--convention", choices=CONVENTIONS, default="half_pixel", help="how pixels lie in [-1, 1]"),
+        option("--gan-loss", choices=GAN_LOSSES, default="nonsaturating", help="minimax is Eq. 8 as printed"),
+        option("--epochs", type=int, metavar="N",
+            help=f"of the attack; against {common.epochs_text(EPOCHS)}, your own: {EPOCHS[OWN]}, if not given"),
+        option("--batch-size", type=int, default=128, metavar="N"),
+        common.SEED,
+        common.DEVICE,
+        common.THREADS,
+        option("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack"),
+        option("--compare", nargs="*", choices=registry.names(), metavar="ATTACK",
+            help="attacks to compare with, any of "
+            f"{', '.join(registry.names())}; fgsm pgd mim, against B sdadv too, if not given"),
+        option("--output", type=path, metavar="DIR",
+            help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given"),
+        option("--resume", type=path, metavar="RUN",
+            help="continue this run folder, with its own parameters; no other option "
+            "goes with it, and no other command may be working in it"),
         epilog="examples:\n  sdpadv train\n  sdpadv train --dataset fashion-mnist --eps 0.3\n"
         "  sdpadv train --data own.npz --classifier own.h5\n"
         "  sdpadv train --resume runs/mnist-B-sdpadv-20260101-120000",
     )
-    add = command.add_argument
-    common.add_dataset(command, None)
-    common.add_data_options(command)
-    add("--data", type=path, metavar="FILE", help="your own images in place of a data set: npz or HDF5 with x_train, "
-        "y_train, x_val, y_val, x_test, y_test, or with x and y alone, which are then split")
-    add("--classifier", type=_classifier, default="B", metavar="NAME", help="A is the convolutional one, B the fully "
-        "connected one, for grey images of 28x28; or the file of a network of your own, made by "
-        "sd.save(sd.models.Classifier(...), FILE), which is trained first if it was not yet")
-    add("--classifier-epochs", type=int, metavar="N", help=f"{common.epochs_text(CLASSIFIER_EPOCHS)}, your own: "
-        f"{CLASSIFIER_EPOCHS[OWN]}, if not given; 0 uses your own network as it is")
-    add("--retrain", action="store_true", help="do not reuse a classifier from the cache")
-    add("--method", choices=METHODS, default="sdpadv", help="sdadv: no perturbation (eps 0); advgan: no distortion")
-    add("--eps", type=float, default=0.1, help="largest change of a pixel, in [0, 1]; 0 is sdadv")
-    add("--gamma", type=float, default=0.3, help="radius of theta around the identity")
-    add("--objective", choices=OBJECTIVES, default="margin", help="cross_entropy is the paper's")
-    add("--kappa", type=float, default=registry.find("sdpadv").defaults["kappa"],
-        help="margin of misclassification that the objective margin asks for")
-    add("--projection", choices=PROJECTIONS, default="box", help="how theta is kept near the identity")
-    add("--convention", choices=CONVENTIONS, default="half_pixel", help="how pixels lie in [-1, 1]")
-    add("--gan-loss", choices=GAN_LOSSES, default="nonsaturating", help="minimax is Eq. 8 as printed")
-    add("--epochs", type=int, metavar="N",
-        help=f"of the attack; against {common.epochs_text(EPOCHS)}, your own: {EPOCHS[OWN]}, if not given")
-    add("--batch-size", type=int, default=128, metavar="N")
-    add("--seed", type=int, default=0, help="same seed, same bits")
-    common.add_device(command)
-    common.add_threads(command)
-    add("--labels", choices=LABELS, default="predicted", help="which labels FGSM, PGD, MIM and the like attack")
-    add("--compare", nargs="*", choices=registry.names(), metavar="ATTACK", help="attacks to compare with, any of "
-        f"{', '.join(registry.names())}; fgsm pgd mim, against B sdadv too, if not given")
-    add("--output", type=path, metavar="DIR",
-        help="the run folder, a new or an empty one; runs/DATASET-CLASSIFIER-METHOD-TIME if not given")
-    add("--resume", type=path, metavar="RUN", help="continue this run folder, with its own parameters; no other option "
-        "goes with it, and no other command may be working in it")
-    return command
 
 
 def _classifier(text: str) -> str:
     if text not in ARCHITECTURES and not common.is_model_file(text):
-        options = f"{', '.join(ARCHITECTURES)}, or a file that ends in .h5"
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {options})")
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(ARCHITECTURES)}, or a file that ends in .h5)"
+        )
     return text
 
 
 def run(arguments) -> None:
     needed("h5py", "weights and checkpoints")  # a missing package shows now and not after the training
     figures.canvas(1, 1)
-    if arguments.resume is not None:
-        _refuse_other_options(arguments)
-        resumed = files.expanded(arguments.resume)
-        p = stored(resumed)
-        opened = RunFolder.resume(resumed, p)
-    else:
-        p = resolved(arguments)
-        name = "-".join(Path(p[part]).stem for part in ("data" if p["data"] else "dataset", "classifier", "method"))
-        opened = RunFolder.create(arguments.output, name, p, command=["sdpadv", *sys.argv[1:]])
-    with opened as folder:
+    with _opened(arguments) as folder:
         try:
-            with threads(p["threads"]):
-                _run(folder, p)
+            with threads(folder.parameters["threads"]):
+                print(f"run folder: {folder.path}")
+                common.announce(folder.parameters)
+                results = experiments.compute(experiment_of(folder.parameters), folder)
+                written = [name for name in common.visible(folder.path) if (folder.path / name).is_file()]
+                print(f"\n{results}\n\nwritten to {folder.path}: {', '.join(written)}")
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"finished epochs are kept; go on with: sdpadv train --resume {folder.path}"
             ) from None
 
 
-def _run(folder: RunFolder, p: dict) -> None:
-    print(f"run folder: {folder.path}")
-    common.announce(p)
-    experiment = experiment_of(p)
-    results = experiments.compute(experiment, experiments.Runner(experiment.settings, folder, print), folder)
-    written = [name for name in common.visible(folder.path) if (folder.path / name).is_file()]
-    print(f"\n{results}\n\nwritten to {folder.path}: {', '.join(written)}")
-
-
-def _refuse_other_options(arguments) -> None:
-    """--resume takes every parameter from the run."""
-    unset = vars(_parser().parse_args(["--resume", arguments.resume]))
-    names = [name for name, value in vars(arguments).items() if name in unset and value != unset[name]]
-    if names:
-        given = ", ".join(map(common.option, names))
-        raise ArgumentError(f"--resume takes every parameter from the run; leave out {given}, or start a new run")
+def _opened(arguments):
+    """The run folder, a new one or the one to resume, which gives every parameter."""
+    if arguments.resume is None:
+        p = resolved(arguments)
+        name = "-".join(Path(p[part]).stem for part in ("data" if p["data"] else "dataset", "classifier", "method"))
+        return RunFolder.create(arguments.output, name, p, command=["sdpadv", *sys.argv[1:]])
+    unset = vars(parsed({"resume": arguments.resume}))
+    if other := [common.spelled(name) for name, value in unset.items() if getattr(arguments, name) != value]:
+        raise ArgumentError(
+            f"--resume takes every parameter from the run; leave out {', '.join(other)}, or start a new run"
+        )
+    path = files.expanded(arguments.resume)
+    return RunFolder.resume(path, stored(path))
 
 
 def resolved(arguments) -> dict:
@@ -125,9 +121,8 @@ def resolved(arguments) -> dict:
     p = {k: v for k, v in vars(arguments).items() if k not in ("command", "run", "debug", "output", "resume")}
     if p["data"] is None:
         p["dataset"] = p["dataset"] or data.DEFAULT
-    elif beside := [common.option(name) for name in ("dataset", "data_dir") if p[name] is not None]:
-        raise ArgumentError(f"--data takes the place of a data set; leave out {' and '.join(beside)}, or --data")
     else:
+        common.one_source("--data", p)
         p["data"] = str(files.expanded(p["data"]).absolute())  # a run can be resumed from any folder
     if not is_architecture(p["classifier"]):
         p["classifier"] = str(files.expanded(p["classifier"]).absolute())
@@ -174,11 +169,6 @@ def stored(folder: Path) -> dict:
     return found
 
 
-def _parser(kind=argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """The parser of ``sdpadv train`` by itself."""
-    return add_parser(kind(prog="sdpadv").add_subparsers())
-
-
 class _Strict(argparse.ArgumentParser):
     """Raises an error in place of showing the usage: it reads files."""
 
@@ -190,7 +180,7 @@ def parsed(parameters: dict) -> argparse.Namespace:
     """``parameters``, as if they had been typed."""
     words = []
     for name, value in parameters.items():
-        option = common.option(name)
+        option = common.spelled(name)
         if value is True:
             words.append(option)
         elif isinstance(value, list):
@@ -199,4 +189,4 @@ def parsed(parameters: dict) -> argparse.Namespace:
             words += [option, *map(str, value)]
         elif value is not None and value is not False:
             words.append(f"{option}={value}")
-    return _parser(_Strict).parse_args(words)
+    return add_parser(_Strict(prog="sdpadv").add_subparsers()).parse_args(words)

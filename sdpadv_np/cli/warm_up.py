@@ -6,13 +6,13 @@ import time
 from ..errors import MissingError
 from ..evaluation import tables
 from ..warming import warm_up, why_not_compiled
-from .common import Formatter
+from .common import add_command
 
 
 def add_parser(commands):
-    return commands.add_parser(
-        "warm-up", help="compile everything ahead", formatter_class=Formatter,
-        description="Compile every kernel for this processor, once: no later command then waits for the compiler.\n"
+    return add_command(
+        commands, "warm-up", "compile everything ahead",
+        "Compile every kernel for this processor, once: no later command then waits for the compiler.\n"
         "The compiled code is kept in the folder that NUMBA_CACHE_DIR names; otherwise beside the kernels' sources,\n"
         "or in your cache folder.",
         epilog="example:\n  sdpadv warm-up",

@@ -39,17 +39,18 @@ def read(path, kind: str, requested: Requested) -> dict[str, np.ndarray]:
     except MemoryError as error:
         raise DataError(f"{path}: takes more memory than this machine has; split it") from error
     except Exception as error:  # zipfile, zlib, gzip and NumPy raise many kinds for a damaged file
-        reason = " ".join(str(error).split())
-        what = f"is not a whole {kind} file (truncated, damaged, or of another kind)"
-        raise DataError(f"{path}: {what}: {reason}") from error
+        raise DataError(
+            f"{path}: is not a whole {kind} file (truncated, damaged, or of another kind): "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
-def _npy(file, kinds: str = "fiubc") -> np.ndarray:
+def _npy(file, texts: bool = False) -> np.ndarray:
     shape, fortran, dtype = _header(file)
     size = math.prod(shape) * dtype.itemsize
     what = f"is an array of shape {shape} and dtype {dtype}"
-    if dtype.kind not in kinds or min(shape, default=0) < 0:
-        raise DataError(f"{what}; expected {'texts' if kinds == 'US' else 'numbers'}")
+    if dtype.kind not in ("US" if texts else "fiubc") or min(shape, default=0) < 0:
+        raise DataError(f"{what}; expected {'texts' if texts else 'numbers'}")
     if size > LARGEST:
         raise DataError(f"{what}, more than the {LARGEST:,} bytes that are read here; split it")
     data = file.read(size)
@@ -69,8 +70,9 @@ def _npz(file, requested: Requested) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         names = requested.among(members, lambda name: _described(archive, name, members[name]))
-        kinds = {name: "US" if name in requested.texts else "fiubc" for name in names}
-        return {name: _npy(_member(archive, members[name], LARGEST + _HEADER), kinds[name]) for name in names}
+        return {
+            name: _npy(_member(archive, members[name], LARGEST + _HEADER), name in requested.texts) for name in names
+        }
 
 
 def _described(archive, name: str, member) -> str:

@@ -41,8 +41,10 @@ def packed(path: str, requested, largest: int) -> bytes:
     with file:  # visititems follows hard links alone: soft and external ones may lead into other files
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         requested = Requested(*requested)
-        names = requested.among(found, lambda name: f"{name} {found[name].shape} {found[name].dtype}")
-        arrays = {name: _array(name, found[name], largest, name in requested.texts) for name in names}
+        arrays = {
+            name: _array(name, found[name], largest, name in requested.texts)
+            for name in requested.among(found, lambda name: f"{name} {found[name].shape} {found[name].dtype}")
+        }
     texts = {name: array for name, array in arrays.items() if isinstance(array, list)}
     return container.pack("arrays", {k: v for k, v in arrays.items() if k not in texts}, json.dumps(texts))
 
@@ -57,6 +59,7 @@ def _array(name, dataset, largest: int, text: bool):
     if dataset.dtype.kind not in ("OS" if text else "fiub") or dataset.shape is None:
         raise DataError(f"{name} has dtype {dataset.dtype}; expected {'texts' if text else 'numbers'}")
     if math.prod(dataset.shape) * dataset.dtype.itemsize > largest:
-        what = f"{name} has shape {dataset.shape}"
-        raise DataError(f"{what}, more than the {largest:,} bytes that are read here; split it")
+        raise DataError(
+            f"{name} has shape {dataset.shape}, more than the {largest:,} bytes that are read here; split it"
+        )
     return dataset.asstr()[()].tolist() if text else dataset[()]  # asstr: TypeError for objects other than texts

@@ -8,16 +8,15 @@ import struct
 import numpy as np
 
 from ..errors import DataError
+from .requested import naming
 
 _UNSIGNED_BYTE, _MOST_AXES = 8, 8
 
 
 def parse(data: bytes, name: str) -> np.ndarray:
     """The uint8 array in ``data``; ``name`` is for messages."""
-    try:
+    with naming(name):
         return read(io.BytesIO(data), len(data))
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from None
 
 
 def read(file, largest: int) -> np.ndarray:
@@ -29,15 +28,17 @@ def read(file, largest: int) -> np.ndarray:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _UNSIGNED_BYTE or not 0 < start[3] <= _MOST_AXES:
         raise DataError("is not an idx file of unsigned bytes")
-    axes = start[3]
-    sizes = file.read(4 * axes)
-    if len(sizes) < 4 * axes:
+    sizes = file.read(4 * start[3])
+    if len(sizes) < 4 * start[3]:
         raise DataError("is truncated in its header")
-    shape = struct.unpack(f">{axes}I", sizes)
+    shape = struct.unpack(f">{start[3]}I", sizes)
     expected = math.prod(shape)
-    data = file.read(min(expected, largest) + 1)
+    limit = min(expected, largest)
+    data = file.read(limit + 1)
     if len(data) != expected:
-        held = f"more than {min(expected, largest)}" if len(data) > min(expected, largest) else len(data)
-        limit = f"; at most {largest:,} are read here" if expected > largest else ""
-        raise DataError(f"holds {held} bytes, its header says {'x'.join(map(str, shape))} = {expected}{limit}")
+        raise DataError(
+            f"holds {f'more than {limit}' if len(data) > limit else len(data)} bytes, "
+            f"its header says {'x'.join(map(str, shape))} = {expected}"
+            + f"; at most {largest:,} are read here" * (expected > largest)
+        )
     return np.frombuffer(data, np.uint8).reshape(shape)

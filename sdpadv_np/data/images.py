@@ -14,11 +14,10 @@ from ..extras import needed
 from ..storage import container, files, folders
 from . import arrays, pictures
 from .layout import checked_pixels, from_nchw, layout_of, to_nchw
-from .requested import Requested
+from .requested import Requested, kind_of, naming
 
 IMAGES = ("x", "X", "images", "image", "x_test", "data")
 LABELS = ("y", "Y", "labels", "label", "y_test", "targets")
-_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"\x89HDF": "h5", b"\x1f\x8b": "idx", b"\0\0": "idx"}
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,20 @@ class Images:
         path = Path(path)
         x = from_nchw(x, self.layout)
         if self.kind == "pictures":
-            contents = zip(map(pictures.png_name, self.names), map(pictures.png, np.round(x * 255).astype(np.uint8)))
-            folders.write(path, dict(contents))
+            images = zip(self.names, np.round(x * 255).astype(np.uint8))
+            folders.write(path, {pictures.png_name(name): pictures.png(image) for name, image in images})
             return path
         path = path.with_name(f"{path.name}.{'npy' if self.kind == 'idx' else self.kind}")
         memory = io.BytesIO()  # npz and HDF5 cope badly with a disk that fills up
+        contents = dict(zip(self.names, (x, self.y)))
         if self.kind in ("npy", "idx"):
             np.save(memory, x)
+        elif self.kind == "npz":
+            np.savez_compressed(memory, **contents)
         else:
-            (_write_npz if self.kind == "npz" else _write_h5)(memory, dict(zip(self.names, (x, self.y))))
+            with needed("h5py", "HDF5 files").File(memory, "w") as file:
+                for name, array in contents.items():
+                    file.create_dataset(name, data=array)
         files.write_bytes(path, memory.getvalue())
         return path
 
@@ -78,27 +82,28 @@ def load(path, labels=None, image_shape: tuple | None = None) -> Images:
     Raises FileError if a file cannot be read, DataError if its content is not as described.
     """
     path = files.expanded(path)
-    kind, y = _kind(path), None
-    names: tuple[str, ...] = ()
+    kind = _kind(path)
     if kind == "pictures":
         x, y, names = pictures.read(path, image_shape)
     else:
         found = arrays.read(path, kind, Requested("images", (IMAGES,), (LABELS,)))
         x, y, *_ = *found.values(), None
-        names = tuple(found) if kind in ("npz", "h5") else ()
-    x, name = np.asarray(x), names[0] if kind in ("npz", "h5") else "x"
-    try:
-        layout = ("NHW" if x.ndim == 3 else "NHWC") if kind == "pictures" else layout_of(x, name, image_shape)
+        names = tuple(filter(None, found))
+    with naming(path):
+        if kind == "pictures":
+            layout, name = "NHW" if x.ndim == 3 else "NHWC", "x"
+        else:
+            name = names[0] if names else "x"
+            layout = layout_of(x, name, image_shape)
         x = checked_pixels(to_nchw(x, layout), name)
-    except (ArgumentError, DataError) as error:
-        raise DataError(f"{path}: {error}") from None
     if labels is not None:
         if y is not None:
             raise ArgumentError(f"{path}: has labels of its own; leave out {labels}")
         y = _labels_file(files.expanded(labels))
     if y is not None:
-        y = _labels(np.asarray(y), len(x), path if labels is None else labels)
-    return Images(x, y, path, kind, layout, tuple(names))
+        with naming(labels or path):
+            y = checks.labels(y, len(x), np.iinfo(np.int32).max, "labels")
+    return Images(x, y, path, kind, layout, names)
 
 
 def _labels_file(path: Path):
@@ -113,31 +118,13 @@ def _kind(path: Path) -> str:
     if os.path.isdir(path):  # Path.is_dir fails where it cannot know
         return "pictures"
     start = files.read_start(path, 8)
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
-            return kind
+    if kind := kind_of(start):
+        return kind
     if start == container.MAGIC:
         raise DataError(f"{path}: holds a trained network or a checkpoint, no images")
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         raise DataError(f"{path}: is a single picture; give the folder of PNG or JPEG files that it lies in")
-    what = "is neither" if start else "is empty: not"
-    raise DataError(f"{path}: {what} a npy, npz, HDF5 or idx file nor a folder of PNG or JPEG files")
-
-
-def _write_npz(memory, contents: dict) -> None:
-    np.savez_compressed(memory, **contents)
-
-
-def _write_h5(memory, contents: dict) -> None:
-    h5py = needed("h5py", "HDF5 files")
-
-    with h5py.File(memory, "w") as file:
-        for name, array in contents.items():
-            file.create_dataset(name, data=array)
-
-
-def _labels(y: np.ndarray, count: int, path) -> np.ndarray:
-    try:
-        return checks.labels(y, count, np.iinfo(np.int32).max, "labels")
-    except ArgumentError as error:
-        raise DataError(f"{path}: {error}") from None
+    raise DataError(
+        f"{path}: {'is neither' if start else 'is empty: not'} a npy, npz, HDF5 or idx file "
+        "nor a folder of PNG or JPEG files"
+    )

@@ -31,8 +31,10 @@ def layout_of(x: np.ndarray, name: str, image_shape: tuple | None = None) -> str
             return "NHWC"
         if second and not last or shape[1] < min(shape[2:]) and not last:
             return "NCHW"
-        remedy = 'say layout="NCHW" or layout="NHWC"'
-        raise DataError(f"{name} has shape {shape}, whose channels may be the second axis or the last; {remedy}")
+        raise DataError(
+            f"{name} has shape {shape}, whose channels may be the second axis or the last; "
+            'say layout="NCHW" or layout="NHWC"'
+        )
     raise DataError(f"{name} has shape {shape}; expected (N, H, W), (N, C, H, W) or (N, H, W, C)")
 
 
@@ -58,8 +60,10 @@ def _remedy(shape: tuple, channels: int, size: list) -> str:
         return "the network takes grey images; convert them, by the mean over the channels for instance"
     if channels == 3 and (len(shape) == 3 or 1 in (shape[1], shape[-1])):
         return "the network takes images in colour; repeat the grey channel three times if that is meant"
-    pixels = f"{size[0]}x{size[1]} pixels and {channels} channel{'s' * (channels > 1)}"
-    return f"bring them to {pixels}, as the network takes them"
+    return (
+        f"bring them to {size[0]}x{size[1]} pixels and {channels} channel{'s' * (channels > 1)}, "
+        "as the network takes them"
+    )
 
 
 def to_nchw(x: np.ndarray, layout: str) -> np.ndarray:
@@ -77,7 +81,9 @@ def checked_pixels(x: np.ndarray, name: str) -> np.ndarray:
     _check_dtype(x, name)
     if x.dtype == np.uint8:
         if x.size and x.max() == 1:
-            remedy = f"use {name}.astype(np.float32) for images of 0 and 1"
-            raise DataError(f"{name} is uint8 with no value above 1, which divided by 255 is black; {remedy}")
+            raise DataError(
+                f"{name} is uint8 with no value above 1, which divided by 255 is black; "
+                f"use {name}.astype(np.float32) for images of 0 and 1"
+            )
         x = x.astype(np.float32) / np.float32(255)
     return np.ascontiguousarray(checks.images(x.astype(np.float32, copy=False), name))

@@ -53,8 +53,10 @@ def load(name: str, data_dir=None, report: Callable[[str], None] = lambda line: 
     if entry.draw is not None:
         parts = entry.draw()
     else:
-        raw = sources.fetch(entry, data_dir, report)
-        parts = {part: idx.parse(data, entry.files[part].name) for part, data in raw.items()}
+        parts = {
+            part: idx.parse(data, entry.files[part].name)
+            for part, data in sources.fetch(entry, data_dir, report).items()
+        }
     x, y = _checked(parts, "train", entry.train + entry.validation, entry)
     x_test, y_test = _checked(parts, "test", entry.test, entry)
     n = entry.train
@@ -68,6 +70,8 @@ def _checked(parts: dict, part: str, count: int, entry: DatasetEntry) -> tuple[n
     if x.shape != shape and (x.shape[0], 1, *x.shape[1:]) != shape:
         raise DataError(f"{entry.name}: x_{part} has shape {x.shape}; {where} {shape}")
     if y.shape != (count,) or y.max() >= classes:
-        got = f"y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}"
-        raise DataError(f"{entry.name}: {got}; {where} ({count},), at most {classes - 1}")
+        raise DataError(
+            f"{entry.name}: y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}; "
+            f"{where} ({count},), at most {classes - 1}"
+        )
     return x.reshape(shape).astype(np.float32) / np.float32(255), y.astype(np.int64)

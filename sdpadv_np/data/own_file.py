@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import checks
-from ..errors import ArgumentError, DataError
+from ..errors import DataError
 from ..storage import files
 from .layout import LAYOUTS, checked_pixels, layout_of, to_nchw
 from .loading import Dataset
-from .requested import Requested
+from .requested import Requested, kind_of, naming
 
 NAMES = {  # of the arrays; several where users differ
     "x_train": ("x_train", "x", "images"), "y_train": ("y_train", "y", "labels"),
@@ -20,7 +20,6 @@ NAMES = {  # of the arrays; several where users differ
 _PART = {name: part for part, names in NAMES.items() for name in names}
 CLASS_NAMES = "class_names"
 SHARE = 0.15  # of the images, for a validation or test part that the file lacks
-_MAGIC = {b"PK": "npz", b"\x89HDF": "h5"}
 _WORDS = {"val": "validation", "test": "test"}
 
 
@@ -56,10 +55,8 @@ def from_file(
     _check_options(layout, seed)
     path = files.expanded(path)
     found = _read(path)
-    try:
+    with naming(path):
         return from_arrays(found, path.stem, class_names, layout, seed, report)
-    except (ArgumentError, DataError) as error:
-        raise DataError(f"{path}: {error}") from None
 
 
 def from_arrays(
@@ -76,8 +73,9 @@ def from_arrays(
     _check_options(layout, seed)
     found = {_PART.get(key, key): np.asarray(array) for key, array in arrays.items()}
     if "x_train" not in found:
-        names = ", ".join(NAMES["x_train"])
-        raise DataError(f"has no training images (named {names}); in it: {', '.join(map(str, arrays))}")
+        raise DataError(
+            f"has no training images (named {', '.join(NAMES['x_train'])}); in it: {', '.join(map(str, arrays))}"
+        )
     x, y = _parts(found, layout, lambda line: report(f"{name}: {line}"))
     given = found.get(CLASS_NAMES) if class_names is None else class_names
     texts = _class_names(given, np.concatenate([*y.values()]))
@@ -95,13 +93,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     """{name: array} of the arrays in the file that are known."""
     from . import arrays  # readers that ``import sdpadv_np`` does without
 
-    start = files.read_start(path, 8)
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-    if kind is None:
+    kind = kind_of(files.read_start(path, 8))
+    if kind not in ("npz", "h5"):
         raise DataError(f"{path}: is neither a npz nor an HDF5 file; write one with np.savez(path, x=images, y=labels)")
-    train, rest = list(NAMES.values())[:2], list(NAMES.values())[2:]
-    requested = Requested("images and labels", tuple(train), (*rest, (CLASS_NAMES,)), texts=(CLASS_NAMES,))
-    return arrays.read(path, kind, requested)
+    x, y, *optional = NAMES.values()
+    texts = (CLASS_NAMES,)
+    return arrays.read(path, kind, Requested("images and labels", (x, y), (*optional, texts), texts))
 
 
 def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
@@ -116,8 +113,10 @@ def _parts(found: dict, layout: str | None, report) -> tuple[dict, dict]:
             x[part] = _images(found[pair[0]], pair[0], layout, report)
             y[part] = checks.labels(found[pair[1]], len(x[part]), name=pair[1])
             if x[part].shape[1:] != x["train"].shape[1:]:
-                shapes = f"images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}"
-                raise DataError(f"x_{part} has {shapes}; bring all to one shape")
+                raise DataError(
+                    f"x_{part} has images of shape {x[part].shape[1:]}, x_train of {x['train'].shape[1:]}; "
+                    "bring all to one shape"
+                )
     return x, y
 
 
@@ -166,9 +165,9 @@ def _split(x: dict, y: dict, seed: int, report) -> None:
         return
     size = max(1, round(SHARE * count))
     if count <= size * len(missing):
-        words = " and ".join(_WORDS[part] for part in missing)
         raise DataError(
-            f"x_train has {count} images, too few to draw {words} images from; add x_val, y_val, x_test and y_test"
+            f"x_train has {count} images, too few to draw {' and '.join(_WORDS[part] for part in missing)} images "
+            "from; add x_val, y_val, x_test and y_test"
         )
     order = np.random.default_rng(seed).permutation(count)
     for number, part in enumerate(missing):

@@ -40,8 +40,10 @@ def read(folder: Path, image_shape: tuple | None = None) -> tuple[np.ndarray, np
         raise DataError(f"{folder}: there is no PNG or JPEG file in this folder or below")
     channels, *size = image_shape or (None,)
     if channels not in (None, 1, 3):
-        wrong = f"pictures have 1 channel (grey) or 3 (colour), the network takes {channels}"
-        raise DataError(f"{folder}: {wrong}; give a npz or HDF5 file")
+        raise DataError(
+            f"{folder}: pictures have 1 channel (grey) or 3 (colour), the network takes {channels}; "
+            "give a npz or HDF5 file"
+        )
     labels, pixels = _labels(folder, paths), np.empty(0)
     expected = (tuple(size), "the network takes") if size else None
     for number, path in enumerate(paths):
@@ -87,8 +89,10 @@ def _labels(folder: Path, paths) -> np.ndarray | None:
         )
     labels = [int(p.parent.name) for p in paths]
     if max(labels) > _LARGEST_LABEL:
-        place = paths[labels.index(max(labels))].parent
-        raise DataError(f"{place}: is named after no label that there could be; labels are at most {_LARGEST_LABEL}")
+        raise DataError(
+            f"{paths[labels.index(max(labels))].parent}: is named after no label that there could be; "
+            f"labels are at most {_LARGEST_LABEL}"
+        )
     return np.array(labels, np.int64)
 
 
@@ -104,8 +108,9 @@ def _picture(path: Path, expected: tuple | None, channels: int | None, count: in
         with image_module.open(io.BytesIO(data), formats=[kind]) as file:
             mode, size = file.mode, file.size[::-1]
             if expected is not None and size != expected[0]:
-                other = f"{expected[1]} {_size(expected[0])}"
-                raise DataError(f"{path}: is {_size(size)}, but {other}; bring all pictures to one size")
+                raise DataError(
+                    f"{path}: is {_size(size)}, but {expected[1]} {_size(expected[0])}; bring all pictures to one size"
+                )
             if math.prod(size) > LARGEST or math.prod(size) * (channels or 3) > ALL // count:
                 most = f"pictures of at most {LARGEST:,} pixels, and {ALL:,} in all {count}"
                 raise DataError(f"{path}: is {_size(size)}; expected {most}: make them smaller or fewer")

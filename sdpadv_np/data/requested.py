@@ -1,13 +1,29 @@
-"""Arrays of a file that are requested by name."""
+"""Arrays of a file that are requested by name, and the kinds of files."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
+_MAGIC = {b"\x93NUMPY": "npy", b"PK": "npz", b"\x89HDF": "h5", b"\x1f\x8b": "idx", b"\0\0": "idx"}
 _LISTED = 20  # arrays of a file that an error names
+
+
+def kind_of(start: bytes) -> str | None:
+    """npy, npz, h5 or idx, by the first bytes of a file; None if it is of no such kind."""
+    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+
+@contextlib.contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Within this context an error in data, or in arguments that were read, is a DataError that names ``source``."""
+    try:
+        yield
+    except (ArgumentError, DataError) as error:
+        raise DataError(f"{source}: {error}") from None
 
 
 class Requested(NamedTuple):
@@ -30,13 +46,11 @@ class Requested(NamedTuple):
         Raises DataError, which lists the arrays by ``describe``, if a required one is missing.
         """
         there = dict.fromkeys(there)
-        found = []
-        for number, names in enumerate((*self.required, *self.optional)):
-            name = next((name for name in names if name in there), None)
-            if name is not None:
-                found.append(name)
-            elif number < len(self.required):
-                inside = ", ".join(map(describe, islice(there, _LISTED))) or "nothing"
-                more = ", ..." * (len(there) > _LISTED)
-                raise DataError(f"has no array of {self.what} (named {', '.join(names)}); in it: {inside}{more}")
-        return found
+        found = [
+            next((name for name in names if name in there), None) for names in (*self.required, *self.optional)
+        ]
+        if None in found[: len(self.required)]:
+            missing = ", ".join(self.required[found.index(None)])
+            inside = ", ".join(map(describe, islice(there, _LISTED))) + ", ..." * (len(there) > _LISTED)
+            raise DataError(f"has no array of {self.what} (named {missing}); in it: {inside or 'nothing'}")
+        return [name for name in found if name is not None]

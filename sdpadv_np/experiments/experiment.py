@@ -98,10 +98,6 @@ class Experiment:
         counts = [names[: number + 1].count(name) for number, name in enumerate(names)]
         return [name if count == 1 else f"{name} {count}" for name, count in zip(names, counts)]
 
-    @property
-    def may_be_in_the_paper(self) -> bool:
-        return is_dataset(self.data) and is_architecture(self.classifier)
-
     def describe(self) -> dict[str, Any]:
         """The experiment as JSON-able values; data and classifiers without a name by a digest, where there is one."""
         data, model = self.data, self.classifier

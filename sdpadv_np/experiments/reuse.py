@@ -59,8 +59,8 @@ def fitted(attack, data, epochs: int, settings: Settings, files: Files, say: Cal
     """``attack``, fitted to its classifier now; or with the generator in ``files.path``, if that was trained so."""
     arguments = *_arrays(data), epochs, settings.batch_size
     if files.path and files.path.exists():
-        found = verified(files.path, attack.generator, attack.trained_by(*arguments), attack.title)
-        object.__setattr__(attack, "generator", found)
+        generator = verified(files.path, attack.generator, attack.trained_by(*arguments), attack.title)
+        object.__setattr__(attack, "generator", generator)
         say(f"{attack.title}: taken from {files.path}")
         return attack
     attack.fit(*arguments, checkpoint=files.checkpoint, progress=progress)
@@ -83,8 +83,8 @@ def verified(path: Path, like, training: dict, method: str = ""):
     """
     found = saving.load(path, like.store.device)
     if type(found) is not type(like):
-        generator = f"a generator of {found.settings.get('method', 'no training')}"
-        got = found.title if isinstance(found, models.Classifier) else generator
+        is_classifier = isinstance(found, models.Classifier)
+        got = found.title if is_classifier else f"a generator of {found.settings.get('method', 'no training')}"
         raise _other(path, f"holds {got}", f"a generator of {method}" if method else f"a trained {like.title}")
     if not found.settings:
         raise _other(path, "holds a network that was never trained", "a trained one")
@@ -92,8 +92,10 @@ def verified(path: Path, like, training: dict, method: str = ""):
         if found.settings.get(name, value) != value:
             raise _other(path, f"was trained with {name} = {found.settings[name]!r}", f"{value!r}")
     if len(found.history) < training["epochs"]:  # it holds the best of the epochs that there were
-        epochs = f"after epoch {len(found.history)} of {training['epochs']}"
-        raise _other(path, f"holds a training that broke off {epochs}", "a whole one")
+        raise _other(
+            path, f"holds a training that broke off after epoch {len(found.history)} of {training['epochs']}",
+            "a whole one",
+        )
     return found
 
 

@@ -5,11 +5,10 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from ..data.sources import cache_folder
-from ..errors import ArgumentError, FileError
+from ..errors import FileError
 from ..evaluation import figures, tables
 from ..storage import files, folders, schema
 from ..storage.provenance import provenance
@@ -37,14 +36,8 @@ class RunFolder:
 
         ``parameters`` are stored under the name ``called``, with ``record`` beside them.
         """
-
-        def refuse(path: Path) -> None:
-            if (path / PARAMETERS).exists():
-                raise ArgumentError(
-                    f"{path}: holds a run already; go on with it by --resume {path}, or choose another --output"
-                )
-
-        with folders.create(output, f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}", refuse) as path:
+        refusal = "holds a run already; go on with it by --resume {path}, or choose another --output"
+        with folders.create(output, folders.dated(name), PARAMETERS, refusal) as path:
             folders.remove_unfinished(path)
             files.write_json(path / PARAMETERS, {called: parameters, **record, "made": provenance()})
             yield cls(path, parameters)
@@ -76,24 +69,24 @@ class RunFolder:
 
     def write(self, results) -> None:
         """metrics.json, the table as text and Markdown, and the pictures."""
-        trained = {name: attack for name, attack in results.attacks.items() if name in results.histories}
-        record = {
+        files.write_json(self.path / "metrics.json", {
             "results": [{"attack": name, "eps": eps, **measured.as_dict()} for name, eps, measured in results.rows()],
-            "trained": {name.lower(): attack.parameters() for name, attack in trained.items()},
+            "trained": {
+                name.lower(): attack.parameters() for name, attack in results.attacks.items()
+                if name in results.histories
+            },
             "parameters": self.parameters,
             "made": provenance(),
-        }
-        files.write_json(self.path / "metrics.json", record)
-        files.write_text(self.path / "table.txt", f"{tables.text(*results.table())}\n")
-        files.write_text(self.path / "table.md", f"{tables.markdown(*results.table())}\n")
+        })
+        tables.write(self.path, *results.table())
         self._draw(results)
 
     def _draw(self, results) -> None:
         data, classifier, attack = results.data, results.classifier, results.attack
         chosen = figures.examples(classifier, data.x_test, data.y_test)
         name = results.experiment.names[-1]
-        eps = "" if getattr(attack, "eps", None) is None else f", eps {attack.eps:g}"
-        title = f"{name} against {title_of(classifier)} on {data.name}{eps}: accuracy {results[name].accuracy:.4f}"
+        title = figures.with_eps(f"{name} against {title_of(classifier)} on {data.name}", getattr(attack, "eps", None))
+        title += f": accuracy {results[name].accuracy:.4f}"
         rows = figures.steps(getattr(attack, "generator", attack), data.x_test[chosen], y=data.y_test[chosen])
         figures.grid(self.path / "pictures.png", rows, title, classifier, data.class_names)
         if any(results.histories.values()):

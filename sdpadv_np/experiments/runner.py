@@ -114,8 +114,9 @@ class Runner:
         if not registry.find(kind).trained:
             return attack
         places = self.places.of_attack(source, model, kind, attack, settings, name) if self.places else Files()
-        epochs = settings.epochs_against(model)
-        return reuse.fitted(attack, self.data(source), epochs, settings, places, self.say, self.progress)
+        return reuse.fitted(
+            attack, self.data(source), settings.epochs_against(model), settings, places, self.say, self.progress
+        )
 
 
 def _check_fit(classifier, loaded) -> None:

@@ -13,7 +13,7 @@ from ..errors import FileError
 from ..evaluation import Evaluation, evaluate, figures, paper, tables
 from ..extras import needed
 from ..storage import files
-from .experiment import Experiment, Settings, title_of
+from .experiment import Experiment, Settings, is_architecture, is_dataset, title_of
 from .run_folder import PARAMETERS, RunFolder, stored_parameters
 from .runner import Runner
 
@@ -45,14 +45,17 @@ class Results:
 
     def rows(self) -> list[tuple]:
         """(name, eps if it is a parameter of the attack, Evaluation) of each row of the table."""
-        kinds = dict(zip(self.experiment.names, (registry.find(name) for name, _ in self.experiment.attacks)))
-        has_eps = {name for name, kind in kinds.items() if "eps" in kind.defaults}
-        return [(name, self.attacks[name].eps if name in has_eps else None, e) for name, e in self.evaluations.items()]
+        kinds = (registry.find(kind) for kind, _ in self.experiment.attacks)
+        has_eps = {name: "eps" in kind.defaults for name, kind in zip(self.experiment.names, kinds)}
+        return [
+            (name, self.attacks[name].eps if has_eps.get(name) else None, measured)
+            for name, measured in self.evaluations.items()
+        ]
 
     def table(self) -> tuple[list, tuple]:
         """(rows of texts, names of the columns) for evaluation.tables; with the paper's figures where it has some."""
         experiment = self.experiment
-        if experiment.may_be_in_the_paper:
+        if is_dataset(experiment.data) and is_architecture(experiment.classifier):  # else the paper has no such figures
             return tables.rows(self.rows(), experiment.data, experiment.classifier), tables.COLUMNS
         shown = [number for number, name in enumerate(tables.COLUMNS) if not name.startswith("paper")]
         rows = [tuple(row[number] for number in shown) for row in tables.rows(self.rows(), "", "")]
@@ -62,8 +65,14 @@ class Results:
         return tables.text(*self.table())
 
 
-def compute(experiment: Experiment, runner: Runner, folder=None) -> Results:
-    """Make and measure everything that ``experiment`` describes; a run ``folder`` is given each result at once."""
+def compute(
+    experiment: Experiment, folder: RunFolder | None = None, report: Callable[[str], None] | None = print,
+) -> Results:
+    """Make and measure everything that ``experiment`` describes; a run ``folder`` keeps each result at once.
+
+    report : called with one line per step; None: silent, and no progress is shown
+    """
+    runner = Runner(experiment.settings, folder, report)
     source, model = experiment.data, experiment.classifier
     classifier = runner.classifier(source, model)
     results = Results(experiment, runner.data(source), classifier)
@@ -130,11 +139,11 @@ def run(
     source, model = (str(given) if isinstance(given, os.PathLike) else given for given in (data, classifier))
     experiment = Experiment(source, model, tuple(_with_seed(attack, seed) for attack in attacks), settings)
     if folder is None:
-        return compute(experiment, Runner(settings, None, report))
+        return compute(experiment, None, report)
     needed("h5py", "weights and checkpoints")
     figures.canvas(1, 1)  # a missing matplotlib shows now and not after the training
-    with _opened(folder, experiment) as places:
-        return compute(experiment, Runner(settings, places, report), places)
+    with _opened(folder, experiment) as opened:
+        return compute(experiment, opened, report)
 
 
 def _with_seed(attack, seed: int) -> tuple[str, dict]:

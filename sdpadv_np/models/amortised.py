@@ -46,9 +46,6 @@ class Amortised(Model):
             )
         return np.clip(x_adv, 0, 1)  # the rounding of a distortion may leave this range
 
-    def checked(self, x):
-        """``x`` as images of this generator's shape and dtype."""
-        return checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False)
 
     def parameters(self) -> dict:
         """Every parameter of the constructor but dtype and device; sequences as lists, as files return them."""
@@ -69,8 +66,8 @@ class Amortised(Model):
                 name = f"{network}/{number}/W"
                 shape = arrays.get(name, np.empty(0)).shape
                 if shape != expected:
-                    wrong = f"{name} has shape {shape}, its parameters say {expected}"
-                    raise FileError(f"{path}: {wrong}; take another copy")
+                    raise FileError(
+                        f"{path}: {name} has shape {shape}, its parameters say {expected}; take another copy")
         xp.on(device)  # an error of the device is not the file's fault
         try:
             generator = cls(**parameters, dtype=dtype, device=device)

@@ -32,15 +32,15 @@ class Architecture:
         if not isinstance(name, str) or not 0 < len(name) <= 100 or "/" in name or not name.isprintable():
             raise ArgumentError(f"name is {name!r}; give 1 to 100 printable characters without /")
         if not isinstance(self.layers, (list, tuple)) or not 0 < len(self.layers) <= _MOST_LAYERS:
-            expected = f"a list of 1 to {_MOST_LAYERS} layers of sd.nn, such as [Flatten(), Dense(784, 10)]"
-            raise ArgumentError(f"layers is {self.layers!r}; give {expected}")
+            raise ArgumentError(f"layers is {self.layers!r}; give a list of 1 to {_MOST_LAYERS} layers of sd.nn, "
+                                "such as [Flatten(), Dense(784, 10)]")
         settle = object.__setattr__
         settle(self, "image_shape", checks.image_shape("image_shape", self.image_shape))
         settle(self, "classes", checks.whole("classes", self.classes, 2))
         settle(self, "layers", tuple(_normalised(layer, f"layer {k}") for k, layer in enumerate(self.layers)))
         if (last := self.shapes()[-1]) != (self.classes,):
-            expected = f"logits ({self.classes},): end with Dense(..., {self.classes})"
-            raise ArgumentError(f"the last layer, {shown(self.layers[-1])}, makes {last}; expected {expected}")
+            raise ArgumentError(f"the last layer, {shown(self.layers[-1])}, makes {last}; expected logits "
+                                f"({self.classes},): end with Dense(..., {self.classes})")
 
     def shapes(self) -> list[tuple[int, ...]]:
         """The shape of every layer's output for one image."""

@@ -8,10 +8,9 @@ import numpy as np
 
 from .. import checks
 from ..autodiff import ops
-from ..nn import Dense, Flatten, Network
+from ..nn import Network, perceptron
 from ..storage import schema
 from .amortised import Amortised
-from .generator import layers_between
 
 FORMS = ("p-atn", "aae")
 
@@ -38,8 +37,7 @@ class ATNGenerator(Amortised):
         self.form, self.hidden = checks.choice("form", form, FORMS), checks.sizes("hidden", hidden)
         image_shape = checks.image_shape("image_shape", image_shape)
         sizes = self.chains({"hidden": self.hidden, "image_shape": image_shape})["g"]
-        last = Dense(sizes[-2], sizes[-1], init="zero" if form == "p-atn" else "glorot")
-        self.network = Network("g", [Flatten(), *layers_between(sizes[:-1], "relu", "he"), last])
+        self.network = Network("g", perceptron(sizes, "relu", "he", init="zero" if form == "p-atn" else "glorot"))
         super().__init__([self.network], image_shape, seed, dtype, device)
 
     @classmethod

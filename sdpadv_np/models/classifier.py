@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from .. import checks, training, xp
-from ..autodiff import Tensor, ops
+from ..autodiff import Tensor
 from ..errors import FileError
-from ..nn import Conv2d, Dense, Flatten, Network
+from ..nn import Conv2d, Dense, Flatten, Network, perceptron
 from ..storage import saving, schema
 from .architecture import Architecture
 from .chunks import in_chunks
 from .classifier_training import ClassifierTraining
+from .interface import Predictor
 from .layer_table import output_shapes
 from .model import RECORD, Model, dtype_of_weights
 
@@ -22,7 +23,7 @@ from .model import RECORD, Model, dtype_of_weights
 _INIT = "fan_in"
 
 
-class Classifier(Model):
+class Classifier(Predictor, Model):
     """A network from images (N, C, H, W) in [0, 1] to logits (N, K).
 
     layers : list of layers of ``sd.nn``; the first takes images, the last makes K logits (no softmax)
@@ -72,16 +73,8 @@ class Classifier(Model):
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         if isinstance(x, Tensor):
             return self.network(x)
-        x = checks.images(x, shape=self.image_shape).astype(self.dtype, copy=False)
-        return in_chunks(self.network, x, self.store.data)
+        return in_chunks(self.network, self.checked(x), self.store.data)
 
-    def predict(self, x):
-        """The predicted labels (N,)."""
-        return self.logits(x).argmax(axis=1)
-
-    def probabilities(self, x):
-        """softmax of the logits, (N, K)."""
-        return ops.softmax(self.logits(x))
 
     def accuracy(self, x, y) -> float:
         """The share of images whose prediction is y."""
@@ -163,9 +156,7 @@ class ModelB(_PaperModel):
 
     @staticmethod
     def layers_for(image_shape, classes):
-        pixels = int(np.prod(image_shape))
-        hidden = Dense(pixels, 200, "relu", _INIT), Dense(200, 200, "relu", _INIT)
-        return [Flatten(), *hidden, Dense(200, classes, init=_INIT)]
+        return perceptron((int(np.prod(image_shape)), 200, 200, classes), "relu", _INIT, init=_INIT)
 
 
 ARCHITECTURES = {"A": ModelA, "B": ModelB}

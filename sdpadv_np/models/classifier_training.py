@@ -10,16 +10,14 @@ class ClassifierTraining:
     """Cross-entropy training as a task of the epoch loop."""
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
-        self.classifier, dtype = classifier, classifier.dtype
-        x = checks.images(x, "x", classifier.image_shape).astype(dtype, copy=False)
+        self.classifier, x = classifier, classifier.checked(x)
         y = checks.labels(y, len(x), classifier.classes)
-        x_val = checks.images(x_val, "x_val", classifier.image_shape).astype(dtype, copy=False)
+        x_val = classifier.checked(x_val, "x_val")
         y_val = checks.labels(y_val, len(x_val), classifier.classes, "y_val")
         self.x, self.y, self.x_val, self.y_val = (xp.like(a, classifier.store.data) for a in (x, y, x_val, y_val))
         self.epochs, self.batch_size = checks.whole("epochs", epochs), checks.whole("batch_size", batch_size)
-        self.seed = checks.whole("seed", seed, 0)
         self.targets, self.targets_val = self.y, self.y_val
-        self.lr = checks.number("lr", lr, above=True)
+        self.seed, self.lr = checks.whole("seed", seed, 0), checks.number("lr", lr, above=True)
         self.title, self.count = classifier.title, len(self.x)
         self.steps = self.epochs * (self.count // min(self.batch_size, self.count))
         self.optimiser = Adam(classifier.store, lr=self.lr)
@@ -27,12 +25,16 @@ class ClassifierTraining:
         self.plan = Plan(self.learn, self.trains)
 
     def settings(self):
-        settings = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr", "seed", "count")}
-        return {"architecture": self.classifier.description(), **settings, "schedule": "linear to 0"}
+        return {
+            "architecture": self.classifier.description(), "epochs": self.epochs, "batch_size": self.batch_size,
+            "lr": self.lr, "seed": self.seed, "count": self.count, "schedule": "linear to 0",
+        }
 
     def origin(self):
-        data = training.data_fingerprints(self.x, self.targets, self.x_val, self.targets_val)
-        return {**data, "seed of the initial weights": self.classifier.seed}
+        return {
+            **training.data_fingerprints(self.x, self.targets, self.x_val, self.targets_val),
+            "seed of the initial weights": self.classifier.seed,
+        }
 
     def learned_from(self) -> dict[str, str]:
         """The fingerprint of the training set, for the settings of the trained classifier."""
@@ -59,8 +61,7 @@ class ClassifierTraining:
     def learn(self, x, targets):
         """One step of Adam on a batch; the loss before it. Recorded: see autodiff/plan.py."""
         loss = self.loss(self.logits(x), targets)
-        self.classifier.store.differentiate(loss)
-        self.optimiser.step()
+        self.optimiser.descend(loss)
         return loss
 
     def validate(self):

@@ -28,8 +28,8 @@ class Queries:
 
     def __init__(self, predict, classes: int = 10):
         if not callable(predict):
-            expected = f"probabilities (N, {classes}) or labels (N,), such as f.probabilities or f.predict"
-            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> {expected}")
+            raise ArgumentError(f"predict is a {type(predict).__name__}; give a function x -> probabilities "
+                                f"(N, {classes}) or labels (N,), such as f.probabilities or f.predict")
         self.predict, self.classes, self.count = predict, checks.whole("classes", classes, 2), 0
 
     def __call__(self, x) -> np.ndarray:
@@ -56,15 +56,15 @@ def _probabilities(name: str, p, count: int, classes: int):
     if p.shape != (count, classes):
         labels = p.shape == (count,) and name.isidentifier()
         remedy = f"; of labels take np.eye({classes}, dtype=np.float32)[{name}]" if labels else ""
-        expected = f"({count}, {classes}), a probability of each class"
-        raise ArgumentError(f"{name} has shape {p.shape} for {count} images; expected {expected}{remedy}")
+        raise ArgumentError(f"{name} has shape {p.shape} for {count} images; expected ({count}, {classes}), "
+                            f"a probability of each class{remedy}")
     if p.dtype.kind not in "fiub":
         raise ArgumentError(f"{name} has dtype {p.dtype}; expected probabilities (float32 or float64)")
     right = (p.min(axis=1) >= 0) & (np.abs(p.sum(axis=1) - 1) < 1e-3)  # also false for NaN
     if not right.all():
-        first = f"the first for image {int(right.argmin())} of {count}"
-        expected = "probabilities (at least 0, with sum 1)"
-        raise ArgumentError(f"{name} has rows that are no {expected}, {first}; take the softmax of logits")
+        raise ArgumentError(
+            f"{name} has rows that are no probabilities (at least 0, with sum 1), "
+            f"the first for image {int(right.argmin())} of {count}; take the softmax of logits")
     return p
 
 

@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 from .. import checks, xp
-from ..autodiff import Tensor, ops
+from ..autodiff import Tensor
 from ..autodiff.registry import Op, apply
 from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError, OperationError
 from ..kernels.runtime.tracing import copy_to, traceable
+from .interface import Predictor, read_only
 
 
-class ExternalClassifier:
+class ExternalClassifier(Predictor):
     """A classifier given by its logits and their vector-Jacobian product.
 
     Parameters
@@ -47,9 +48,8 @@ class ExternalClassifier:
     def _register(self):
         """Make an operation of the autodiff from this object's methods."""
         self._gradient = traceable(self._pull_back)
-        rule = self._rule if self._vjp is not None else self._no_rule
         self._op = Op(
-            "external_classifier", traceable(self._forward), (rule,), "x̄ = the vjp that was given", None, (0,),
+            "external_classifier", traceable(self._forward), (self._rule,), "x̄ = the vjp that was given", None, (0,),
             hint="look at the two functions given to ExternalClassifier",
         )
 
@@ -65,13 +65,6 @@ class ExternalClassifier:
         """(N, K): a recorded Tensor for a Tensor, an array for an array."""
         return apply(self._op, (x,), {}) if isinstance(x, Tensor) else self._forward(xp.as_array(x))
 
-    def predict(self, x):
-        """The predicted labels (N,)."""
-        return self.logits(x).argmax(axis=1)
-
-    def probabilities(self, x):
-        """softmax of the logits, (N, K)."""
-        return ops.softmax(self.logits(x))
 
     def _forward(self, x, out=None):
         z = _call("logits", self._logits, x)
@@ -79,11 +72,13 @@ class ExternalClassifier:
             remedy = ""
             if z.ndim == 2 and len(z) == len(x) and z.shape[1] > 1:
                 remedy = f"; if it has {z.shape[1]} classes, say ExternalClassifier(..., classes={z.shape[1]})"
-            expected = f"expected ({len(x)}, {self.classes}){remedy}"
-            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; {expected}")
+            raise ArgumentError(f"your logits function returned shape {z.shape} for {len(x)} images; "
+                                f"expected ({len(x)}, {self.classes}){remedy}")
         return copy_to(out, z)
 
     def _rule(self, g, y, x):
+        if self._vjp is None:
+            raise OperationError("this classifier was given without a vjp; pass ExternalClassifier(logits, vjp)")
         if isinstance(g, Tensor):
             raise OperationError("an external classifier gives first derivatives only")
         return self._gradient(x, g)
@@ -94,19 +89,17 @@ class ExternalClassifier:
             raise ArgumentError(f"your vjp function returned shape {gradient.shape}; expected {x.shape}, as the images")
         return copy_to(out, gradient)
 
-    def _no_rule(self, g, y, x):
-        raise OperationError("this classifier was given without a vjp; pass ExternalClassifier(logits, vjp)")
-
 
 def _call(name: str, function, x, *others):
     """The result of the user's ``function``, as an array of x's dtype on x's device; no memory is shared."""
     try:
         with enable_grad():  # the function may differentiate by itself, also where we do not
-            result = function(*map(_read_only_copy, (x, *others)))
+            result = function(*(read_only(array.copy()) for array in (x, *others)))
     except ValueError as error:
         if "read-only" in str(error):
-            remedy = "let it work on a copy: x = x.copy()"
-            raise AttackError(f"your {name} function writes into its argument ({error}); {remedy}") from error
+            raise AttackError(
+                f"your {name} function writes into its argument ({error}); let it work on a copy: x = x.copy()"
+            ) from error
         raise
     try:
         result = xp.as_array(result)
@@ -116,14 +109,7 @@ def _call(name: str, function, x, *others):
             "return numbers, such as t.detach().cpu().numpy()"
         ) from error
     if result.dtype.kind not in "fiu":
-        expected = "expected real numbers, such as float32"
-        raise ArgumentError(f"your {name} function returned dtype {result.dtype}; {expected}")
+        raise ArgumentError(
+            f"your {name} function returned dtype {result.dtype}; expected real numbers, such as float32")
     return xp.like(result, x).astype(x.dtype)  # a copy: a library may use its memory again
 
-
-def _read_only_copy(array):
-    """A C-contiguous copy; read-only, where there is such memory (not on a GPU)."""
-    array = array.copy()
-    if xp.device_of(array) == "cpu":
-        array.flags.writeable = False
-    return array

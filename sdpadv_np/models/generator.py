@@ -13,7 +13,7 @@ from .. import checks, training, xp
 from ..autodiff import Tensor, ops
 from ..autodiff.tensor import raw
 from ..kernels.affine_sample import CONVENTIONS
-from ..nn import Dense, Flatten, Network, ParameterStore
+from ..nn import Network, ParameterStore, perceptron
 from ..storage import schema
 from .amortised import Amortised
 from .chunks import in_chunks
@@ -83,13 +83,8 @@ class Generator(Amortised):
         self.perturbation = checks.sizes("perturbation", perturbation)
         # initially both steps change nothing: theta = identity, eta = 0
         sizes = self.chains({**vars(self), "image_shape": image_shape})
-        inner, outer = sizes.get("h_sd"), sizes.get("h_p")
-        h_sd, h_p = [], []
-        if inner:
-            last = Dense(inner[-2], inner[-1], init="zero", bias=IDENTITY)
-            h_sd = [Flatten(), *layers_between(inner[:-1], "tanh", "glorot"), last]
-        if outer:
-            h_p = [Flatten(), *layers_between(outer[:-1], "relu", "he"), Dense(outer[-2], outer[-1], init="zero")]
+        h_sd = perceptron(sizes["h_sd"], "tanh", "glorot", init="zero", bias=IDENTITY) if self.spatial else []
+        h_p = perceptron(sizes["h_p"], "relu", "he", init="zero") if self.eps else []
         self.h_sd, self.h_p = Network("h_sd", h_sd), Network("h_p", h_p)
         super().__init__([self.h_sd, self.h_p], image_shape, seed, dtype, device)
 
@@ -141,13 +136,7 @@ class Generator(Amortised):
             return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
 
-def layers_between(sizes, activation: str, init: str) -> list:
-    """Dense layers from each of the sizes to the next."""
-    return [Dense(inputs, outputs, activation, init) for inputs, outputs in zip(sizes, sizes[1:])]
-
-
 def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
     """d: images -> logits (N, 2), FC(64) - FC(32) - FC(2) with ReLU between; class 1 is "real"."""
-    layers = layers_between((math.prod(image_shape), 64, 32), "relu", "he")
-    network = Network("d", [Flatten(), *layers, Dense(32, 2)])
+    network = Network("d", perceptron((math.prod(image_shape), 64, 32, 2), "relu", "he"))
     return network, ParameterStore([network], seed, dtype, device)

@@ -1,15 +1,30 @@
 """The interface of a classifier: "anything with ``logits(x)``"; nothing else that it offers is taken on trust."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
 
 from .. import checks, xp
-from ..autodiff import Tensor
+from ..autodiff import Tensor, ops
 from ..autodiff.tensor import enable_grad
 from ..errors import ArgumentError, AttackError
 from ..nn import store_of
+
+
+class Predictor:
+    """The predictions of a classifier, from its ``logits(x)``."""
+
+    logits: Callable
+
+    def predict(self, x):
+        """The predicted labels (N,)."""
+        return self.logits(x).argmax(axis=1)
+
+    def probabilities(self, x):
+        """softmax of the logits, (N, K)."""
+        return ops.softmax(self.logits(x))
 
 
 def logits_of(classifier, x):
@@ -23,7 +38,7 @@ def logits_of(classifier, x):
     if not isinstance(x, Tensor):
         with enable_grad():  # the classifier may differentiate by itself
             return classifier.logits(x.copy())
-    x.data = _read_only(x.data)
+    x.data = read_only(x.data)
     try:
         return classifier.logits(x)
     except ValueError as error:
@@ -35,7 +50,7 @@ def logits_of(classifier, x):
         raise
 
 
-def _read_only(array):
+def read_only(array):
     """A read-only view; a copy on a GPU, where there are no such views."""
     if xp.device_of(array) == "cuda":
         return array.copy()
@@ -63,7 +78,4 @@ def image_shape_of(classifier) -> tuple[int, ...] | None:
     given = getattr(classifier, "image_shape", None)
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         return None
-    if not all(isinstance(size, Integral) and size > 0 for size in given):
-        return None
-    channels, height, width = map(int, given)
-    return channels, height, width
+    return tuple(map(int, given)) if all(isinstance(size, Integral) and size > 0 for size in given) else None

@@ -14,7 +14,7 @@ from .. import nn
 from ..errors import ArgumentError
 from ..kernels.activation import ACTIVATIONS
 from ..kernels.conv2d import ALGORITHMS, resolve_padding
-from ..nn.layers import INITIAL
+from ..nn.layers import INITIAL, Pooling
 from ..storage import schema
 
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
@@ -55,8 +55,8 @@ def output_shapes(layers, shape: tuple) -> list[tuple[int, ...]]:
         except ArgumentError as error:
             raise ArgumentError(f"layer {number}, {shown(layer)}, {error}") from None
         if math.prod(shape) > _LARGEST:
-            wrong = f"makes {shape} numbers of one image; expected at most {_LARGEST:,}"
-            raise ArgumentError(f"layer {number}, {shown(layer)}, {wrong}: use a stride or pooling")
+            raise ArgumentError(f"layer {number}, {shown(layer)}, makes {shape} numbers of one image; "
+                                f"expected at most {_LARGEST:,}: use a stride or pooling")
         shapes.append(shape)
     return shapes
 
@@ -67,8 +67,8 @@ def shown(layer) -> str:
     >>> shown(nn.Conv2d(1, 8, (3, 3), activation="relu"))
     "Conv2d(1, 8, (3, 3), activation='relu')"
     """
-    given = [(f, getattr(layer, f.name)) for f in fields(layer)]
-    words = [_code(v) if f.default is MISSING else f"{f.name}={_code(v)}" for f, v in given if v != f.default]
+    words = [("" if f.default is MISSING else f"{f.name}=") + _code(value) for f in fields(layer)
+             if (value := getattr(layer, f.name)) != f.default]
     return f"{type(layer).__name__}({', '.join(words)})"
 
 
@@ -89,15 +89,15 @@ def _maps(shape: tuple, channels: int | None = None) -> tuple:
     return shape
 
 
-def _windows(layer, shape: tuple, size: tuple) -> tuple:
-    """(H', W') of a window of ``layer.kernel`` moved over (H, W) by ``layer.stride``, the kernel's own size if None."""
-    kernel = _two(layer.kernel)
+def _windows(layer, shape: tuple) -> tuple:
+    """(H', W') of windows of ``layer.kernel`` over (..., H, W), moved by ``layer.stride``, the kernel if None."""
+    size, kernel = shape[-2:], _two(layer.kernel)
     stride = kernel if layer.stride is None else _two(layer.stride)
     padding = [resolve_padding(layer.padding, size, kernel, step)[axis] for axis, step in enumerate(stride)]
     result = tuple((n + sum(p) - k) // step + 1 for n, p, k, step in zip(size, padding, kernel, stride))
     if min(result) < 1:
         raise ArgumentError(f"has a kernel larger than its input {shape}; use a smaller one or padding")
-    if type(layer) in (nn.MaxPool2d, nn.AvgPool2d) and any(max(p) >= k for p, k in zip(padding, kernel)):
+    if isinstance(layer, Pooling) and any(max(p) >= k for p, k in zip(padding, kernel)):
         raise ArgumentError("has windows of padding alone; use less padding than the kernel's size")
     return result
 
@@ -116,16 +116,12 @@ def _dense(layer, shape):
     return (layer.outputs,)
 
 
-def _conv2d(layer, shape):
-    return layer.outputs, *_windows(layer, shape, _maps(shape, layer.inputs)[1:])
-
-
 def _pooling(layer, shape):
-    return shape[0], *_windows(layer, shape, _maps(shape)[1:])
+    return shape[0], *_windows(layer, _maps(shape))
 
 
 def _conv_transpose2d(layer, shape):
-    if (back := _windows(layer, layer.size, layer.size)) != _maps(shape, layer.inputs)[1:]:
+    if (back := _windows(layer, layer.size)) != _maps(shape, layer.inputs)[1:]:
         raise ArgumentError(f"makes {layer.size} of {back}; here it gets {shape[1:]}")
     return layer.outputs, *layer.size
 
@@ -150,7 +146,7 @@ def _weights(layer) -> int:
 
 LAYERS = {kind.layer.__name__: kind for kind in (
     Kind(nn.Dense, _dense, lambda layer: (layer.inputs + 1) * layer.outputs),
-    Kind(nn.Conv2d, _conv2d, _weights),
+    Kind(nn.Conv2d, lambda layer, shape: (layer.outputs, *_windows(layer, _maps(shape, layer.inputs))), _weights),
     Kind(nn.ConvTranspose2d, _conv_transpose2d, _weights),
     Kind(nn.MaxPool2d, _pooling, accepts=_POOLING),
     Kind(nn.AvgPool2d, _pooling, accepts=_POOLING),

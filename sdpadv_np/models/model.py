@@ -29,6 +29,8 @@ class Model:
         Versions, commit and machine of the training.
     """
 
+    image_shape: tuple  # (C, H, W)
+
     def __init__(self, networks, seed, dtype, device):
         self.seed = checks.whole("seed", seed, 0)
         self.store = ParameterStore(networks, self.seed, dtype, device)
@@ -40,6 +42,10 @@ class Model:
     def dtype(self) -> np.dtype:
         """float32, unless made with another dtype: what images are computed in."""
         return self.store.data.dtype
+
+    def checked(self, x, name: str = "x"):
+        """``x`` as images of this model's shape and dtype."""
+        return checks.images(x, name, self.image_shape).astype(self.dtype, copy=False)
 
     def __copy__(self):
         """A copy has weights of its own, as a deep one."""
@@ -67,6 +73,6 @@ def dtype_of_weights(arrays: dict, path) -> np.dtype:
     first = next(iter(arrays.values())).dtype if arrays else np.dtype(np.float32)
     for name, array in arrays.items():
         if array.dtype not in xp.FLOATS or array.dtype != first:
-            expected = "weights that are all float32 or all float64"
-            raise FileError(f"{path}: {name} is {array.dtype}; expected {expected}: convert them, or train again")
+            raise FileError(f"{path}: {name} is {array.dtype}; expected weights that are all float32 or all float64: "
+                            "convert them, or train again")
     return first

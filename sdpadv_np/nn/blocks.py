@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autodiff import ops
-from .layers import INITIAL
+from .layers import INITIAL, Layer
 from .normalisation import ACTIVATIONS
 
 
 @dataclass(frozen=True)
-class ConvTranspose2d:
+class ConvTranspose2d(Layer):
     """activation(conv_transpose2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, *size).
 
     size : (H', W') of the result; with a stride above 1 several sizes have the same (H, W)
@@ -37,20 +37,17 @@ class ConvTranspose2d:
 
 
 @dataclass(frozen=True)
-class ReflectPad:
+class ReflectPad(Layer):
     """(N, C, H, W) -> (N, C, H + 2 width, W + 2 width), the border a mirror image of the interior."""
 
     width: int = 1
-
-    def initial(self, rng) -> dict:
-        return {}
 
     def __call__(self, x):
         return ops.reflect_pad(x, width=self.width)
 
 
 @dataclass(frozen=True)
-class Residual:
+class Residual(Layer):
     """x + layers(x) (He et al. 2016); the layers keep the shape. Its parameters are called ``number/W`` and so on."""
 
     layers: tuple

@@ -11,6 +11,7 @@ from ..autodiff import ops
 from ..autodiff.tensor import raw
 from ..kernels.runtime.tracing import copy_to, traceable
 from ..xp import array_module
+from .layers import Layer
 
 _LEVELS = 1 << 16  # a rate is rounded to multiples of 1 / _LEVELS
 _DRAWS = 1 << 24  # masks before they repeat; whole numbers up to it are exact in float32
@@ -18,7 +19,7 @@ _GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's increment
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Layer):
     """In training each element is 0 with probability ``rate``, the others are divided by 1 - rate.
 
     In evaluation the layer returns x itself (Srivastava et al. 2014). The seed and the number of masks drawn so far

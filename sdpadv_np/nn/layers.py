@@ -20,8 +20,16 @@ INITIAL = {  # (rng, shape, fan_in, fan_out) -> initial weights
 }
 
 
+class Layer:
+    """A layer computes ``layer(x, **parameters)``; this base has no parameters."""
+
+    def initial(self, rng) -> dict:
+        """{name: initial value} of its parameters."""
+        return {}
+
+
 @dataclass(frozen=True)
-class Dense:
+class Dense(Layer):
     """activation(x W + b): x (N, inputs) -> (N, outputs).
 
     init : the initial W, a name in INITIAL
@@ -43,8 +51,21 @@ class Dense:
         return ops.dense(x, W, b, activation=self.activation)
 
 
+def perceptron(sizes, activation: str, hidden: str, init: str = "glorot", bias: tuple | None = None) -> list[Layer]:
+    """Flatten, and Dense layers from each of the ``sizes`` to the next; the last is linear.
+
+    hidden, init : the initial weights of the hidden layers and of the last one, names in INITIAL
+    bias : the initial bias of the last one
+
+    >>> perceptron((784, 20, 10), "relu", "he", init="zero")[2]
+    Dense(inputs=20, outputs=10, activation='linear', init='zero', bias=None)
+    """
+    layers = [Dense(inputs, outputs, activation, hidden) for inputs, outputs in zip(sizes, sizes[1:-1])]
+    return [Flatten(), *layers, Dense(sizes[-2], sizes[-1], init=init, bias=bias)]
+
+
 @dataclass(frozen=True)
-class Conv2d:
+class Conv2d(Layer):
     """activation(conv2d(x, W) + b): x (N, inputs, H, W) -> (N, outputs, H', W').
 
     algorithm : auto, direct or winograd, see kernels/conv2d
@@ -70,45 +91,35 @@ class Conv2d:
 
 
 @dataclass(frozen=True)
-class Flatten:
+class Flatten(Layer):
     """(N, ...) -> (N, product of the other axes)."""
-
-    def initial(self, rng) -> dict:
-        return {}
 
     def __call__(self, x):
         return ops.reshape(x, shape=(x.shape[0], -1))
 
 
 @dataclass(frozen=True)
-class MaxPool2d:
+class Pooling(Layer):
+    """The windows of a pooling; its subclasses say what becomes of each."""
+
+    kernel: int | tuple[int, int] = 2
+    stride: int | tuple[int, int] | None = None
+    padding: str | int | tuple = "valid"
+
+
+class MaxPool2d(Pooling):
     """The maximum of each window: x (N, C, H, W) -> (N, C, H', W').
 
     kernel, stride : a number or (down, right); stride None is the kernel's size, so that windows do not overlap
     padding : "valid", "same", a number or ((top, bottom), (left, right)); padding never wins
     """
 
-    kernel: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: str | int | tuple = "valid"
-
-    def initial(self, rng) -> dict:
-        return {}
-
     def __call__(self, x):
         return ops.max_pool2d(x, kernel_size=self.kernel, stride=self.stride, padding=self.padding)
 
 
-@dataclass(frozen=True)
-class AvgPool2d:
+class AvgPool2d(Pooling):
     """The mean of each window: x (N, C, H, W) -> (N, C, H', W'). As :class:`MaxPool2d`, but padding counts as 0."""
-
-    kernel: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: str | int | tuple = "valid"
-
-    def initial(self, rng) -> dict:
-        return {}
 
     def __call__(self, x):
         return ops.avg_pool2d(x, kernel_size=self.kernel, stride=self.stride, padding=self.padding)

@@ -89,11 +89,7 @@ class ParameterStore:
         """Make the parameters views into ``data``."""
         self.data, self.gradient, self.use = data, np.zeros_like(data), Use(" and ".join(self._shapes))
         self._parameters = self._views(data)
-        gradients, start = [], 0
-        for t in self._parameters.tensors.values():
-            gradients.append(self.gradient[start : start + t.size].reshape(t.shape))
-            start += t.size
-        self._gradients = gradients
+        self._gradients = [t.data for t in self._views(self.gradient).tensors.values()]
 
     def _views(self, data) -> Parameters:
         layers: dict[str, list[dict[str, Tensor]]] = {}

@@ -7,13 +7,14 @@ import numpy as np
 
 from ..autodiff import ops
 from ..autodiff.tensor import raw
+from .layers import Layer
 
 ACTIVATIONS = {"linear": lambda x: x, "relu": ops.relu, "leaky_relu": ops.leaky_relu, "tanh": ops.tanh}
 _EPS = 1e-5  # added to a variance, so that a constant channel gives 0
 
 
 @dataclass(frozen=True)
-class InstanceNorm:
+class InstanceNorm(Layer):
     """activation((x - mean) / sqrt(var + 1e-5)), mean and variance over H and W per image and channel.
 
     (Ulyanov et al. 2016.)
@@ -21,15 +22,12 @@ class InstanceNorm:
 
     activation: str = "linear"
 
-    def initial(self, rng) -> dict:
-        return {}
-
     def __call__(self, x):
         return ACTIVATIONS[self.activation](_normalised(x, (2, 3))[0])
 
 
 @dataclass(frozen=True)
-class BatchNorm:
+class BatchNorm(Layer):
     """activation(gamma (x - mean) / sqrt(var + 1e-5) + beta), x (N, features, H, W) (Ioffe & Szegedy 2015).
 
     In training, mean and variance are the batch's, over N, H and W, and the running statistics move by ``momentum``

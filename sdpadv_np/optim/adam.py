@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import checks, xp
+from ..autodiff import Tensor
 from ..kernels import adam
 from ..nn import ParameterStore
 
@@ -22,6 +23,11 @@ class Adam:
         # an array, so that a schedule changes recorded steps, too: adam.lr[...] = 1e-4
         self.lr = module.full((), checks.number("lr", lr), np.float64)
         self.m, self.v, self.t = np.zeros_like(store.data), np.zeros_like(store.data), module.zeros((), np.int64)
+
+    def descend(self, loss: Tensor) -> None:
+        """Differentiate ``loss`` with respect to the parameters, and step."""
+        self.store.differentiate(loss)
+        self.step()
 
     def step(self) -> None:
         adam.step(self.store.data, self.store.gradient, self.m, self.v, self.t,

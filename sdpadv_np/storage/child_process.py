@@ -43,16 +43,12 @@ def run(
         try:
             out, err = process.communicate(data, seconds)
         except BaseException:
-            _kill(process)
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)  # it leads its group, since it leads a session
+            process.kill()
             raise
     return process.returncode, out, err
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # it leads its group, since it leads a session
-    process.kill()
 
 
 def call(function: str, path: Path, **arguments: Any) -> bytes:
@@ -71,13 +67,13 @@ def call(function: str, path: Path, **arguments: Any) -> bytes:
             f"{sys.executable!r}); convert the file with an ordinary Python"
         )
     seconds = SECONDS + path.stat().st_size // _SLOWEST
-    job = {
+    job = json.dumps({
         "function": function, "arguments": {"path": str(path.absolute()), **arguments}, "memory": MEMORY,
         "seconds": seconds,
-    }
+    })
     command = [sys.executable, "-c", _PROGRAM.format([str(p) for p in sys.path])]
     try:
-        status, out, err = run(command, seconds, json.dumps(job).encode(), env={**os.environ, **_FEW_THREADS})
+        status, out, err = run(command, seconds, job.encode(), env={**os.environ, **_FEW_THREADS})
     except subprocess.TimeoutExpired as error:
         raise FileError(f"{source}: {_HARMFUL} did not come to an end in {seconds} s; take another copy") from error
     except OSError as error:
@@ -116,10 +112,9 @@ def _limit(memory: int, seconds: float) -> None:
         import resource
     except ImportError:  # Windows has no such limits; the parent's clock remains
         return
-    limits = {
-        resource.RLIMIT_AS: memory, resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: int(seconds) + 5,  # for a child whose parent is gone
-    }
-    for what, limit in limits.items():
+    for what, limit in (
+        (resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, int(seconds) + 5),  # for a child whose parent is gone
+    ):
         hard = resource.getrlimit(what)[1]
         resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

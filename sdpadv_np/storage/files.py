@@ -9,12 +9,14 @@ lets us read without libhdf5. Nothing is pickled, so loading runs no code.
 """
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
@@ -81,23 +83,40 @@ def unreadable(path: PathLike, error: Exception) -> FileError:
 
 def write_bytes(path: PathLike, data: bytes) -> None:
     """Replace the file at ``path`` by ``data``, atomically."""
+    with replaced(path) as temporary, open(temporary, "xb") as file:  # not by tempfile: only the owner may read those
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replaced(path: PathLike) -> Iterator[Path]:
+    """A temporary name, for a file or folder made within this context; at its end that is renamed to ``path``.
+
+    After a failure it is removed, and an OSError is a FileError that names ``path``.
+    """
     path, temporary = expanded(path), None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path.parent)
-        with open(temporary, "xb") as file:  # not by tempfile, whose files only the owner may read
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            remove(temporary)
         if isinstance(error, OSError):
             raise FileError(
                 f"{path}: cannot be written: {error.strerror or error}; make room or choose another folder"
             ) from error
         raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def temporary_path(folder: PathLike) -> Path:

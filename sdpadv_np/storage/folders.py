@@ -14,7 +14,8 @@ import stat
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import ArgumentError, Error, FileError
@@ -34,42 +35,48 @@ _UNFINISHED = re.compile(re.escape(files.PREFIX) + "[a-z0-9_]{8}" + re.escape(fi
 
 @contextlib.contextmanager
 def create(
-    given: files.PathLike | None, usual: str, refuse: Callable[[Path], None] = lambda folder: None,
+    given: files.PathLike | None, usual: str, marker: str = "", refusal: str = "",
 ) -> Iterator[Path]:
     """A locked folder for results: ``given``, or else ``usual``, with -2, -3, ... where there is one already.
 
-    A ``given`` folder may hold hidden files alone; ``refuse`` is called with any other, and may raise a clearer error.
-    A folder that was made is removed again if it stays empty.
+    A ``given`` folder may hold hidden files alone; ``refusal`` ("{path}" is its path) is the error for one that holds
+    the file ``marker``. A folder that was made is removed again if it stays empty.
     """
-    with contextlib.ExitStack() as stack:
-        if given is None:
-            path = stack.enter_context(_numbered(files.expanded(usual)))
-        else:
-            path = files.expanded(given)
-            stack.enter_context(locked(path, make=True))
-            if not _is_empty(path):
-                refuse(path)
-                raise ArgumentError(
-                    f"{path}: is there already, with other files in it; choose a new or an empty folder"
-                )
+    path = _numbered(files.expanded(usual)) if given is None else files.expanded(given)
+    with locked(path, make=given is not None, ours=given is None):
+        if not _is_empty(path):
+            other = "is there already, with other files in it; choose a new or an empty folder"
+            known = refusal and (path / marker).exists()
+            raise ArgumentError(f"{path}: {refusal.format(path=path) if known else other}")
         yield path
 
 
-@contextlib.contextmanager
-def _numbered(path: Path) -> Iterator[Path]:
+def dated(name: str) -> str:
+    """The usual folder of a command's results: runs/NAME-TIME."""
+    return f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _numbered(path: Path) -> Path:
+    """A new folder called ``path``, or with -2, -3, ... after it."""
     for number in itertools.count(1):
         numbered = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        try:
-            numbered.parent.mkdir(parents=True, exist_ok=True)
-            numbered.mkdir()
+        if _made(numbered):
             break
-        except FileExistsError:
-            if not os.path.lexists(numbered):
-                raise FileError(f"{numbered.parent}: is no folder; choose another one") from None
-        except OSError as error:
-            raise _unwritable(numbered, error) from error
-    with locked(numbered, ours=True):
-        yield numbered
+        if not os.path.lexists(numbered):
+            raise FileError(f"{numbered.parent}: is no folder; choose another one")
+    return numbered
+
+
+def _made(path: Path) -> bool:
+    """Make a folder, and those that it lies in; False if there is something of its name, or of a parent's."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return True
 
 
 @contextlib.contextmanager
@@ -78,15 +85,7 @@ def locked(path: Path, make: bool = False, ours: bool = False) -> Iterator[Path]
 
     make, ours : make the folder, or the caller made it; if it stays empty, it is removed afterwards
     """
-    if make:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-            ours = True
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise _unwritable(path, error) from error
+    ours = ours or make and _made(path)
     descriptor = _lock(path)
     try:
         yield path
@@ -160,8 +159,9 @@ def _try_to_lock(descriptor: int) -> bool:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        message = "this file system knows no locks; start no second command in the same folder"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            "this file system knows no locks; start no second command in the same folder", RuntimeWarning, stacklevel=2
+        )
     return True
 
 
@@ -182,24 +182,12 @@ def write(folder: files.PathLike, contents: dict[str, bytes]) -> None:
     folder = files.expanded(folder)
     if folder.exists():
         raise FileError(f"{folder}: is there already; choose another one")
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = files.temporary_path(folder.parent)
+    with files.replaced(folder) as temporary:
         temporary.mkdir()
         for name, data in contents.items():
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        os.rename(temporary, folder)
-    except BaseException as error:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise FileError(
-                f"{folder}: cannot be written: {error.strerror or error}; make room or choose another folder"
-            ) from error
-        raise
 
 
 @contextlib.contextmanager
@@ -222,7 +210,7 @@ def all_or_nothing(folder: Path, last: str) -> Iterator[Path]:
             raise _unwritable(folder, error) from error
     except BaseException:
         for path in moved:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            files.remove(path)
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -236,15 +224,8 @@ def remove_unfinished(folder: files.PathLike, older: float = 0.0) -> None:
     """
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(folder)):
-            if _UNFINISHED.fullmatch(entry.name):
-                _remove(entry, older)
-
-
-def _remove(entry: os.DirEntry[str], older: float) -> None:
-    with contextlib.suppress(OSError):  # it may be gone meanwhile
-        if time.time() - entry.stat(follow_symlinks=False).st_mtime < older:
-            return
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        elif entry.is_file(follow_symlinks=False):
-            os.unlink(entry.path)
+            with contextlib.suppress(OSError):  # it may be gone meanwhile
+                may_be_ours = entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if _UNFINISHED.fullmatch(entry.name) and may_be_ours and age >= older:
+                    files.remove(Path(entry))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -19,8 +20,7 @@ FORMAT, VERSION = "sdpadv-np", 1
 def converted(path: str) -> bytes:
     """The file at ``path`` as :func:`container.pack` writes it."""
     h5py = needed("h5py", "files of format version 1")
-    with open(path, "rb") as file:
-        data = file.read()
+    data = Path(path).read_bytes()
     with h5py.File(io.BytesIO(data), "r") as file:
         header = dict(file.attrs)
         if header.get("format") != FORMAT:

@@ -1,6 +1,7 @@
 """The provenance of a result: versions, commit, machine."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -20,20 +21,17 @@ def commit() -> str:
         return "unknown"
     try:
         run = functools.partial(subprocess.run, cwd=root, capture_output=True, text=True, timeout=5, check=True)
-        name = run(["git", "rev-parse", "HEAD"]).stdout.strip()
         changed = run(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip()
-        return name + ("+" if changed else "")
+        return run(["git", "rev-parse", "HEAD"]).stdout.strip() + "+" * bool(changed)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
 
 def _processor() -> str:
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()
 
 
@@ -44,18 +42,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _kernels() -> str:
-    """The name of the matrix products' implementation; results differ by rounding between implementations."""
-    from ..kernels import dense
-
-    here = dense.implementations()
-    return os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name])
-
-
 def provenance() -> dict[str, str | int | None]:
     """Versions, commit and machine, as stored with every result."""
+    from ..kernels import dense
     from ..version import __version__
 
+    here = dense.implementations()
     return {
         "sdpadv_np": __version__,
         "commit": commit(),
@@ -66,6 +58,7 @@ def provenance() -> dict[str, str | int | None]:
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "kernels": _kernels(),
+        # of the matrix products, which round differently
+        "kernels": os.environ.get("SDPADV_KERNEL") or next(name for name in reversed(here) if here[name]),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

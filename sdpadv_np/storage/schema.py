@@ -48,8 +48,10 @@ def _range_text(low: float, high: float) -> str:
 
 def text(*options: str) -> Field:
     """Any text, or one of ``options``."""
-    expected = f"one of {', '.join(options)}" if options else "a text"
-    return Field(expected, lambda value: isinstance(value, str) and (not options or value in options))
+    return Field(
+        f"one of {', '.join(options)}" if options else "a text",
+        lambda value: isinstance(value, str) and (not options or value in options),
+    )
 
 
 def boolean() -> Field:

@@ -30,11 +30,10 @@ class Checkpoint:
         if self.path is None:
             return
         arrays = {f"state/{name}": array for name, array in self.task.state().items()} | {"best": best["weights"]}
-        attributes = {
+        files.write(self.path, "checkpoint", arrays, {
             "settings": self.settings, "origin": self.origin, "history": history,
             "best_epoch": best["epoch"], "best_score": best["score"],
-        }
-        files.write(self.path, "checkpoint", arrays, attributes)
+        })
 
     def restore(self) -> tuple[list, dict]:
         """(history, best epoch) of the file, its state copied into the task; ([], {}) if there is no file."""

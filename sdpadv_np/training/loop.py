@@ -7,6 +7,7 @@ costs at most one epoch.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 import warnings
 from typing import Any, Protocol
@@ -19,10 +20,10 @@ from ..errors import AttackError, TrainingError
 from ..storage import schema
 from ..storage.provenance import provenance
 from .checkpoint import Checkpoint
-from .loss_sums import LossSums
 from .progress import Progress, figures_text
 from .threads import one_blas_thread
 
+FETCH_EVERY = 20  # steps, for losses on a GPU
 DIVERGED = 1e3  # times its first value: a warning is given for a loss that ends above that
 
 
@@ -127,8 +128,9 @@ def _run(task, checkpoint, progress, history, best) -> None:
             score = list(task.score(figures))
             if not best or score < best["score"]:
                 best.update(epoch=epoch + 1, score=score, weights=task.weights().copy())
-            seconds = time.perf_counter() - started
-            history.append({"epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": seconds})
+            history.append({
+                "epoch": epoch + 1, **figures, "best_epoch": best["epoch"], "seconds": time.perf_counter() - started,
+            })
             checkpoint.save(history, best)
             bar.line(f"epoch {epoch + 1}/{task.epochs}  {figures_text(figures)}")
     _warn_of_divergence(task.title, start, latest)
@@ -142,3 +144,55 @@ def _warn_of_divergence(title: str, start: dict, latest: dict) -> None:
                 f"{title}: {name} was {start[name]:.4g} at first and is {value:.4g} at the end: the training diverged; "
                 "lower the learning rate", RuntimeWarning, stacklevel=5,
             )
+
+
+class LossSums:
+    """Sums of the losses over the steps of an epoch; TrainingError, with epoch and step, for a loss that is not finite.
+
+    Losses in main memory are checked after every step. Losses on a GPU stay there, because fetching one waits for the
+    GPU, and are fetched together, every FETCH_EVERY steps and at the end of the epoch.
+
+    sums : {name: sum over the steps fetched}
+    first, latest : {name: loss} of the first and the last of these steps
+    """
+
+    def __init__(self, title: str, epoch: int):
+        self.title, self.epoch, self.step = title, epoch, 0
+        self.sums: dict[str, float] = {}
+        self.first: dict[str, float] = {}
+        self.latest: dict[str, float] = {}
+        self._pending: list[dict] = []
+
+    def add(self, losses: dict) -> None:
+        """Add the losses of one more step: {name: number or 0-d array}."""
+        self._pending.append(losses)
+        if len(self._pending) == FETCH_EVERY or all(xp.device_of(value) != "cuda" for value in losses.values()):
+            self.fetch()
+
+    def fetch(self) -> None:
+        """Fetch, check and sum the losses that are pending."""
+        for losses in _as_numbers(self._pending):
+            self.step += 1
+            for name, value in losses.items():
+                self.check({name: value})
+                self.sums[name] = self.sums.get(name, 0.0) + value
+            self.first, self.latest = self.first or losses, losses
+        self._pending.clear()
+
+    def check(self, figures: dict) -> None:
+        """Raise TrainingError for a figure that is not finite."""
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{self.title}: {name} is {value} in epoch {self.epoch}, step {self.step}; "
+                    "lower the learning rate, or look at the images"
+                )
+
+
+def _as_numbers(steps: list[dict]) -> list[dict]:
+    """The same losses as Python numbers; from a GPU in one copy."""
+    values = [value for losses in steps for value in losses.values()]
+    if values and xp.device_of(values[0]) == "cuda":
+        values = xp.to_numpy(np.stack(values)).tolist()
+    numbers = iter(map(float, values))
+    return [{name: next(numbers) for name in losses} for losses in steps]

@@ -1,13 +1,17 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere; and messages about compilation.
+
+The kernels send these to the logger ``sdpadv_np.kernels``. In a program of your own,
+``logging.basicConfig(level="INFO")`` shows them as well.
+"""
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import time
 
-from .compiling import compiling_shown
-
+_log = logging.getLogger("sdpadv_np.kernels")
 _REFRESH = 20  # steps between two updates of the figures beside the bar
 
 
@@ -22,6 +26,34 @@ def _is_terminal() -> bool:
     with contextlib.suppress(ValueError):  # closed
         return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     return False
+
+
+class _StandardError(logging.Handler):
+    """Prints a line for each message, above the progress bar if there is one."""
+
+    def emit(self, record):
+        text = f"sdpadv: {record.getMessage()}"
+        with contextlib.suppress(OSError, ValueError):  # a message that cannot be printed must not end the work
+            if tqdm := sys.modules.get("tqdm"):  # imported by whoever shows a bar
+                tqdm.tqdm.write(text, file=sys.stderr)
+            elif sys.stderr is not None:
+                print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def compiling_shown():
+    """Within this context compilation is shown on standard error; nested contexts show it once."""
+    if any(isinstance(handler, _StandardError) for handler in _log.handlers):
+        yield
+        return
+    handler, level = _StandardError(), _log.level
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _log.removeHandler(handler)
+        _log.setLevel(level)
 
 
 class Progress:

@@ -32,7 +32,8 @@ class _Blas:
         try:
             with self.lock:
                 if self.previous is None:
-                    self.previous = _thread_counts()
+                    with contextlib.suppress(ImportError):
+                        self.previous = [library.get_num_threads() for library in _libraries()]
                 if self.previous is not None and not self.open.now():
                     _set([1] * len(self.previous))
                 self.open.add(block)
@@ -53,13 +54,6 @@ def _libraries() -> list:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-def _thread_counts() -> list[int] | None:
-    try:
-        return [library.get_num_threads() for library in _libraries()]
-    except ImportError:
-        return None
-
-
 def _set(numbers) -> None:
     """Set the number of threads of each library.
 
@@ -78,11 +72,9 @@ def _set(numbers) -> None:
 _blas = _Blas()
 
 
-@contextlib.contextmanager
 def one_blas_thread():
     """Within this block NumPy's BLAS has one thread; without threadpoolctl nothing changes."""
-    with _blas.block():
-        yield
+    return _blas.block()
 
 
 @contextlib.contextmanager

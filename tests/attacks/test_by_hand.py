@@ -5,7 +5,8 @@ from tiny import tiny
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import BIM, MIM, PGD, SPSA, CarliniWagner, DeepFool, StAdv, spsa
-from sdpadv_np.attacks.carlini_wagner import _Best, _Run
+from sdpadv_np.attacks.base import Nearest
+from sdpadv_np.attacks.carlini_wagner import _Run
 from sdpadv_np.attacks.queries import Goal
 
 
@@ -48,18 +49,18 @@ def test_carlini_wagner_s_loss_reaches_kappa_beyond_the_boundary(rng):
     np.testing.assert_allclose(
         run.gradient, (t.classifier._vjp(x_adv, one) + 2 * (x_adv - x)) * (1 - tanh * tanh) / 2, rtol=1e-3, atol=1e-5
     )
-    best = _Best(x)
+    best = Nearest(x.copy())
     assert (
         not CarliniWagner(t.classifier, kappa=50.0, steps=1)._descend(x, goal, c, best).any()
-        and not np.isfinite(best.l2sq).any()
+        and not np.isfinite(best.distortion).any()
     )
 
 
 def test_of_two_successes_equally_near_the_first_stays():
-    best, images = _Best(np.zeros((1, 1, 2, 2), np.float32)), np.array([0])
+    best, images = Nearest(np.zeros((1, 1, 2, 2), np.float32)), np.array([0])
     for value, l2sq, kept in ((1, 3, 1), (2, 3, 1), (3, 2, 3)):
         best.offer(images, np.full((1, 1, 2, 2), value, np.float32), np.array([l2sq], np.float32))
-        assert (best.x_adv == kept).all()
+        assert (best.results == kept).all()
 
 
 def test_deepfool_goes_as_far_beyond_a_boundary_as_cleverhans():
@@ -87,9 +88,7 @@ def test_stadv_is_done_with_an_image_once_a_round_finds_nothing_nearer(monkeypat
 
     def minimise(self, start, x, goal, tau, active, found):
         rounds.append(active.tolist())
-        found.keep(
-            active, start, np.where(active == 0, 9.0 - len(rounds), 1.0).astype(x.dtype), np.ones(len(active), bool)
-        )
+        found.offer(active, start, np.where(active == 0, 9.0 - len(rounds), 1.0).astype(x.dtype))
 
     monkeypatch.setattr(StAdv, "_minimise", minimise)
     t = tiny()

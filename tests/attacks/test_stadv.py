@@ -4,8 +4,8 @@ import pytest
 
 import sdpadv_np as sd
 from sdpadv_np.attacks import StAdv
+from sdpadv_np.attacks.base import Nearest
 from sdpadv_np.attacks.queries import Goal
-from sdpadv_np.attacks.stadv import _Found
 from sdpadv_np.errors import ArgumentError
 from sdpadv_np.kernels import flow_sample, flow_smoothness
 
@@ -111,7 +111,7 @@ def test_the_loss_and_its_gradient(classifier, glyphs, rng, padding, targeted):
     flow, tau = rng.uniform(-0.9, 0.9, (4, 2, 28, 28)), np.array([0.01, 0.1, 0.0, 1.0])
 
     def loss(flow):
-        return attack._loss(flow, x, goal, tau, np.arange(4), _Found(flow.shape, np.float64))
+        return attack._loss(flow, x, goal, tau, np.arange(4), Nearest(np.zeros_like(flow)))
 
     value, gradient = loss(flow)
     margin = margins(f, flow_sample.forward(x, flow), labels)
@@ -130,7 +130,7 @@ def test_the_published_programs_examples_of_the_adversarial_loss():
     x, nothing = np.zeros((2, 1, 3, 3)), np.zeros((2, 2, 3, 3))
     for kappa, expected in ((0.0, [1.4, 0.0]), (10.0, [1.4, -10.0])):
         value, _ = StAdv(f, kappa=kappa)._loss(
-            nothing, x, Goal(np.array([2, 0]), True), np.zeros(2), np.arange(2), _Found(nothing.shape, float)
+            nothing, x, Goal(np.array([2, 0]), True), np.zeros(2), np.arange(2), Nearest(np.zeros_like(nothing))
         )
         np.testing.assert_allclose(value, expected)
 

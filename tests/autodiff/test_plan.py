@@ -154,8 +154,8 @@ def test_labels_are_inputs(rng):
 
 
 def test_parameters_are_read_where_they_lie_also_by_what_is_made_of_them_alone(rng):
-    network = sd.models.generator.Network("n", [sd.models.generator.Dense(4, 3, "relu")])
-    store = sd.models.generator.ParameterStore([network], 0)
+    network = sd.nn.Network("n", [sd.nn.Dense(4, 3, "relu")])
+    store = sd.nn.ParameterStore([network], 0)
 
     def step(x):
         W = network.tensors[0]["W"]

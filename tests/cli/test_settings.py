@@ -8,7 +8,7 @@ import pytest
 import sdpadv_np as sd
 from sdpadv_np.attacks import registry
 from sdpadv_np.attacks.base import Attack
-from sdpadv_np.cli.settings import described, setting
+from sdpadv_np.cli.selection import described, setting
 from sdpadv_np.errors import ArgumentError
 
 

@@ -113,24 +113,24 @@ def test_the_papers_columns_add_up_to_its_sums(dataset, model):
     assert paper.seconds("mnist", paper.STADV) == 620.8 and paper.seconds("mnist", "SdpAdv", 0.2) is None
 
 
-def test_distortion_text_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
-    from sdpadv_np.evaluation import distortion_text
+def test_distortion_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
+    from sdpadv_np.evaluation import distortion
 
     turn = np.radians(-30)
     theta = np.array([[np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0]])
-    assert distortion_text.mean_of_theta(theta, (28, 28)) == pytest.approx(
+    assert distortion.mean_of_theta(theta, (28, 28)) == pytest.approx(
         {"rotation": 30, "scale_x": 100, "scale_y": 100, "shear": 0, "shift": 0}, abs=1e-3
     )
     two = [[1, 0, 0.3, 0, 1, -0.4], [2.0, 0, 0, 0, 0.5, 0], np.zeros(6)]  # the last flattens the picture
-    assert distortion_text.mean_of_theta(two, (28, 28)) == pytest.approx(
+    assert distortion.mean_of_theta(two, (28, 28)) == pytest.approx(
         {"rotation": 0, "scale_x": 75, "scale_y": 150, "shear": 0, "shift": 3.5}
     )
-    assert distortion_text.mean_of_theta(np.zeros((1, 6)), (28, 28)) == {}
+    assert distortion.mean_of_theta(np.zeros((1, 6)), (28, 28)) == {}
     x = glyphs.x_test[:3]
-    assert distortion_text.mean_distortion(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100
-    assert distortion_text.mean_distortion(sd.models.Generator(eps=0.1), x)["shift"] == 0
-    assert distortion_text.mean_distortion(sd.attacks.FGSM(classifier), x) is None
-    assert distortion_text.mean_distortion(sd.attacks.AdvGAN(classifier), x) is None
+    assert distortion.mean_distortion(sd.attacks.SdpAdv(classifier), x)["scale_x"] == 100
+    assert distortion.mean_distortion(sd.models.Generator(eps=0.1), x)["shift"] == 0
+    assert distortion.mean_distortion(sd.attacks.FGSM(classifier), x) is None
+    assert distortion.mean_distortion(sd.attacks.AdvGAN(classifier), x) is None
 
     class Turned:
         shift_twice = True
@@ -142,10 +142,10 @@ def test_distortion_text_of_a_turn_a_shift_and_a_zoom(classifier, glyphs):
         def flow(self, x, y, progress):
             return np.stack([np.full(x.shape[:1] + x.shape[2:], v) for v in (3.0, 4.0)], axis=1)
 
-    assert distortion_text.mean_distortion(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6})
-    assert distortion_text.mean_distortion(Flowing(), x) == {"flow": 5.0}
-    assert distortion_text.text(distortion_text.mean_distortion(Turned(), x)) == "30°, 5.6 px"
-    assert distortion_text.text(None) == ""
+    assert distortion.mean_distortion(Turned(), x) == pytest.approx({"rotation": 30, "shift": 5.6})
+    assert distortion.mean_distortion(Flowing(), x) == {"flow": 5.0}
+    assert distortion.text(distortion.mean_distortion(Turned(), x)) == "30°, 5.6 px"
+    assert distortion.text(None) == ""
 
 
 def test_examples_take_turns_over_the_classes(classifier, glyphs):

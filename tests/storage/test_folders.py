@@ -231,7 +231,7 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot be written"):
         folders.write(tmp_path / "file" / "new", {"a": b"a"})
-    monkeypatch.setattr(folders.os, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(folders.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         folders.write(tmp_path / "other", {"a": b"a"})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "new"]

@@ -2,7 +2,7 @@
 import logging
 
 from sdpadv_np.training import Progress
-from sdpadv_np.training.compiling import compiling_shown
+from sdpadv_np.training.progress import compiling_shown
 
 LOG = logging.getLogger("sdpadv_np.kernels")
 

@@ -29,11 +29,13 @@ def _input_gradient(g, w, size, stride=1, padding="valid", algorithm="auto"):
 
 
 def _weight_gradient(g, x, kernel_size, stride=1, padding="valid", algorithm="auto"):
-    return kernel.weight_gradient(g, x, kernel_size, stride, resolve_padding(padding, x.shape[2:], kernel_size, stride), algorithm)
+    padding = resolve_padding(padding, x.shape[2:], kernel_size, stride)
+    return kernel.weight_gradient(g, x, kernel_size, stride, padding, algorithm)
 
 
 def _layer(x, w, b, stride=1, padding="valid", activation="linear", algorithm="auto"):
-    return kernel.forward(x, w, stride, resolve_padding(padding, x.shape[2:], w.shape[2:], stride), b, activation, algorithm)
+    padding = resolve_padding(padding, x.shape[2:], w.shape[2:], stride)
+    return kernel.forward(x, w, stride, padding, b, activation, algorithm)
 
 
 def _layer_fused(g, y, x, w, b, needs, saved, out, stride, padding, activation, algorithm):

@@ -48,10 +48,6 @@ def _margin_gradient(g, z, labels):
     return where(true, g, 0) - where(other, g, 0)
 
 
-def _cross_entropy_fused(g, y, z, needs, saved, out, labels):
-    return (g[:, None] * saved,)
-
-
 def _margin_fused(g, y, z, needs, saved, out, labels):
     g = g[:, None]
     return (np.where(saved > 0, g, np.where(saved < 0, -g, 0)),)
@@ -74,7 +70,8 @@ cross_entropy = define(
     "cross_entropy", lambda z, labels: kernel.cross_entropy(z, labels)[0],
     lambda g, y, z, labels: reshape(g, shape=(-1, 1)) * _cross_entropy_derivative(z, labels),
     formula="z̄ = ȳ (softmax(z) − onehot(labels))", reads=(0,), samples=normal((3, 4), labels=_LABELS),
-    saving=lambda z, needs, labels: kernel.cross_entropy(z, labels), fused=_cross_entropy_fused, instead=_LABELS_INSTEAD,
+    saving=lambda z, needs, labels: kernel.cross_entropy(z, labels),
+    fused=lambda g, y, z, needs, saved, out, labels: (g[:, None] * saved,), instead=_LABELS_INSTEAD,
     doc="−log softmax(z)[label], one number per row; labels is an integer array (N,).",
     hint="logits must be (N, K), labels (N,) with values 0..K-1",
 )

@@ -15,7 +15,7 @@ from .shape import broadcast_to, reshape
 
 
 def kept_shape(shape, axis):
-    """``shape`` with the reduced axes as 1, as with keepdims=True; () stays (), though NumPy accepts its axes 0 and -1."""
+    """``shape`` with the reduced axes as 1, as keepdims=True gives; () stays (), though NumPy takes its axes 0 and -1."""
     if axis is None or not shape:
         return (1,) * len(shape)
     reduced = normalize_axis_tuple(axis, len(shape))

@@ -20,7 +20,7 @@ from ...kernels.affine_sample import reference
 from ...kernels.flow_sample import reference as flow_reference
 from ..registry import define
 from ..tensor import raw
-from ._samples import cases
+from ._samples import case, cases
 from .reduction import sum
 from .shape import concatenate, reshape
 
@@ -49,12 +49,9 @@ def _theta_gradient(g, y, x, theta, convention, size):
     return reshape(scale * (reshape(of_positions, shape=(-1, 2, output[0] * output[1])) @ basis.T), shape=theta.shape)
 
 
-def _affine_saving(x, theta, needs, convention, size):
-    return kernel.forward(x, theta, convention, size, derivatives=True) if needs == [False, True] else (kernel.forward(x, theta, convention, size), None)
-
-
-def _affine_fused(g, y, x, theta, needs, saved, out, convention, size):
-    return kernel.backward(g, x, theta, convention, needs=needs, derivatives=saved)
+def _saving(forward, needs, *arguments):
+    """(y, the spatial derivatives), which the fused rule needs where only positions are differentiated."""
+    return forward(*arguments, derivatives=True) if needs == [False, True] else (forward(*arguments), None)
 
 
 def flow_positions(flow):
@@ -67,53 +64,38 @@ def _flow_gradient(g, y, x, flow):
     return concatenate(of_positions[:, 1:], of_positions[:, :1], axis=1)
 
 
-def _flow_saving(x, flow, needs):
-    return flow_kernel.forward(x, flow, derivatives=True) if needs == [False, True] else (flow_kernel.forward(x, flow), None)
-
-
-def _flow_fused(g, y, x, flow, needs, saved, out):
-    return flow_kernel.backward(g, x, flow, needs=needs, derivatives=saved)
-
-
 def _affine_terms(x, theta, convention, size):
     grid = x.shape[2:], size or x.shape[2:], convention
     _, basis, scale, _ = reference.grid_for(theta, *grid)
-    return {"positions": lambda theta: affine_positions(theta, *grid), "basis": basis, "scale": scale, "edge": reference.border(convention)}
+    return {
+        "positions": lambda theta: affine_positions(theta, *grid), "basis": basis, "scale": scale,
+        "edge": reference.border(convention),
+    }
 
 
-def _off_grid(shape, output, transposed=False, **params):
-    """Images (or what is scattered into them) and positions at least 0.1 pixels from every kink, some outside."""
-
-    def make(rng):
-        whole = rng.integers(-2, max(shape[2:]) + 1, (shape[0], 2, *output))
-        value = rng.standard_normal((*shape[:2], *output) if transposed else shape)
-        return [([value, whole + rng.uniform(0.1, 0.9, whole.shape)], params)]
-
-    return make
+@case
+def _off_grid(rng, shape, output, **params):
+    """Images (or with ``size`` what is scattered into them), positions 0.1 pixels from every kink, some outside."""
+    whole = rng.integers(-2, max(shape[2:]) + 1, (shape[0], 2, *output))
+    value = rng.standard_normal((*shape[:2], *output) if "size" in params else shape)
+    return [value, whole + rng.uniform(0.1, 0.9, whole.shape)]
 
 
-def _affine_case(shape, **params):
+@case
+def _affine_case(rng, shape, convention, size=None):
     """x and a theta none of whose positions comes near a whole number, found by trial."""
-
-    def make(rng):
-        output = params.get("size") or shape[2:]
-        while True:
-            theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-0.4, 0.4, (shape[0], 6))
-            p = affine_positions(theta, shape[2:], output, params["convention"])
-            if np.abs(p - np.round(p)).min() > 1e-3:
-                return [([rng.standard_normal(shape), theta], params)]
-
-    return make
+    while True:
+        theta = np.array([1, 0, 0, 0, 1, 0]) + rng.uniform(-0.4, 0.4, (shape[0], 6))
+        p = affine_positions(theta, shape[2:], size or shape[2:], convention)
+        if np.abs(p - np.round(p)).min() > 1e-3:
+            return [rng.standard_normal(shape), theta]
 
 
-def _flow_case(shape):
+@case
+def _flow_case(rng, shape):
     """x and a flow whose positions keep 0.1 pixels from whole numbers, some beyond the edge."""
-
-    def make(rng):
-        whole = rng.integers(-2, 3, (shape[0], 2, *shape[2:]))
-        return [([rng.standard_normal(shape), whole + rng.uniform(0.1, 0.9, whole.shape)], {})]
-
-    return make
+    whole = rng.integers(-2, 3, (shape[0], 2, *shape[2:]))
+    return [rng.standard_normal(shape), whole + rng.uniform(0.1, 0.9, whole.shape)]
 
 
 _KINKS = "at whole pixel positions the derivative towards the next pixel is taken"
@@ -131,8 +113,8 @@ scatter = define(
     lambda h, y, g, positions, size, dy, dx, edge: sample(h, positions, dy=dy, dx=dx, edge=edge),
     lambda h, y, g, positions, size, dy, dx, edge: _position_gradient(g, h, positions, dy, dx, edge),
     formula="ḡ = sample(ȳ, p),  p̄ = (Σ_c g S_x, Σ_c g S_y)  with S_x = sample(ȳ, p, dy, dx + 1),  S_y = sample(ȳ, p, dy + 1, dx)", reads=(0, 1), kinks=_KINKS,
-    samples=cases(_off_grid((2, 3, 4, 5), (2, 3), transposed=True, size=(4, 5)),
-                  _off_grid((1, 2, 4, 4), (2, 2), transposed=True, size=(4, 4), dy=1)),
+    samples=cases(_off_grid((2, 3, 4, 5), (2, 3), size=(4, 5)),
+                  _off_grid((1, 2, 4, 4), (2, 2), size=(4, 4), dy=1)),
     doc="The transpose of sample in the image: g (N,C,Ho,Wo) added at positions -> (N,C,*size).",
 )
 affine_sample = define(
@@ -140,7 +122,9 @@ affine_sample = define(
     lambda g, y, x, theta, convention, size: scatter(
         g, affine_positions(theta, x.shape[2:], y.shape[2:], convention), size=x.shape[2:], edge=reference.border(convention)),
     _theta_gradient,
-    formula="x̄ = scatter(ȳ, p, size(x)),  θ̄ = scale · D basisᵀ  with p = positions(θ),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0),  D = flattened((Σ_c ȳ S_x, Σ_c ȳ S_y))", terms=_affine_terms, reads=(0, 1), kinks=_KINKS, fused=_affine_fused, saving=_affine_saving,
+    formula="x̄ = scatter(ȳ, p, size(x)),  θ̄ = scale · D basisᵀ  with p = positions(θ),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0),  D = flattened((Σ_c ȳ S_x, Σ_c ȳ S_y))", terms=_affine_terms, reads=(0, 1), kinks=_KINKS,
+    saving=lambda x, theta, needs, convention, size: _saving(kernel.forward, needs, x, theta, convention, size),
+    fused=lambda g, y, x, theta, needs, saved, out, convention, size: kernel.backward(g, x, theta, convention, needs=needs, derivatives=saved),
     samples=cases(_affine_case((2, 2, 3, 4), convention="half_pixel"), _affine_case((1, 1, 4, 3), convention="align_corners", size=(2, 3)),
                   _affine_case((2, 1, 3, 3), convention="tf_reference")),
     doc="Bilinear values of x (N,C,H,W) along the affine grids theta (N,2,3) or (N,6); see kernels/affine_sample.",
@@ -150,7 +134,9 @@ flow_sample = define(
     "flow_sample", lambda x, flow: flow_kernel.forward(x, flow),
     lambda g, y, x, flow: scatter(g, flow_positions(flow), size=x.shape[2:], edge="clamp"),
     _flow_gradient,
-    formula="x̄ = scatter(ȳ, p),  f̄low = (Σ_c ȳ S_y, Σ_c ȳ S_x)  with p = positions(flow),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0)", terms=lambda x, flow: {"positions": flow_positions, "edge": "clamp"}, reads=(0, 1), kinks=_KINKS, fused=_flow_fused, saving=_flow_saving,
+    formula="x̄ = scatter(ȳ, p),  f̄low = (Σ_c ȳ S_y, Σ_c ȳ S_x)  with p = positions(flow),  S_x = sample(x, p, 0, 1),  S_y = sample(x, p, 1, 0)", terms=lambda x, flow: {"positions": flow_positions, "edge": "clamp"}, reads=(0, 1), kinks=_KINKS,
+    saving=lambda x, flow, needs: _saving(flow_kernel.forward, needs, x, flow),
+    fused=lambda g, y, x, flow, needs, saved, out: flow_kernel.backward(g, x, flow, needs=needs, derivatives=saved),
     samples=cases(_flow_case((2, 2, 4, 3)), _flow_case((1, 1, 3, 5))),
     doc="Bilinear values of x (N,C,H,W) at each pixel's place plus flow (N,2,H,W), in pixels, down first; see kernels/flow_sample.",
     hint="x (N,C,H,W), flow (N,2,H,W), same dtype",

@@ -28,7 +28,8 @@ def _place(g, index, shape):
 
 def _names_once(part) -> bool:
     """Whether a part of an index cannot name an element twice, by its type."""
-    return part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) or getattr(part, "dtype", None) == bool
+    plain = part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice))
+    return plain or getattr(part, "dtype", None) == bool
 
 
 @traceable(writes=("out",))

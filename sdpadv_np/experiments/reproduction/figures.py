@@ -7,7 +7,7 @@ import numpy as np
 
 from ...evaluation import figures, paper
 from . import schedule
-from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure
+from .cells import DEMONSTRATION, ORIGINAL, OTHERS, SAMPLES, Cell, of_figure, of_tradeoff
 
 GAP, STRIP = 3, 9  # between images, for the text above one; in pixels of the images
 _COLOURS = {
@@ -37,8 +37,7 @@ def _panel(axis, images, texts, wrong, title: str, columns: int, size: float) ->
 def _absent(axis, title: str) -> None:
     axis.set_axis_off()
     axis.set_title(title, fontsize=10)
-    style = {"ha": "center", "va": "center", "fontsize": 9, "color": "gray", "transform": axis.transAxes}
-    axis.text(0.5, 0.5, "not computed", **style)
+    axis.text(0.5, 0.5, "not computed", ha="center", va="center", fontsize=9, color="gray", transform=axis.transAxes)
 
 
 class _Shown:
@@ -53,7 +52,7 @@ class _Shown:
 
     def panel(self, axis, letter: str, name: str, cell: Cell, columns: int, size: float, count=None) -> None:
         """The panel of one cell."""
-        title = f"({letter}) {name}{'' if cell.eps is None else f', eps {cell.eps:g}'}"
+        title = figures.with_eps(f"({letter}) {name}", cell.eps)
         if cell not in self.records:
             return _absent(axis, title)
         x, y = self.x[:count], self.y[:count]
@@ -99,13 +98,13 @@ def demonstration(dataset: str, model: str, records, runner) -> object:
     return figure
 
 
-def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
+def tradeoff(dataset: str, model: str, records, runner) -> object:
     """Accuracy against L2sq: SdpAdv along each of its parameters, and every other attack. Down and left is better."""
+    curves = of_tradeoff(dataset, model)
     figure = figures.canvas(11, 7.2)
     axis = figure.subplots()
     swept = [name for name in curves if name.startswith("SdpAdv over")]
     (common,) = set.intersection(*(set(curves[name]) for name in swept))
-    middle = common.name  # the defaults, where the sweeps meet
     for name, cells in curves.items():
         points = [(c, records[c]["result"]) for c in cells if c in records]
         if not points:
@@ -115,16 +114,15 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
         if name in swept:
             number = swept.index(name)
             axis.plot(*at.T, "o-", color=_SWEPT[number], label=name, linewidth=1.6, markersize=5, zorder=3)
-            parameter = name.rpartition(" ")[2]
             for (cell, _), place in zip(points, at):
-                value = dict(cell.parameters).get(parameter, 0.0 if cell.attack == paper.SDADV else None)
-                if value is not None and cell.name != middle:
+                value = dict(cell.parameters).get(name.rpartition(" ")[2], 0.0 if cell.attack == paper.SDADV else None)
+                if value is not None and cell != common:
                     style = {"textcoords": "offset points", "fontsize": 7.5, "color": _SWEPT[number]}
                     axis.annotate(f"{value:g}", place, xytext=_BESIDE[number], **style)
         else:
             attack, second = points[0][0].attack, "true" in name or "cross" in name
-            known = attack in _COLOURS
-            marker, color = ("s", _COLOURS[attack]) if known else (_MARKERS[OTHERS.index(attack)], "dimgray")
+            color = _COLOURS.get(attack, "dimgray")
+            marker = "s" if attack in _COLOURS else _MARKERS[OTHERS.index(attack)]
             style = {"linestyle": ":", "markerfacecolor": "white"} if second else {"markerfacecolor": color}
             axis.plot(*at.T, marker=marker, color=color, label=name, linewidth=1, markersize=6, **style)
     if common in records:
@@ -132,7 +130,8 @@ def tradeoff(title: str, curves: dict[str, list[Cell]], records) -> object:
         place = result["l2sq"], max(result["accuracy"], 0.5 / result["count"])
         axis.plot(*place, "*", color="black", markersize=13, zorder=4, label="SdpAdv's defaults, eps 0.1")
     axis.set(
-        yscale="log", title=title, xlabel="L2sq: squared distance of an image to its adversarial one, mean",
+        yscale="log", title=f"SdpAdv against Model {model} on {dataset}, and the other attacks",
+        xlabel="L2sq: squared distance of an image to its adversarial one, mean",
         ylabel="accuracy under attack (log; 0 is drawn at half an image)",
     )
     axis.grid(True, which="both", alpha=0.15)

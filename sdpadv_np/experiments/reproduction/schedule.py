@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ... import evaluation
 from ...attacks import registry
-from ...evaluation import distortion_text, paper
+from ...evaluation import distortion, paper
 from ...storage.provenance import provenance
 from ..runner import Runner
 from .cells import HUNDRED, Cell
@@ -37,8 +37,8 @@ def compute(
         if cell not in records:
             records[cell] = measure(cell, runner)
             store.write(cell, records[cell])
-            remaining = [c for c in plan if c not in records]
-            report(f"[{len(records)}/{len(plan)}] {line(cell, records[cell])}; {time_left(remaining, records)}")
+            left = time_left([c for c in plan if c not in records], records)
+            report(f"[{len(records)}/{len(plan)}] {line(cell, records[cell])}; {left}")
             after(in_order())
     return in_order()
 
@@ -88,7 +88,7 @@ def measure(cell: Cell, runner: Runner) -> dict:
     making = result.seconds_per_100 * result.count / 100
     return {
         "settings": settings_of(cell, runner), "result": result.as_dict(), "hundred": hundred.as_dict(),
-        "distortion": None if attack is None else distortion_text.mean_distortion(attack, x, y),
+        "distortion": None if attack is None else distortion.mean_distortion(attack, x, y),
         "seconds": {"training": round(training, 2), "attack": round(making, 2), "cell": round(training + making, 2)},
         "threads": runner.settings.threads, "made": provenance(),
     }
@@ -98,8 +98,10 @@ def line(cell: Cell, record: dict) -> str:
     """The result in one line, the paper's figure beside it."""
     result, theirs = record["result"], paper.accuracy(cell.dataset, cell.victim or cell.model, cell.attack, cell.eps)
     beside = "" if theirs is None or cell.victim else f" (paper {theirs:.4f})"
-    figures = f"accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}"
-    return f"{cell.name}: {figures}, {record['seconds']['cell']:.1f} s"
+    return (
+        f"{cell.name}: accuracy {result['accuracy']:.4f}{beside}, L2sq {result['l2sq']:.1f}, "
+        f"{record['seconds']['cell']:.1f} s"
+    )
 
 
 def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
@@ -108,25 +110,21 @@ def time_left(cells: list[Cell], records: dict[Cell, dict]) -> str:
         return "done"
     times = [seconds for cell in cells if (seconds := _expected(cell, records)) is not None]
     unknown = len(cells) - len(times)
-    left = f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}"
-    return left + (f" and {unknown} of a kind not met yet" if unknown else "")
+    return (
+        f"{len(cells)} cell{'s' * (len(cells) > 1)} left, {duration(sum(times))}"
+        + f" and {unknown} of a kind not met yet" * bool(unknown)
+    )
 
 
 def _expected(cell: Cell, records) -> float | None:
     """The mean of the same attack's cells on the same model; else of cells that are trained, or not, like this one."""
-
-    def mean(alike):
-        attacks = {other: record for other, record in records.items() if other.attack != paper.CLEAN}
-        times = [record["seconds"]["cell"] for other, record in attacks.items() if alike(other)]
-        return sum(times) / len(times) if times else None
-
-    def trained(other):
-        return other.attack != paper.CLEAN and registry.find(other.attack).trained
-
-    same = mean(lambda other: (other.attack, other.model) == (cell.attack, cell.model))
-    if same is not None or cell.attack == paper.CLEAN:
-        return same
-    return mean(lambda other: (trained(other), other.model) == (trained(cell), cell.model))
+    if cell.attack == paper.CLEAN:
+        return None
+    others = {c: r["seconds"]["cell"] for c, r in records.items() if c.model == cell.model and c.attack != paper.CLEAN}
+    trained = registry.find(cell.attack).trained
+    times = [seconds for c, seconds in others.items() if c.attack == cell.attack]
+    times = times or [seconds for c, seconds in others.items() if registry.find(c.attack).trained == trained]
+    return sum(times) / len(times) if times else None
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...evaluation import distortion_text, paper, tables
+from ...evaluation import distortion, paper, tables
+from ...evaluation.tables import figure
 from .cells import SPATIAL, VARIANTS, WORDS, Cell
 
 GROUPS = ((paper.UNDEFENDED, paper.EPS),)  # of columns: (defence, its eps); the defences come later, at eps 0.3
@@ -31,12 +32,8 @@ class Block(NamedTuple):
         return f"**{self.title}**\n\n{tables.markdown(self.rows, self.columns)}\n"
 
 
-def _number(value, digits=4, none=_NONE) -> str:
-    return none if value is None else f"{value:.{digits}f}"
-
-
-def _papers(value, digits=4) -> str:
-    return _number(value, digits, "")
+def _number(value, digits=4) -> str:
+    return figure(value, digits, _NONE)
 
 
 def _eps(value) -> str:
@@ -50,19 +47,14 @@ def in_the_papers_layout(dataset: str, model: str, records: dict[Cell, dict]) ->
         if (c.dataset, c.model, c.victim) == (dataset, model, "")
     }
 
-    def row(attack, variant, eps_of):
-        texts = [attack, variant]
-        for defence, sizes in GROUPS:
-            for eps in eps_of(sizes):
-                texts.append(_number(ours.get((attack, variant, eps, defence))))
-                texts.append(_papers(paper.accuracy(dataset, model, attack, eps, defence)))
-        return tuple(texts)
+    def row(attack, variant, eps_of=lambda sizes: (None,)):
+        columns = [(eps, defence) for defence, sizes in GROUPS for eps in eps_of(sizes)]
+        pairs = [(ours.get((attack, variant, *c)), paper.accuracy(dataset, model, attack, *c)) for c in columns]
+        return (attack, variant, *(text for our, theirs in pairs for text in (_number(our), figure(theirs))))
 
-    def variants(attack):
-        return [WORDS[value] for value in VARIANTS[attack][1]]
-
-    without_eps = [row(a, v, lambda sizes: (None,)) for a in SPATIAL for v in variants(a)]
-    with_eps = [row(a, v, lambda sizes: sizes) for a in VARIANTS if a not in SPATIAL for v in variants(a)]
+    rows = [(attack, WORDS[value]) for attack in VARIANTS for value in VARIANTS[attack][1]]
+    without_eps = [row(*pair) for pair in rows if pair[0] in SPATIAL]
+    with_eps = [row(*pair, lambda sizes: sizes) for pair in rows if pair[0] not in SPATIAL]
     title = f"Accuracy of Model {model} on {dataset}"
     head = [text for defence, _ in GROUPS for text in (defence, "paper")]
     sizes = [
@@ -70,7 +62,7 @@ def in_the_papers_layout(dataset: str, model: str, records: dict[Cell, dict]) ->
         for text in (f"{'' if defence == paper.UNDEFENDED else f'{defence}, '}eps {eps:g}", "paper")
     ]
     return [
-        Block(title, ("attack", "variant", *head), [row(paper.CLEAN, "", lambda sizes: (None,)), *without_eps]),
+        Block(title, ("attack", "variant", *head), [row(paper.CLEAN, ""), *without_eps]),
         Block(f"{title}, by eps", ("attack", "variant", *sizes), with_eps),
     ]
 
@@ -82,9 +74,9 @@ def details(records: dict[Cell, dict]) -> Block:
         r, seconds, known = record["result"], record["seconds"], (cell.dataset, cell.attack, cell.eps)
         theirs = None if cell.victim else paper.accuracy(cell.dataset, cell.model, cell.attack, cell.eps)
         rows.append((
-            cell.name, _number(r["accuracy"]), _papers(theirs), _number(r["success_rate"]), _number(r["l2sq"], 1),
-            _papers(paper.l2sq(*known), 1), _number(r["linf"], 2), _number(r["seconds_per_100"]),
-            distortion_text.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
+            cell.name, _number(r["accuracy"]), figure(theirs), _number(r["success_rate"]), _number(r["l2sq"], 1),
+            figure(paper.l2sq(*known), 1), _number(r["linf"], 2), _number(r["seconds_per_100"]),
+            distortion.text(record["distortion"]), _number(seconds["training"], 1), _number(seconds["attack"], 1),
         ))
     return Block("Every cell", _DETAILS, rows)
 
@@ -97,14 +89,16 @@ def table_3(dataset: str, model: str, records: dict[Cell, dict]) -> Block:
             every, hundred, known = record["result"], record["hundred"], (dataset, cell.attack, cell.eps)
             rows.append((
                 cell.attack, cell.variant, _eps(cell.eps), _number(every["accuracy"]),
-                _papers(paper.accuracy(dataset, model, cell.attack, cell.eps)),
-                _number(hundred["l2sq"], 2), _number(every["l2sq"], 2), _papers(paper.l2sq(*known), 2),
+                figure(paper.accuracy(dataset, model, cell.attack, cell.eps)),
+                _number(hundred["l2sq"], 2), _number(every["l2sq"], 2), figure(paper.l2sq(*known), 2),
                 _number(hundred["seconds_per_100"]), _number(every["seconds_per_100"]),
-                _papers(paper.seconds(*known), 2),
+                figure(paper.seconds(*known), 2),
             ))
     count = min(100, next((record["result"]["count"] for record in records.values()), 100))
-    title = f"Model {model} on {dataset}: accuracy, L2sq and seconds for {count} images; the paper's of Model A"
-    return Block(title, _TABLE_3, rows)
+    return Block(
+        f"Model {model} on {dataset}: accuracy, L2sq and seconds for {count} images; the paper's of Model A",
+        _TABLE_3, rows,
+    )
 
 
 def transfer(dataset: str, models, records: dict[Cell, dict]) -> Block:
@@ -114,8 +108,9 @@ def transfer(dataset: str, models, records: dict[Cell, dict]) -> Block:
     rows = [(paper.CLEAN, "", "", *(_number(ours.get((paper.CLEAN, (), victim, victim))) for _, victim in pairs))]
     for attack, parameters in dict.fromkeys((c.attack, c.parameters) for c in records if c.attack != paper.CLEAN):
         cell = Cell(dataset, "", attack, parameters)
-        figures = [_number(ours.get((attack, parameters, *pair))) for pair in pairs]
-        rows.append((attack, cell.variant, _eps(cell.eps), *figures))
+        rows.append((
+            attack, cell.variant, _eps(cell.eps), *(_number(ours.get((attack, parameters, *pair))) for pair in pairs)
+        ))
     columns = ("attack", "variant", "eps", *(f"{source} on {victim}" for source, victim in pairs))
     return Block(f"Transfer on {dataset}: accuracy on images made against another model", columns, rows)
 

@@ -12,16 +12,12 @@ from . import cells, figures, tables
 from .store import Store
 
 
-def _details_alone(datasets, models, records):
-    return [tables.details(records)]
-
-
 @dataclass(frozen=True)
 class Target:
     """A table or figure, by default about ``datasets`` and ``models``.
 
     cells : (datasets, models) -> cells
-    tables : (datasets, models, records) -> list of tables.Block
+    tables : (datasets, models, records) -> list of tables.Block, which stand before the one of all cells
     picture : (dataset, model, records, runner) -> matplotlib figure
     """
 
@@ -29,31 +25,28 @@ class Target:
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     cells: Callable
-    tables: Callable = _details_alone
+    tables: Callable = lambda datasets, models, records: []
     picture: Callable | None = None
 
 
 def _table(description: str, dataset: str) -> Target:
-    def cells_of(datasets, models):
-        return [cell for dataset in datasets for cell in cells.of_table(dataset, models)]
-
-    def blocks(datasets, models, records):
-        layout = [block for d in datasets for m in models for block in tables.in_the_papers_layout(d, m, records)]
-        return [*layout, tables.details(records)]
-
-    return Target(description, (dataset,), ("A", "B"), cells_of, blocks)
+    return Target(
+        description, (dataset,), ("A", "B"),
+        lambda datasets, models: [c for d in datasets for c in cells.of_table(d, models)],
+        lambda datasets, models, records: [
+            block for d in datasets for m in models for block in tables.in_the_papers_layout(d, m, records)
+        ],
+    )
 
 
 def _figure(description: str, dataset: str, panels, picture: Callable) -> Target:
-    def cells_of(datasets, models):
-        return [c for d in datasets for m in models for c in cells.of_figure(d, m, panels).values()]
-
-    return Target(description, (dataset,), ("A",), cells_of, picture=picture)
-
-
-def _tradeoff_picture(dataset, model, records, runner):
-    title = f"SdpAdv against Model {model} on {dataset}, and the other attacks"
-    return figures.tradeoff(title, cells.of_tradeoff(dataset, model), records)
+    return Target(
+        description, (dataset,), ("A",),
+        lambda datasets, models: [
+            c for d in datasets for m in models for c in cells.of_figure(d, m, panels).values()
+        ],
+        picture=picture,
+    )
 
 
 TARGETS = {
@@ -62,9 +55,7 @@ TARGETS = {
     "table3": Target(
         "Table 3: accuracy, L2sq, seconds", ("mnist", "fashion-mnist"), ("A",),
         lambda datasets, models: [c for m in models for c in cells.of_table_3(datasets, m)],
-        lambda datasets, models, records: [
-            *(tables.table_3(d, m, records) for d in datasets for m in models), tables.details(records),
-        ],
+        lambda datasets, models, records: [tables.table_3(d, m, records) for d in datasets for m in models],
     ),
     "figure1": _figure(
         "Figure 1: spatial distortion, PGD and SdpAdv", "mnist", cells.DEMONSTRATION, figures.demonstration,
@@ -76,22 +67,19 @@ TARGETS = {
         lambda datasets, models: [
             c for d in datasets for m in models for curve in cells.of_tradeoff(d, m).values() for c in curve
         ],
-        picture=_tradeoff_picture,
+        picture=figures.tradeoff,
     ),
     "transfer": Target(
         "beyond the paper: images made against one model, shown to the other", ("mnist",), ("A", "B"),
         lambda datasets, models: [c for d in datasets for c in cells.of_transfer(d, models)],
-        lambda datasets, models, records: [
-            *(tables.transfer(d, models, records) for d in datasets), tables.details(records),
-        ],
+        lambda datasets, models, records: [tables.transfer(d, models, records) for d in datasets],
     ),
 }
 
 
 def check(name: str, datasets, models) -> None:
     """Refuse what a target cannot show."""
-    target = TARGETS[name]
-    if target.picture and (len(datasets), len(models)) != (1, 1):
+    if TARGETS[name].picture and (len(datasets), len(models)) != (1, 1):
         raise ArgumentError(f"{name}: shows one model at a time; give one of --models, not {' '.join(models)}")
     if name == "transfer" and len(models) < 2:
         raise ArgumentError("transfer: is between two models; give --models A B")
@@ -100,14 +88,15 @@ def check(name: str, datasets, models) -> None:
 def write_tables(name: str, datasets, models, records: dict, store: Store, parameters: dict) -> list:
     """Write the target's tables as text, Markdown and JSON to the store's folder; returns the paths."""
     target, folder = TARGETS[name], store.folder
-    blocks = target.tables(datasets, models, records)
+    blocks = [*target.tables(datasets, models, records), tables.details(records)]
     files.write_text(folder / f"{name}.txt", "\n".join(block.text() for block in blocks))
     made_by = "; ".join(f"{k}: {_text(v)}" for k, v in parameters.items())
     head = f"Made by `sdpadv reproduce {name}`, {made_by}. Each cell's own record is in `cells/`."
-    body = "\n".join(block.markdown() for block in blocks)
-    files.write_text(folder / f"{name}.md", f"# {target.description}\n\n{head}\n\n{body}")
-    record = {"target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance()}
-    files.write_json(folder / f"{name}.json", record)
+    parts = (f"# {target.description}\n", f"{head}\n", *(block.markdown() for block in blocks))
+    files.write_text(folder / f"{name}.md", "\n".join(parts))
+    files.write_json(folder / f"{name}.json", {
+        "target": name, "parameters": parameters, "cells": tables.as_json(records), "made": provenance(),
+    })
     return [folder / f"{name}.{ending}" for ending in ("txt", "md", "json")]
 
 
@@ -119,8 +108,8 @@ def _text(value) -> str:
 
 def draw_picture(name: str, datasets, models, records: dict, store: Store, runner) -> list:
     """Draw the target's picture, if it has one; returns the paths written."""
-    target, path = TARGETS[name], store.folder / f"{name}.png"
-    if target.picture is None:
+    draw, path = TARGETS[name].picture, store.folder / f"{name}.png"
+    if draw is None:
         return []
-    files.write_bytes(path, pictures.png(target.picture(datasets[0], models[0], records, runner)))
+    files.write_bytes(path, pictures.png(draw(datasets[0], models[0], records, runner)))
     return [path]

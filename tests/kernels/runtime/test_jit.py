@@ -69,7 +69,7 @@ import logging, sys
 import numpy as np
 from sdpadv_np.kernels import clip, perturb, activation
 from sdpadv_np.kernels.runtime import jit
-from sdpadv_np.training.compiling import compiling_shown
+from sdpadv_np.training.progress import compiling_shown
 x = np.zeros(3, np.float32)
 clip.backward(x, x, 0., 1.)
 with compiling_shown(), compiling_shown():
