@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,9 +103,11 @@ def main(text: str) -> None:
     name = request.pop("candidate", "ours")
     contender = contenders.load(name) if ":" in name else None
     with timing.equal_threads(threads, [contender.module] if contender else []):
-        measure = {"step": functools.partial(step, name=name), "growth": growth, "images": images}[work]
+        measures: dict[str, Callable[..., dict]] = {
+            "step": functools.partial(step, name=name), "growth": growth, "images": images,
+        }
         try:
-            answer = measure(make=contender and contender.function, settings=settings, **request)
+            answer = measures[work](make=contender and contender.function, settings=settings, **request)
         except NotImplementedError as error:
             answer = {"inapplicable": str(error)}
     print(json.dumps(answer))
