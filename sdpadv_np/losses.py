@@ -18,7 +18,7 @@ GAN_LOSSES = ("nonsaturating", "minimax")
 
 
 def adversarial(logits, labels, objective: str = "margin", kappa: float = 0.0, targeted: bool = False):
-    """L_adv (Eq. 4), to be minimised.
+    """L_adv (Eq. 4) of logits Z (N, K) on x_A and labels y (N,), to be minimised.
 
     "cross_entropy" is the paper's: -mean CE(f(x_A), y). It has almost no gradient where the classifier is confident.
     "margin" is mean max(Z_y - max_{i != y} Z_i, -kappa) on logits (Carlini & Wagner 2017, f_6): it does not saturate,
@@ -56,7 +56,7 @@ def discriminator(real, fake):
 
 
 def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
-    """The generator's loss of the GAN game.
+    """The generator's loss of the GAN game; real = D's logits (N, 2) on x_T, fake on x_A.
 
     "minimax" is Eq. 8 as printed: mean log D(x_T) + mean log(1 - D(x_A)). "nonsaturating" is
     -mean log D(x_A) (Goodfellow et al. 2014, section 3), which still has a gradient when D wins.
@@ -69,7 +69,7 @@ def generator_gan(real, fake, gan_loss: str = "nonsaturating"):
 
 
 def least_squares(logits, wanted: float):
-    """mean (sigmoid(logits) - wanted)^2 (Mao et al. 2017).
+    """mean (sigmoid(logits) - wanted)^2 (Mao et al. 2017), over logits of any shape.
 
     The discriminator minimises it with wanted = 1 on real and 0 on fake images, the generator with 1 on fake ones.
     """

@@ -5,7 +5,7 @@ from sdpadv_np.models.classifier import ClassifierTraining
 
 
 def program(job, classifier, sdpadv, critic) -> tuple:
-    """(the job's training at its beginning, the one of the three programs that is for it)"""
+    """(the job's training at its beginning, and the one of the three programs that computes it)"""
     task, _ = job.parameters["start"]()
     return task, {ClassifierTraining: classifier, SdpAdvTraining: sdpadv, CriticTraining: critic}[type(task)]
 

@@ -64,8 +64,9 @@ def backward(
 ):
     """The gradients (grad_x, grad_theta) of :func:`forward`; None for one that ``needs`` leaves out.
 
+    grad_y : (N, C, H', W'), the gradient of y, of x's dtype; H' and W' are the size of y
     derivatives : those returned by ``forward(..., derivatives=True)``, or None
-    grad_theta has theta's shape.
+    grad_x has x's shape, grad_theta theta's.
     """
     flat, size = _checked(x, theta, convention, grad_y.shape[2:])
     if grad_y.shape != (*x.shape[:2], *size) or grad_y.dtype != x.dtype:

@@ -39,7 +39,12 @@ def forward(x, flow, implementation=None, derivatives=False, out=None):
 
 @traceable
 def backward(grad_y, x, flow, implementation=None, needs=(True, True), derivatives=None, out=None):
-    """The gradients (grad_x, grad_flow) of :func:`forward`; None for one that ``needs`` leaves out."""
+    """The gradients (grad_x, grad_flow) of :func:`forward`; None for one that ``needs`` leaves out.
+
+    grad_y : (N, C, H, W), the gradient of y, of x's dtype
+    derivatives : those returned by ``forward(..., derivatives=True)``, or None
+    grad_x has x's shape, grad_flow the flow's.
+    """
     _check(x, flow)
     if grad_y.shape != x.shape or grad_y.dtype != x.dtype:
         raise ValueError(f"grad_y is {grad_y.dtype}{list(grad_y.shape)}, x {x.dtype}{list(x.shape)}; they must agree")

@@ -35,6 +35,6 @@ def forward(x, eta, eps, implementation=None, out=None):
 
 @traceable
 def backward(g, x, eta, eps, needs=(True, True), implementation=None, out=None):
-    """The gradients (of x, of eta); None for one that ``needs`` leaves out."""
+    """The gradients (of x, of eta) from that of x_A, g, all of one shape; None for one that ``needs`` leaves out."""
     _checked(x, eta, g)
     return _choose(x, implementation).backward(g, x, eta, eps, tuple(needs), out or (None, None))

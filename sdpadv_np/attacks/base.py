@@ -144,7 +144,7 @@ class Nearest:
 
     @property
     def any(self):
-        """Where there is one."""
+        """A mask (N,): the images that have such a result."""
         return np.isfinite(self.distortion)
 
     def offer(self, images, results, distortion):

@@ -103,8 +103,9 @@ def main(text: str) -> None:
     name = request.pop("candidate", "ours")
     contender = contenders.load(name) if ":" in name else None
     with timing.equal_threads(threads, [contender.module] if contender else []):
-        measures: dict[str, Callable] = {
-            "step": functools.partial(step, name=name), "growth": growth, "images": images}
+        measures: dict[str, Callable[..., dict]] = {
+            "step": functools.partial(step, name=name), "growth": growth, "images": images,
+        }
         try:
             answer = measures[work](make=contender and contender.function, settings=settings, **request)
         except NotImplementedError as error:

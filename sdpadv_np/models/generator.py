@@ -134,8 +134,7 @@ class Generator(Amortised):
             return np.tile(xp.array_module(x).array(IDENTITY, self.dtype), (len(x), 1))
         return in_chunks(lambda part: self._project(self.h_sd(part)), self.checked(x), self.store.data)
 
-
 def discriminator(image_shape, seed: int, dtype=np.float32, device: str = "cpu") -> tuple[Network, ParameterStore]:
-    """d: FC(64) - FC(32) - FC(2) on the flattened image, ReLU between; class 1 is "real"."""
+    """d: images -> logits (N, 2), FC(64) - FC(32) - FC(2) with ReLU between; class 1 is "real"."""
     network = Network("d", perceptron((math.prod(image_shape), 64, 32, 2), "relu", "he"))
     return network, ParameterStore([network], seed, dtype, device)

@@ -106,7 +106,7 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class Pooling(Layer):
-    """The windows of a pooling; its subclasses say what becomes of each."""
+    """The windows of a pooling; its subclasses define the result of each."""
 
     kernel: int | tuple[int, int] = 2
     stride: int | tuple[int, int] | None = None

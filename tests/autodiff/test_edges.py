@@ -197,7 +197,7 @@ def test_a_root_of_what_is_cut_off_to_the_third_derivative(mask, dtype):
 
 @dtypes
 def test_cross_entropy_keeps_the_slope_of_a_label_that_is_sure(dtype):
-    """To the third order: with p = e⁻³⁰ / (1 + 2 e⁻³⁰) the label's slopes are -2p, 2p(1 - 2p), -2p(1 - 2p)(1 - 4p)."""
+    """Third order: p = e⁻³⁰ / (1 + 2 e⁻³⁰); the label's derivatives are -2p, 2p(1 - 2p), -2p(1 - 2p)(1 - 4p)."""
     t, p = Tensor(np.array([[30, 0, 0]], dtype), requires_grad=True), np.exp(-30.0) / (1 + 2 * np.exp(-30.0))
     y, expected = ops.cross_entropy(t, labels=np.array([0])), (
         [-2 * p, p, p], [2 * p * (1 - 2 * p), -p * (1 - 2 * p), -p * (1 - 2 * p)],

@@ -232,7 +232,7 @@ def test_positional_and_keyword_parameters_mean_the_same():
 
 
 def test_what_a_forward_saves_is_used_once_and_released(rng, monkeypatch):
-    """affine_sample keeps its slopes if theta wants a gradient, for the backward pass, no longer."""
+    """affine_sample saves its derivatives for the backward pass if theta needs a gradient, and no longer."""
     x, theta = rng.random((2, 1, 4, 4)), np.tile(np.eye(2, 3), (2, 1, 1)) + 0.1
     wanted = Tensor(theta, requires_grad=True)
     y = sd.ops.affine_sample(x, wanted)

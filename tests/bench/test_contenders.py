@@ -1,4 +1,4 @@
-"""``--contender``: a user's own kernel through the same door, right, wrong, failing, and named wrongly."""
+"""``--contender``: a user's own kernel through the same interface, right, wrong, failing, and named wrongly."""
 import json
 import re
 import sys

@@ -1,4 +1,4 @@
-"""benchmarks/: other libraries come through the same door as users' contenders, and compute what we do."""
+"""benchmarks/: other libraries use the same interface as users' contenders, and compute what we do."""
 import functools
 import importlib
 import json

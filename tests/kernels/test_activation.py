@@ -1,4 +1,4 @@
-"""Activations and their slopes: every implementation against the formula, in every layout."""
+"""Activations and their derivatives: every implementation against the formula, in every layout."""
 import numpy as np
 import pytest
 from everywhere import everywhere
