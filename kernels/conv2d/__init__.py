@@ -42,6 +42,7 @@ from __future__ import annotations
 from .. import activation as _activation
 from ..runtime.dispatch import Implementations
 from ..runtime.tracing import traceable
+from ._winograd_use import check_winograd as check_winograd
 
 ACTIVATIONS = _activation.ACTIVATIONS
 ALGORITHMS = ("auto", "direct", "winograd")

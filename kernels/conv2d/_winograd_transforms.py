@@ -22,8 +22,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..simd.vector import I64, address_of, call_intrinsic, llvm_suffix, vec_of
+from ._winograd_use import TAPS
 
-TAPS = 3
 HALF = Fraction(1, 2)
 POINTS = {4: (0, 1, -1, HALF, -HALF), 5: (0, 1, -1, HALF, -HALF, 3)}  # for m outputs of a patch: the finite points
 

@@ -10,6 +10,7 @@ from . import _direct, _winograd, reference
 from ._geometry import convolution
 from ._winograd_patches import patches_of
 from ._winograd_transforms import TAPS
+from ._winograd_use import check_winograd, winograd_applies
 
 _CHANNELS = 32  # with fewer, Winograd's algorithm was measured to gain little
 _CODES = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY, "tanh": _direct.TANH}
@@ -23,14 +24,10 @@ def _convolution(x_shape, w_shape, stride, padding):
 
 def _chosen(conv, algorithm, direct):
     """The module that computes; "auto" is Winograd's if it saves enough and enough channels share the transforms."""
-    applies = all(2 * conv.stride < k <= TAPS * conv.stride for k in (conv.kh, conv.kw))
-    applies = applies and (conv.stride * conv.c) % 16 == conv.o % 16 == 0
-    if algorithm == "winograd" and not applies:
-        raise ValueError(
-            "algorithm winograd is for kernels of three taps per stride (3x3 stride 1, 5x5 and 6x6 stride 2), "
-            f"with stride * C and O multiples of 16, not for {conv.kh}x{conv.kw} stride {conv.stride} "
-            f'from {conv.c} to {conv.o} channels; use "direct" or "auto"'
-        )
+    sizes = conv.c, conv.o, (conv.kh, conv.kw), conv.stride
+    applies = winograd_applies(*sizes)
+    if algorithm == "winograd":
+        check_winograd(*sizes)
     if algorithm == "auto" and applies and min(conv.stride * conv.c, conv.o) >= _CHANNELS:
         multiplications, direct_ones = patches_of(conv)[1].multiplications, TAPS**2 * conv.pixels
         algorithm = "winograd" if direct.WINOGRAD_GAIN * multiplications <= direct_ones else "direct"

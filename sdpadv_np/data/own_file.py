@@ -133,6 +133,8 @@ def _images(x: np.ndarray, name: str, layout: str | None, report) -> np.ndarray:
 def _class_names(names, y: np.ndarray) -> tuple[str, ...]:
     """The K names; the labels as texts if ``names`` is None. DataError if they and the labels y do not fit."""
     there = np.unique(y)
+    if len(there) < 2:
+        raise DataError(f"labels are all {there[0]}; expected images of two classes or more")
     if names is None:
         absent = np.flatnonzero(there != np.arange(len(there)))
         if len(absent):

@@ -91,8 +91,9 @@ def grid(path, rows, title: str, classifier=None, class_names=None) -> None:
             axis.set(xticks=[], yticks=[])
         if first is not None and not difference:
             for axis, k, p, was in zip(line, *confidence(classifier, images), first):
-                text = f"{class_names[k] if class_names else k}\n{p:.0%}"
-                axis.set_title(text, fontsize=8, color="crimson" if k != was else "black")
+                color = "crimson" if k != was else "black"
+                word = class_names[k] if k < len(class_names or ()) else k  # a classifier may know more classes
+                axis.set_title(f"{word}\n{p:.0%}", fontsize=8, color=color, parse_math=False)
         line[0].set_ylabel(name, fontsize=9)
     files.write_bytes(path, png(figure))
 

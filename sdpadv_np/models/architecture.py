@@ -32,10 +32,10 @@ class Architecture:
     def __post_init__(self):
         name = self.name
         if not isinstance(name, str) or not 0 < len(name) <= 100 or "/" in name or not name.isprintable():
-            raise ArgumentError(f"name is {name!r}; give 1 to 100 printable characters without /")
+            raise ArgumentError(f"name is {name!r:.80}; give 1 to 100 printable characters without /")
         if not isinstance(self.layers, (list, tuple)) or not 0 < len(self.layers) <= _MOST_LAYERS:
-            raise ArgumentError(f"layers is {self.layers!r}; give a list of 1 to {_MOST_LAYERS} layers of sd.nn, "
-                                "such as [Flatten(), Dense(784, 10)]")
+            expected = f"a list of 1 to {_MOST_LAYERS} layers of sd.nn, such as [Flatten(), Dense(784, 10)]"
+            raise ArgumentError(f"layers is {self.layers!r:.80}; give {expected}")
         settle = object.__setattr__
         settle(self, "image_shape", checks.image_shape("image_shape", self.image_shape))
         settle(self, "classes", checks.whole("classes", self.classes, 2))

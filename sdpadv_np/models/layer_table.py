@@ -13,10 +13,11 @@ from typing import NamedTuple
 from .. import nn
 from ..errors import ArgumentError
 from ..kernels.activation import ACTIVATIONS
-from ..kernels.conv2d import ALGORITHMS, resolve_padding
+from ..kernels.conv2d import ALGORITHMS, check_winograd, resolve_padding
 from ..nn.layers import INITIAL, Pooling
 from ..storage import schema
 
+_HIGHEST = 1e30  # of initial weights: float32 holds it, and its product with any random number
 _LARGEST = 1 << 26  # numbers in the output of one layer for one image
 _size, _step, _pixels = schema.integer(1, 1 << 24), schema.integer(1, 1 << 12), schema.integer(0, 1 << 12)
 _pair = schema.sequence(_step, length=2)
@@ -29,8 +30,8 @@ PARAMETERS = {
         lambda value: any(field.fits(value) for field in _paddings),
     ),
     "activation": schema.text(*ACTIVATIONS), "init": schema.text(*INITIAL), "algorithm": schema.text(*ALGORITHMS),
-    "bias": schema.optional(schema.sequence(schema.number())),
-    "momentum": schema.number(0, 1), "spread": schema.number(0), "rate": schema.number(0, 0.999),
+    "bias": schema.optional(schema.sequence(schema.number(-_HIGHEST, _HIGHEST))),
+    "momentum": schema.number(0, 1), "spread": schema.number(0, _HIGHEST), "rate": schema.number(0, 0.999),
     "layers": schema.sequence(schema.mapping()),
 }
 _STEPS = schema.Field("a whole number or a list of 2", lambda value: _step.fits(value) or _pair.fits(value))
@@ -116,6 +117,15 @@ def _dense(layer, shape):
     return (layer.outputs,)
 
 
+def _conv2d(layer, shape):
+    if layer.algorithm == "winograd":
+        try:
+            check_winograd(layer.inputs, layer.outputs, layer.kernel, layer.stride)
+        except ValueError as error:
+            raise ArgumentError(f"does not fit its algorithm: {error}") from None
+    return layer.outputs, *_windows(layer, _maps(shape, layer.inputs))
+
+
 def _pooling(layer, shape):
     return shape[0], *_windows(layer, _maps(shape))
 
@@ -146,7 +156,7 @@ def _weights(layer) -> int:
 
 LAYERS = {kind.layer.__name__: kind for kind in (
     Kind(nn.Dense, _dense, lambda layer: (layer.inputs + 1) * layer.outputs),
-    Kind(nn.Conv2d, lambda layer, shape: (layer.outputs, *_windows(layer, _maps(shape, layer.inputs))), _weights),
+    Kind(nn.Conv2d, _conv2d, _weights),
     Kind(nn.ConvTranspose2d, _conv_transpose2d, _weights),
     Kind(nn.MaxPool2d, _pooling, accepts=_POOLING),
     Kind(nn.AvgPool2d, _pooling, accepts=_POOLING),

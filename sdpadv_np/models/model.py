@@ -10,8 +10,13 @@ from ..errors import FileError
 from ..nn import ParameterStore
 from ..storage import schema
 
+_METHOD = schema.text()
+_SETTINGS = schema.Field(  # a trained generator is called by its method
+    "an object whose method, if it has one, is a text",
+    lambda value: isinstance(value, dict) and _METHOD.fits(value.get("method", "")),
+)
 RECORD = {
-    "settings": schema.mapping(), "history": schema.sequence(schema.mapping(schema.number())), "made": schema.mapping(),
+    "settings": _SETTINGS, "history": schema.sequence(schema.mapping(schema.number())), "made": schema.mapping(),
 }
 
 

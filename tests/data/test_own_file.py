@@ -136,6 +136,7 @@ def changed(**arrays):
     (changed(y_train=LABELS[:16] * 1.0), r"use y_train.astype\(np.int64\)"),
     (changed(y_test=LABELS[23:] - 1), "y_test has labels from -1"),
     ({"x": BYTES, "y": LABELS + 1}, "labels go up to 4, but none is 0; expected every class from 0 on"),
+    ({"x": BYTES, "y": 0 * LABELS}, "labels are all 0; expected images of two classes or more"),
     (changed(y_test=LABELS[23:] + 2**40), "but none is 4;"),
     (changed(class_names=np.array(["a", "b"])), r"labels go up to 3, but class_names has 2 names \(a, b\)"),
     (changed(class_names=np.array(["a", "a", "b", "c"])), "at least two different texts"),

@@ -60,6 +60,9 @@ def test_pictures_are_written(tmp_path, classifier, glyphs):
         tmp_path / "g.png", figures.steps(sd.models.Generator(), glyphs.x_test[chosen]), "title", classifier,
         glyphs.class_names
     )
+    steps = figures.steps(sd.models.Generator(), glyphs.x_test[chosen])
+    few = "$\\nothing$", "b"  # names for less than the classifier's classes, the first one no formula
+    figures.grid(tmp_path / "n.png", steps, "title", classifier, few)
     figures.curves(tmp_path / "c.png", {"Model B": classifier.history, "empty": []})
     for name in ("g.png", "c.png"):
         assert image.imread(tmp_path / name).std() > 0.05

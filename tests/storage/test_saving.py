@@ -138,3 +138,11 @@ def test_an_attack_of_one_s_own_with_an_ordinary_generator_is(tmp_path):
     attack.generator.history.append({"epoch": 1})
     sd.save(attack, tmp_path / "s.h5")
     assert type(sd.load(tmp_path / "s.h5")) is sd.models.Generator
+
+
+def test_a_method_that_is_no_text_is_refused(tmp_path):
+    generator = sd.models.Generator()
+    generator.settings = {"method": ["SdpAdv"]}
+    sd.save(generator, tmp_path / "g.h5")
+    with pytest.raises(FileError, match=r"settings is \{'method': \['SdpAdv'\]\}; expected an object whose method"):
+        sd.load(tmp_path / "g.h5")
