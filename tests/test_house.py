@@ -162,8 +162,8 @@ def test_the_wheel_holds_everything(tmp_path):
     (tmp_path / "src/kernels/affine_sample/marker.cu").write_text("// any CUDA source\n")
     build = f"import setuptools.build_meta as b; b.build_wheel({str(tmp_path)!r})"
     done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "src", capture_output=True, text=True)
-    if "No module named 'setuptools'" in done.stderr:
-        pytest.skip("setuptools is not installed in this environment")
+    if "No module named 'setuptools'" in done.stderr or "invalid command 'bdist_wheel'" in done.stderr:
+        pytest.skip("this environment has no setuptools, or one before 70.1, which needs the package wheel")
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())

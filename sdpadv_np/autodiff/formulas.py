@@ -20,7 +20,7 @@ _SYMBOLS = {"p": ("exponent", "positions"), "ε": ("eps",), "η": ("eta",), "θ"
 
 def check(op: Op, rng=None) -> None:
     """Raise ArgumentError if ``op.formula`` cannot be read, or differs from a rule at one of ``op``'s samples."""
-    where = f"operation {op.name!r}: its formula {op.formula!r}"
+    where = f"operation {op.name!r}: its formula {op.formula!r:.200}"
     for arrays, params in op.samples(rng or np.random.default_rng(0)) if op.samples else ():
         params = {**op.defaults, **params}
         y = np.asarray(op.forward(*arrays, **params))
@@ -28,7 +28,8 @@ def check(op: Op, rng=None) -> None:
         try:
             found = _Case(op, y, g, arrays, params).gradients()
         except Exception as error:
-            raise ArgumentError(f"{where} cannot be computed: {error}; see autodiff/formula_reader.py") from error
+            reason = f"{error!s:.200}; see autodiff/formula_reader.py"
+            raise ArgumentError(f"{where} cannot be computed: {reason}") from error
         for i, array in enumerate(arrays):
             if op.rule(i) is NO_GRADIENT:
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import ArgumentError
-from .registry import OPS, OWN, described
+from .registry import NO_GRADIENT, OPS, OWN, Op, described
 
 
 def define_op(name: str, forward: Callable, *vjps: Callable, formula: str, samples, **more) -> Callable:
@@ -34,7 +34,8 @@ def define_op(name: str, forward: Callable, *vjps: Callable, formula: str, sampl
     Raises
     ------
     ArgumentError
-        The name is taken, or the formula differs from a rule or cannot be computed.
+        The name is taken or no name; forward or a rule is no function, fails at a sample, changes it, or gives
+        something else than numbers; the formula differs from a rule or cannot be computed; there is no sample.
     TypeError
         There is no rule.
 
@@ -59,12 +60,60 @@ def define_op(name: str, forward: Callable, *vjps: Callable, formula: str, sampl
     """
     from .formulas import check  # only here, to keep `import sdpadv_np` short
 
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ArgumentError(f"name is {name!r:.80}; give a text of letters, digits and _, such as 'cube'")
     if name in OPS:
         raise ArgumentError(f"operation {name!r} is one of sd.ops; choose another name")
+    for what, function in (("forward", forward), *((f"rule {i}", rule) for i, rule in enumerate(vjps))):
+        if not callable(function):
+            raise ArgumentError(f"operation {name!r}: its {what} is {function!r:.80}; give a function of arrays")
+    if not isinstance(formula, str):
+        raise ArgumentError(f"operation {name!r}: its formula is {formula!r:.80}; give a text, such as 'x̄ = 2 ȳ x'")
     if not callable(samples):
         arrays = [np.asarray(a) for a in samples]
         samples = lambda rng: [(arrays, {})]  # noqa: E731
     op, call = described(name, forward, *vjps, samples=samples, formula=formula, **more)
+    _try(op)
     check(op)
     OWN[name] = op
     return call
+
+
+def _try(op: Op) -> None:
+    """Compute ``op`` and its rules at its samples; ArgumentError for what can be said before the formula is read."""
+    cases = list(op.samples(np.random.default_rng(0)))  # type: ignore[misc]
+    if not cases:
+        raise ArgumentError(f"operation {op.name!r}: samples gives no case; give one, at which its formula is computed")
+    for given, params in cases:
+        if not op.variadic and len(given) != len(op.vjps):
+            counts = f"{len(op.vjps)} rules, a sample has {len(given)} inputs"
+            raise ArgumentError(f"operation {op.name!r} has {counts}; give one rule for each input")
+        arrays, params = [_read_only(array) for array in given], {**op.defaults, **params}
+        y = _numbers(op, "forward", op.forward, arrays, params)
+        for i, array in enumerate(arrays):
+            if (rule := op.rules[i]) is NO_GRADIENT:
+                continue
+            gradient = _numbers(op, f"rule {i}", rule, [_read_only(np.ones(y.shape)), y, *arrays], params)
+            if gradient.shape != array.shape and not op.broadcasts:
+                wrong = f"a gradient of shape {gradient.shape} at an input of shape {array.shape}"
+                raise ArgumentError(f"operation {op.name!r}: its rule {i} gives {wrong}; sum over the other axes")
+
+
+def _read_only(array) -> np.ndarray:
+    array = np.array(array)
+    array.flags.writeable = False
+    return array
+
+
+def _numbers(op: Op, what: str, function: Callable, arrays: list, params: dict) -> np.ndarray:
+    """The result of ``function``, part ``what`` of ``op``, at a sample."""
+    try:
+        result = np.asarray(function(*arrays, **params))
+    except Exception as error:  # the function is a user's: it may fail in any way
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        remedy = "let it make new arrays" if "read-only" in reason else "correct it, or the samples"
+        raise ArgumentError(f"operation {op.name!r}: its {what} fails at a sample ({reason}); {remedy}") from error
+    if result.dtype.kind not in "fiub":
+        got = f"gives {result.dtype} at a sample"
+        raise ArgumentError(f"operation {op.name!r}: its {what} {got}; expected real numbers, as its inputs are")
+    return _read_only(result)

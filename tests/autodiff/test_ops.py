@@ -42,6 +42,10 @@ def test_ops_are_the_table():
     assert all(getattr(ops, name) is FUNCTIONS[name] for name in OPS)
 
 
+def RULE(g, y, x):
+    return g * (3 * x * x)
+
+
 @pytest.fixture
 def cube():
     yield sd.define_op(
@@ -89,6 +93,34 @@ def test_what_define_op_refuses(cube):
     assert OWN["cube"].formula == "x̄ = ȳ y"
     with pytest.raises(OperationError, match="cube"):
         cube(Tensor(np.ones(2)), scale=np.ones(3))
+
+
+@pytest.mark.parametrize("change, message", (
+    ({"name": "a b"}, "name is 'a b'; give a text of letters"),
+    ({"name": 5}, "name is 5"),
+    ({"forward": 5}, "its forward is 5; give a function"),
+    ({"rules": [5]}, "its rule 0 is 5"),
+    ({"rules": [RULE, RULE]}, "has 2 rules, a sample has 1 inputs; give one rule for each"),
+    ({"forward": lambda x: 1 / 0}, r"its forward fails at a sample \(ZeroDivisionError: division by zero\)"),
+    ({"forward": lambda x: np.multiply(x, x * x, out=x)}, "its forward fails .*read-only.*; let it make new arrays"),
+    ({"forward": lambda x: None}, "its forward gives object at a sample; expected real numbers"),
+    ({"forward": lambda x: x + 1j}, "its forward gives complex128"),
+    ({"rules": [lambda g, y, x: None]}, "its rule 0 gives object"),
+    ({"rules": [lambda g, y, x: np.zeros(7)]}, r"of shape \(7,\) at an input of shape \(2,\)"),
+    ({"samples": []}, "has 1 rules, a sample has 0 inputs"),
+    ({"samples": lambda rng: []}, "samples gives no case"),
+    ({"formula": "x̄ = " + "(" * 9999}, "cannot be computed"),
+    ({"formula": "x̄ = __import__('os').abort()"}, "cannot be read"),
+    ({"formula": None}, "formula is None"),
+))
+def test_define_op_names_what_is_wrong_with_the_functions_samples_and_formula(change, message):
+    points = np.array([0.5, -2.0])
+    given = {"name": "other", "forward": lambda x: x**3, "rules": [RULE], "formula": "x̄ = 3 ȳ x²", "samples": [points]}
+    given |= change
+    with pytest.raises(ArgumentError, match=message) as caught:
+        sd.define_op(given.pop("name"), given.pop("forward"), *given.pop("rules"), **given)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+    assert "other" not in OWN and points.tolist() == [0.5, -2.0]
 
 
 if __name__ == "__main__":
