@@ -70,8 +70,10 @@ def run(a) -> None:
             "parameters": parameters, "command": ["sdpadv", *sys.argv[1:]], "made": provenance(),
             "figures": reached, "distortion": moved,
         }
-        for name, value in {**reached, **(moved or {})}.items():
+        for name, value in reached.items():
             print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+        if moved:
+            print(f"distortion: {distortion.text(moved)}")
         given.write(x_adv, draft / "adversarial")
         title = f"{figures.with_eps(attack.name, attack.eps)}: the first {len(x_adv[:10])} of {len(x_adv)} images"
         figures.grid(draft / "pictures.png", figures.steps(attack.attack, given.x[:10], x_adv[:10]), title, classifier)

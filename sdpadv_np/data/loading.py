@@ -69,9 +69,11 @@ def _checked(parts: dict, part: str, count: int, entry: DatasetEntry) -> tuple[n
     where = "its entry in sd.data.DATASETS says"
     if x.shape != shape and (x.shape[0], 1, *x.shape[1:]) != shape:
         raise DataError(f"{entry.name}: x_{part} has shape {x.shape}; {where} {shape}")
-    if y.shape != (count,) or y.max() >= classes:
-        raise DataError(
-            f"{entry.name}: y_{part} has shape {y.shape} and labels up to {y.max(initial=0)}; "
-            f"{where} ({count},), at most {classes - 1}"
-        )
+    if x.dtype != np.uint8:
+        raise DataError(f"{entry.name}: x_{part} is {x.dtype}; expected uint8, 0 to 255")
+    if y.dtype.kind not in "iu":
+        raise DataError(f"{entry.name}: y_{part} is {y.dtype}; expected integers, one label for each image")
+    if y.shape != (count,) or y.min() < 0 or y.max() >= classes:
+        got = f"y_{part} has shape {y.shape} and labels from {y.min(initial=0)} to {y.max(initial=0)}"
+        raise DataError(f"{entry.name}: {got}; {where} ({count},), 0 to {classes - 1}")
     return x.reshape(shape).astype(np.float32) / np.float32(255), y.astype(np.int64)

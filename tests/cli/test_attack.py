@@ -1,5 +1,6 @@
 """``sdpadv attack`` and ``sdpadv evaluate``, as a user runs them."""
 import json
+import re
 
 import numpy as np
 import pytest
@@ -74,12 +75,13 @@ def test_by_name_it_is_the_librarys_attack(place, tmp_path, classifier, capsys):
     assert "steps = 4" in capsys.readouterr().out
 
 
-def test_a_generator_needs_no_classifier(place, tmp_path):
+def test_a_generator_needs_no_classifier(place, tmp_path, capsys):
     run("attack", place / "mine.npy", "--attack", place / "generator.h5", "--output", tmp_path / "o")
     written = images.load(tmp_path / "o/adversarial.npy")
     assert written.x.tobytes() == sd.load(place / "generator.h5")(images.load(place / "mine.npy").x).tobytes()
     record = json.loads((tmp_path / "o/record.json").read_text())
     assert record["figures"].keys() == {"l2sq", "linf", "seconds", "count"} and record["distortion"]["shift"] > 0
+    assert re.search(r"\ndistortion: \d+°, x \d+ %, y \d+ %, shear \d+°, [\d.]+ px\n", capsys.readouterr().out)
     assert record["parameters"]["classifier"] is None and record["parameters"]["kappa"] == 2.0
 
 

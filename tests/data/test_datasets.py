@@ -23,6 +23,32 @@ def test_entries_are_consistent(entry):
         assert entry.package is None or entry.package.manager in sources._MANAGERS
 
 
+@pytest.mark.parametrize("name", [entry.name for entry in sd.data.DATASETS.values() if entry.draw])
+def test_a_drawn_data_set_is_what_its_entry_says(name):
+    loaded, again, entry = sd.data.load(name), sd.data.load(name), sd.data.DATASETS[name]
+    for part, count in {"train": entry.train, "val": entry.validation, "test": entry.test}.items():
+        x, y = getattr(loaded, f"x_{part}"), getattr(loaded, f"y_{part}")
+        assert x.shape == (count, *entry.image_shape) and y.shape == (count,)
+        assert set(y.tolist()) == set(range(len(entry.class_names))), f"{part}: some class has no image"
+        assert x.tobytes() == getattr(again, f"x_{part}").tobytes(), f"{part}: drawn otherwise the second time"
+        assert y.tobytes() == getattr(again, f"y_{part}").tobytes(), f"{part}: labelled otherwise the second time"
+
+
+def test_a_drawing_gives_bytes_and_labels_from_0(monkeypatch):
+    def entry(x, y):
+        parts = {f"{array}_{part}": value for part in ("train", "test") for array, value in (("x", x), ("y", y))}
+        return sd.data.DatasetEntry("drawn", ("a", "b"), 2, 2, 4, image_shape=(1, 2, 2), draw=lambda: parts)
+
+    for x, y, message in (
+        (np.ones((4, 2, 2)), np.arange(4) % 2, "x_train is float64; .*expected uint8"),
+        (np.ones((4, 2, 2), np.uint8), np.arange(4) % 2 - 1, "labels from -1 to 0; .* 0 to 1"),
+        (np.ones((4, 2, 2), np.uint8), np.arange(4) / 4, "y_train is float64; .*expected integers"),
+    ):
+        monkeypatch.setitem(sd.data.DATASETS, "drawn", entry(x, y))
+        with pytest.raises(DataError, match=message):
+            sd.data.load("drawn")
+
+
 def idx_bytes(array):
     return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
@@ -62,7 +88,7 @@ def test_a_new_data_set_needs_one_entry(colours, capsys):
 @pytest.mark.parametrize("change, message", (
     ({"image_shape": (3, 5, 4)}, r"colours: x_train has shape \(12, 3, 4, 5\); its entry .* says \(12, 3, 5, 4\)"),
     ({"test": 7}, r"x_test has shape \(6, 3, 4, 5\)"),
-    ({"class_names": ("a", "b")}, "y_train has .*labels up to 2; .*at most 1"),
+    ({"class_names": ("a", "b")}, "y_train has .*labels from 0 to 2; .*0 to 1"),
 ))
 def test_an_entry_that_does_not_describe_its_files(colours, change, message):
     from dataclasses import replace
