@@ -35,8 +35,8 @@ tables, pictures and files; each other module is one benchmark. ``benchmarks/`` 
 JAX, SciPy and OpenCV through the same interface.
 """
 from . import affine, conv, memory, ops, startup, train
-from .jobs import Candidate, Job, measure
-from .runner import Benchmark, Settings
+from .jobs import Candidate, Job, Settings, measure
+from .runner import Benchmark
 
 __all__ = ["BENCHMARKS", "Benchmark", "Candidate", "Job", "Settings", "measure"]
 BENCHMARKS = {module.BENCHMARK.name: module.BENCHMARK for module in (affine, train, conv, ops, memory, startup)}

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +17,25 @@ from .. import xp
 from ..errors import ArgumentError, Error
 from . import devices, timing
 
-if TYPE_CHECKING:
-    from .runner import Settings
-
 RATIOS = {"seconds": "times_as_fast_as", "bytes": "times_as_small_as"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parameters of a run; made by :meth:`Benchmark.resolve`."""
+
+    cases: tuple[str, ...]
+    rounds: int
+    budget: float  # seconds of one candidate in one job
+    shortest: float  # minimum length of one sample in seconds
+    contenders: tuple[str, ...] = ()  # [NAME=]MODULE:FUNCTION
+    quick: bool = False
+    scan: bool = False
+    clock: str = "wall"
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    options: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

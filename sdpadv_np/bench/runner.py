@@ -14,7 +14,7 @@ from ..errors import ArgumentError
 from ..storage.provenance import provenance
 from . import contenders as contenders_
 from . import devices, goals, timing
-from .jobs import Job, measure
+from .jobs import Job, Settings, measure
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,6 @@ class Option:
     help: str
     check: Callable  # of (name, value): raises ArgumentError
     arguments: dict = field(default_factory=dict)  # of argparse's add_argument
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All parameters of a run; made by :meth:`Benchmark.resolve`."""
-
-    cases: tuple[str, ...]
-    rounds: int
-    budget: float  # seconds of one candidate in one job
-    shortest: float  # minimum length of one sample in seconds
-    contenders: tuple[str, ...] = ()  # [NAME=]MODULE:FUNCTION
-    quick: bool = False
-    scan: bool = False
-    clock: str = "wall"
-    device: str = "cpu"
-    threads: int = 1
-    seed: int = 0
-    options: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
