@@ -90,7 +90,8 @@ def interleaved(
     """
     counts, every = {}, {}
     for name, call in calls.items():
-        counts[name], seconds = _repetitions(call, clock, shortest)
+        with _named(name):
+            counts[name], seconds = _repetitions(call, clock, shortest)
         every[name] = 1
         while seconds * math.ceil(rounds / every[name]) > budget and math.ceil(rounds / (2 * every[name])) >= _FEWEST:
             every[name] *= 2
@@ -99,8 +100,19 @@ def interleaved(
     for k in range(rounds):
         for name in (names[i] for i in rng.permutation(len(names))):
             if k % every[name] == 0:
-                samples[name][k] = clock(calls[name], counts[name]) / counts[name]
+                with _named(name):
+                    samples[name][k] = clock(calls[name], counts[name]) / counts[name]
     return samples
+
+
+@contextlib.contextmanager
+def _named(name: str):
+    """An error of a candidate's call names it: a user's own program may fail at any time."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Error(f"{name} fails while it is timed, after a first call that was right ({reason:.200})") from error
 
 
 def spread(samples) -> dict:
