@@ -153,14 +153,19 @@ def _prepare(job: Job, candidates: dict, device) -> tuple[dict, dict, dict, dict
             if reference is None:
                 reference = {key: np.array(array) for key, array in got.items()}
             calls[name], first[name] = candidate.call, seconds
+            _check_untouched(job, untouched, name)
             differences[name] = _difference(name, job, got, reference, indices, reference_name, candidate.tolerance)
-            for key, array in untouched.items():
-                if not np.array_equal(xp.to_numpy(job.inputs[key]), array):
-                    raise Error(f"{name} changes its input {key} in {job.title}; leave the inputs as they are")
         if reference is None:
             raise Error(f"{job.title}: {name}, which the others are compared with, fails: "
                         f"{(failed | inapplicable)[name]}")
     return calls, first, differences, failed, inapplicable
+
+
+def _check_untouched(job: Job, untouched: dict, name: str) -> None:
+    """Raise an Error, which names the culprit, if an input is no longer as it was."""
+    for key, array in untouched.items():
+        if not np.array_equal(xp.to_numpy(job.inputs[key]), array):
+            raise Error(f"{name} changes its input {key} in {job.title}; leave the inputs as they are")
 
 
 def _by_name(results, reference: dict) -> dict:
@@ -170,7 +175,11 @@ def _by_name(results, reference: dict) -> dict:
         if len(results) != len(reference):
             raise ValueError(f"{len(results)} results, expected {len(reference)}: {', '.join(reference)}")
         results = dict(zip(reference, results))
-    return {name: np.asarray(xp.to_numpy(array), np.float64) for name, array in results.items()}
+    found = {name: np.asarray(xp.to_numpy(array)) for name, array in results.items()}
+    for name, array in found.items():
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+    return {name: array.astype(np.float64) for name, array in found.items()}
 
 
 def _difference(name, job, got: dict, reference: dict, indices, reference_name: str, own_tolerance: float) -> float:

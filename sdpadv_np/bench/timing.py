@@ -86,15 +86,27 @@ def interleaved(
     """
     counts, every = {}, dict.fromkeys(calls, 1)
     for name, call in calls.items():
-        counts[name], seconds = _repetitions(call, clock, shortest)
+        with _named(name):
+            counts[name], seconds = _repetitions(call, clock, shortest)
         while seconds * math.ceil(rounds / every[name]) > budget and math.ceil(rounds / (2 * every[name])) >= _FEWEST:
             every[name] *= 2
     samples = {name: np.full(rounds, np.nan) for name in calls}
     for k in range(rounds):
         for name in (list(calls)[i] for i in rng.permutation(len(calls))):
             if k % every[name] == 0:
-                samples[name][k] = clock(calls[name], counts[name]) / counts[name]
+                with _named(name):
+                    samples[name][k] = clock(calls[name], counts[name]) / counts[name]
     return samples
+
+
+@contextlib.contextmanager
+def _named(name: str):
+    """An error of a candidate's call names it: a user's own program may fail at any time."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Error(f"{name} fails while it is timed, after a first call that was right ({reason:.200})") from error
 
 
 def spread(samples) -> dict:

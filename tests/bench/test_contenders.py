@@ -57,6 +57,26 @@ def greedy(job):
         return y
     return call
 
+def greedy_at_first(job):
+    x = job.inputs["x"]
+    def call():
+        x[...] = 0
+        return right(job)()
+    return call
+
+def complex_numbers(job):
+    kernel = right(job)
+    return lambda: kernel() + 0j
+
+def moody(job):
+    kernel, calls = right(job), []
+    def call():
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyError("not again")
+        return kernel()
+    return call
+
 def unruly(job):
     kernel = right(job)
     set_threads(5)
@@ -94,6 +114,8 @@ def test_a_right_one_is_compared_with_all(bench):
 
 @pytest.mark.parametrize("name, words", [
     ("wrong", "MODULE:wrong differs from the reference by 0.01 in y of 5x4x2 N 3 half_pixel, forward (allowed 0.0001)"),
+    ("greedy_at_first", "MODULE:greedy_at_first changes its input x in 5x4x2 N 3 half_pixel, forward"),
+    ("moody", "MODULE:moody fails while it is timed, after a first call that was right (KeyError: 'not again')"),
     ("greedy", "MODULE:greedy changes its input x in 5x4x2 N 3 half_pixel, forward"),
     ("unruly", "has changed from 1 to 5 threads during the benchmark"),
 ])
@@ -104,6 +126,7 @@ def test_wrong_ones_are_refused_in_one_line(bench, name, words):
 
 @pytest.mark.parametrize("name, words", [
     ("failing", r"ZeroDivisionError: division by zero \(my_kernels_.*\.py, line \d+\)"),
+    ("complex_numbers", "TypeError: y has dtype complex64, expected real numbers"),
     ("no_function", "TypeError: 'int' object is not callable"), ("two_results", "ValueError: 2 results, expected 1: y"),
 ])
 def test_failing_ones_are_named_and_the_others_go_on(bench, name, words):
