@@ -165,8 +165,8 @@ class AmortisedTraining:
         }
 
     def learned_from(self) -> dict[str, str]:
-        """Fingerprints for the settings of the generator: of the training set, and of a classifier of this package."""
-        found = {"training set": training.fingerprint(self.x, self.y)}
+        """Fingerprints for the settings of the generator: of the data, and of a classifier of this package."""
+        found = training.set_fingerprints(self.x, self.y, self.x_val, self.y_val)
         if self.reads:
             found["classifier under attack"] = training.fingerprint(self.reads[0].data)
         return found

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from .. import checks, training, xp
 from ..autodiff import Plan, Tensor, no_grad, ops
+from ..errors import ArgumentError
 from ..optim import Adam
 
 
@@ -10,6 +11,8 @@ class ClassifierTraining:
     """Cross-entropy training as a task of the epoch loop."""
 
     def __init__(self, classifier, x, y, x_val, y_val, epochs, batch_size, lr, seed):
+        if not classifier.store.data.size:
+            raise ArgumentError(f"{classifier.title} has no parameters to train; add a layer that has some, as Dense")
         self.classifier, x = classifier, classifier.checked(x)
         y = checks.labels(y, len(x), classifier.classes)
         x_val = classifier.checked(x_val, "x_val")
@@ -37,8 +40,8 @@ class ClassifierTraining:
         }
 
     def learned_from(self) -> dict[str, str]:
-        """The fingerprint of the training set, for the settings of the trained classifier."""
-        return {"training set": training.fingerprint(self.x, self.y)}
+        """The fingerprints of the data, for the settings of the trained classifier."""
+        return training.set_fingerprints(self.x, self.y, self.x_val, self.y_val)
 
     def state(self):
         return self.optimiser.state("classifier")

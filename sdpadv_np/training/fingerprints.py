@@ -23,6 +23,11 @@ def fingerprint(*arrays) -> str:
     return digest.hexdigest()
 
 
+def set_fingerprints(x, y, x_val, y_val) -> dict[str, str]:
+    """The fingerprints of both sets, for the settings of what was trained; the validation set chose the epoch."""
+    return {"training set": fingerprint(x, y), "validation set": fingerprint(x_val, y_val)}
+
+
 def data_fingerprints(x, y, x_val, y_val) -> dict[str, str]:
     """The fingerprints of training and validation data, by the names that checkpoints and their messages use."""
     data = {"training images": x, "training labels": y, "validation images": x_val, "validation labels": y_val}

@@ -228,11 +228,13 @@ def test_a_generator_against_another_classifier_is_refused(place, glyphs):
         reuse.fitted(sd.attacks.SdpAdv(other), few, 1, Settings(), Files(folder / "generator.h5"), print, False)
 
 
-def test_a_classifier_of_another_data_set_is_refused(place):
+@pytest.mark.parametrize("part, name", (("x_train", "training set"), ("x_val", "validation set")))
+def test_a_classifier_of_another_data_set_is_refused(place, part, name):
     folder, few = place
-    others = types.SimpleNamespace(x_train=few.x_train[::-1], y_train=few.y_train, x_val=few.x_val, y_val=few.y_val)
-    verified(folder / "few.h5", few, 4, 128, 0)
-    with pytest.raises(FileError, match="trained with training set = '.*', here it must be"):
+    others = types.SimpleNamespace(x_train=few.x_train, y_train=few.y_train, x_val=few.x_val, y_val=few.y_val)
+    verified(folder / "few.h5", others, 4, 128, 0)
+    setattr(others, part, getattr(few, part)[::-1])
+    with pytest.raises(FileError, match=f"trained with {name} = '.*', here it must be"):
         verified(folder / "few.h5", others, 4, 128, 0)
 
 

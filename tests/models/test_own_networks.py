@@ -43,6 +43,13 @@ def test_training_and_evaluation_differ(trained, rng):
     assert f.store.data.tobytes() == before.tobytes() and np.abs(f.store.tensors["own/1/mean"].data).max() > 0.01
 
 
+def test_without_parameters_there_is_nothing_to_train():
+    nothing = sd.models.Classifier([sd.nn.Flatten()], (3, 1, 1), 3)
+    x, y = np.zeros((3, 3, 1, 1), np.float32), np.arange(3)
+    with pytest.raises(ArgumentError, match="has no parameters to train; add a layer that has some, as Dense"):
+        nothing.fit(x, y, x, y, progress=False)
+
+
 def test_files_give_it_back(trained, tmp_path):
     f, (x, *_) = trained
     sd.save(f, tmp_path / "own.h5")
