@@ -91,7 +91,7 @@ def _try(op: Op) -> None:
         arrays, params = [_read_only(array) for array in given], {**op.defaults, **params}
         y = _numbers(op, "forward", op.forward, arrays, params)
         for i, array in enumerate(arrays):
-            if (rule := op.rules[i]) is NO_GRADIENT:
+            if (rule := op.rule(i)) is NO_GRADIENT:
                 continue
             gradient = _numbers(op, f"rule {i}", rule, [_read_only(np.ones(y.shape)), y, *arrays], params)
             if gradient.shape != array.shape and not op.broadcasts:
