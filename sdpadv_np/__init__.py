@@ -1,5 +1,5 @@
 """sdpadv-np: adversarial examples by spatial distortion and perturbation, on NumPy arrays alone."""
-from . import attacks, data, defences, kernels, losses, models, nn
+from . import attacks, data, kernels, losses, models, nn
 from .autodiff import Plan, Tensor, define_op, grad, gradcheck, hooks, no_grad, ops
 from .errors import Error, GradcheckError
 from .evaluation import evaluate
@@ -15,9 +15,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """``sd.experiments`` is loaded when it is first used."""
-    if name == "experiments":
+    """``sd.defences`` and ``sd.experiments`` are loaded when they are first used."""
+    if name in ("defences", "experiments"):
         import importlib
 
-        return importlib.import_module(".experiments", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -65,11 +65,18 @@ class Op:
         return ("x",) if self.variadic else tuple(inspect.signature(rule).parameters)[2 : 2 + len(self.vjps)]
 
     @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """Of the forward function; a ufunc's inputs have the names that the rules have for them."""
+        if not isinstance(self.forward, np.ufunc):
+            return inspect.signature(self.forward)
+        return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in self.inputs])
+
+    @functools.cached_property
     def parameters(self) -> dict:
         """{name: default, or inspect.Parameter.empty} of what is not an input."""
         if isinstance(self.forward, np.ufunc):
             return {}
-        every = list(inspect.signature(self.forward).parameters.values())
+        every = list(self.signature.parameters.values())
         return {p.name: p.default for p in every[1 if self.variadic else len(self.vjps) :]}
 
     @functools.cached_property

@@ -16,7 +16,6 @@ stand beside it; it is used when no graph is recorded, and a test compares the t
 """
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -96,15 +95,8 @@ def caller(op: Op) -> Callable:
         call = plain  # half the calls are of this kind
     call.__name__ = call.__qualname__ = op.name
     call.op = op
-    call.__signature__ = _signature(op)
+    call.__signature__ = op.signature
     return call
-
-
-def _signature(op: Op) -> inspect.Signature:
-    """Inputs by the names that the rules have for them, and the parameters of the forward function."""
-    if not isinstance(op.forward, np.ufunc):
-        return inspect.signature(op.forward)
-    return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in op.inputs])
 
 
 def apply(op: Op, inputs: tuple, params: dict) -> Tensor:
