@@ -9,7 +9,7 @@ from typing import Any
 
 from ..attacks import registry
 from ..data import from_arrays
-from ..errors import FileError
+from ..errors import ArgumentError, FileError
 from ..evaluation import Evaluation, evaluate, figures, paper, tables
 from ..extras import needed
 from ..storage import files
@@ -137,6 +137,8 @@ def run(
     if isinstance(data, Mapping):
         data = from_arrays(data, report=report or (lambda line: None))
     source, model = (str(given) if isinstance(given, os.PathLike) else given for given in (data, classifier))
+    if isinstance(model, str) and not is_architecture(model) and not files.expanded(model).exists():
+        raise ArgumentError(f"classifier is {model!r}; give 'A', 'B', a classifier, or the path of a file that exists")
     experiment = Experiment(source, model, tuple(_with_seed(attack, seed) for attack in attacks), settings)
     if folder is None:
         return compute(experiment, None, report)

@@ -132,6 +132,7 @@ def test_run_folders_are_not_mixed_up(tmp_path, capsys):
     (("glyphs", "B", []), {}, "attacks is empty"),
     (("glyphs", "B", [("fgsm", {"gamma": 1})]), {}, "fgsm has no parameter 'gamma'; it has"),
     (("glyphs", "B", [("sdpadv", {"eps": 2.0})]), {}, "eps is 2.0"),
+    (("glyphs", "C", ["fgsm"]), {}, "classifier is 'C'; give 'A', 'B', a classifier, or the path of a file"),
     (("glyphs", "B"), {"epochs": 0}, "epochs is 0"),
     (("glyphs", "B"), {"classifier_epochs": 0}, "classifier_epochs is 0"),
     (("glyphs", "B"), {"limit": -1}, "limit is -1"), (("glyphs", "B"), {"seed": -1}, "seed is -1"),
