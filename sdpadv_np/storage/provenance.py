@@ -16,7 +16,7 @@ import numpy as np
 @functools.lru_cache(maxsize=1)
 def commit() -> str:
     """The commit of the source tree this package runs from ("+" if changed since), or "unknown"."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return "unknown"
     try:
